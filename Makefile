@@ -1,0 +1,65 @@
+# Every target brings what it needs itself; what is fetched or built once is kept outside the checkout, by version.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export SMELTER_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/smelter
+
+SOURCES := $(shell find src -type f -not -path '*/.*')
+NODE_HEADERS := $(shell node -p 'require("node:path").resolve(process.execPath, "../..")' 2>/dev/null)
+ADDON := build/Release/smelter_native.node
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+node_modules/.package-lock.json: package.json package-lock.json
+	@scripts/require-node.sh
+	npm ci --no-audit --no-fund
+	@touch $@
+
+$(ADDON): binding.gyp $(wildcard src/native/*) node_modules/.package-lock.json
+	@scripts/install-packages.sh build
+	node_modules/.bin/node-gyp rebuild --nodedir="$(NODE_HEADERS)" --silent
+	@touch $@
+
+dist/main.js: $(SOURCES) package.json scripts/bundle.mjs node_modules/.package-lock.json $(ADDON)
+	node scripts/bundle.mjs
+
+.PHONY: build
+build: dist/main.js ## Bundle the program; bin/smelter runs it
+
+.PHONY: lint
+lint: node_modules/.package-lock.json ## Types, lint rules (also the direction of imports) and formatting
+	node_modules/.bin/tsc -p .
+	node_modules/.bin/oxlint --deny-warnings
+	node_modules/.bin/prettier --check --log-level warn .
+
+.PHONY: unit
+unit: node_modules/.package-lock.json $(ADDON) ## Unit tests alone
+	node_modules/.bin/vitest run --project unit
+
+.PHONY: testbed
+testbed: ## Packages, etcd and the Kubernetes programs that the tests talk to
+	@scripts/install-packages.sh test
+	@scripts/build-testbed.sh
+
+.PHONY: test
+test: build testbed ## All tests: lint, unit, and against the real peers (as root, on Linux)
+	node scripts/run-tests.mjs
+
+.PHONY: demo
+demo: build ## Three nodes and a client in network namespaces: see an address served, then moved
+	@scripts/install-packages.sh demo
+	node scripts/demo.mjs
+
+.PHONY: bench
+bench: build testbed ## Speed as ratios to the machine's own; BENCH=arp runs one
+	@node scripts/bench.mjs $(BENCH)
+
+.PHONY: soak
+soak: build testbed ## Long runs: fuzzing and faults, seeded and bounded
+	node scripts/soak.mjs
+
+.PHONY: clean
+clean: ## Remove what was built in the checkout (the cache stays)
+	rm -rf dist build node_modules

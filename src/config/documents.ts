@@ -1,0 +1,31 @@
+import type { Fault } from "../runtime/net/fault.js";
+
+/**
+ * One Kubernetes object as it was written, before anybody asked what it means: out of a manifest, or out of the API.
+ * `body` is untyped on purpose; the rooms that use it read it through their schemas.
+ */
+export type KubernetesDocument = Readonly<{
+  apiVersion: string;
+  kind: string;
+  /** "" where the manifest names none. */
+  namespace: string;
+  name: string;
+  body: Readonly<Record<string, unknown>>;
+  /** For documents out of a text: where it stands, and the position of a JSON pointer in it. */
+  source?: DocumentSource;
+}>;
+
+export type DocumentSource = Readonly<{
+  file: string;
+  /** Line on which the document begins, from 1. */
+  line: number;
+  /** Position of the value at a JSON pointer (or of the closest thing around it), counted in the whole file. */
+  positionOf(path: string): Readonly<{ line: number; column: number }>;
+}>;
+
+/** `ConfigMap metallb-system/config`: how faults and logs name an object. */
+export function describeObject({ kind, namespace, name }: Readonly<{ kind: string; namespace: string; name: string }>) {
+  return namespace === "" ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
+}
+
+export type DocumentReading = Readonly<{ documents: readonly KubernetesDocument[]; faults: readonly Fault[] }>;

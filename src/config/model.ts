@@ -1,0 +1,130 @@
+import type { AddressRange, IpAddress } from "../runtime/net/address.js";
+import type { Fault } from "../runtime/net/fault.js";
+import type { Password } from "./password.js";
+
+/**
+ * The configuration in force, whatever it was written as. Immutable, and canonical: two ways of writing the same
+ * configuration give deeply equal models. Where each piece came from is told by LoadedConfig.origins, not here.
+ */
+export type Model = Readonly<{
+  /** By name. */
+  pools: readonly Pool[];
+  /** By name. */
+  peers: readonly Peer[];
+  /** By name. */
+  bfdProfiles: readonly BfdProfile[];
+}>;
+
+export type Pool = Readonly<{
+  name: string;
+  /** In the order of the document, which is the order of allocation. Never overlapping within a model. */
+  ranges: readonly AddressRange[];
+  autoAssign: boolean;
+  /** Skip IPv4 addresses whose last octet is 0 or 255. */
+  avoidBuggyIPs: boolean;
+  /** undefined: the pool serves every Service, at the lowest priority. */
+  serviceAllocation?: ServiceAllocation;
+  /** Advertisements that reach this pool, in canonical order. None of both kinds: nothing is announced. */
+  layer2: readonly Layer2Advertisement[];
+  bgp: readonly BgpAdvertisement[];
+}>;
+
+/** Which Services a pool is kept for. Within a list elements are OR-ed, the two lists are AND-ed. */
+export type ServiceAllocation = Readonly<{
+  /** Smaller is sooner; 0 is last. */
+  priority: number;
+  /** Sorted. */
+  namespaces: readonly string[];
+  namespaceSelectors: readonly LabelSelector[];
+  serviceSelectors: readonly LabelSelector[];
+}>;
+
+/** Empty lists match everything: `nodeSelectors: []` is every node, `interfaces: []` every interface, and so on. */
+export type Layer2Advertisement = Readonly<{
+  nodeSelectors: readonly LabelSelector[];
+  /** Sorted names. */
+  interfaces: readonly string[];
+  serviceSelectors: readonly LabelSelector[];
+  preferredNodes: readonly Readonly<{ weight: number; preference: LabelSelector }>[];
+}>;
+
+export type BgpAdvertisement = Readonly<{
+  /** 0 to 32. */
+  aggregationLength: number;
+  /** 0 to 128. */
+  aggregationLengthV6: number;
+  localPref: number;
+  /** Aliases resolved: `64512:1` or `large:1:2:3`. Sorted. */
+  communities: readonly string[];
+  nodeSelectors: readonly LabelSelector[];
+  /** Names of peers, sorted; empty: all. */
+  peers: readonly string[];
+  serviceSelectors: readonly LabelSelector[];
+}>;
+
+/** A Kubernetes LabelSelector in canonical order: everything in it is AND-ed. `{[], []}` matches everything. */
+export type LabelSelector = Readonly<{
+  /** [key, value], by key. */
+  matchLabels: readonly (readonly [string, string])[];
+  matchExpressions: readonly MatchExpression[];
+}>;
+export type MatchExpression = Readonly<{
+  key: string;
+  operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+  /** Sorted; empty for Exists and DoesNotExist. */
+  values: readonly string[];
+}>;
+
+export type Peer = Readonly<{
+  /** The resource's name, or for a legacy peer the name that conversion would give it. */
+  name: string;
+  /** 1 to 4294967295. */
+  myAsn: number;
+  /** A number, or what a session accepts whatever its number. */
+  peerAsn: number | "internal" | "external";
+  /** Exactly one of `address` and `interface` is set. */
+  address?: IpAddress;
+  interface?: string;
+  /** 1 to 65535. */
+  port: number;
+  sourceAddress?: IpAddress;
+  /** 0 (no keepalives) or 3 and more. */
+  holdTimeSeconds: number;
+  keepaliveTimeSeconds?: number;
+  connectTimeSeconds?: number;
+  routerId?: IpAddress;
+  localAsn?: number;
+  nodeSelectors: readonly LabelSelector[];
+  password?: Password;
+  bfdProfile?: string;
+  ebgpMultiHop: boolean;
+  vrf: string;
+  gracefulRestart: boolean;
+  dualStackAddressFamily: boolean;
+  disableMP: boolean;
+}>;
+
+/** Intervals in milliseconds; undefined: the implementation's default. */
+export type BfdProfile = Readonly<{
+  name: string;
+  receiveIntervalMs?: number;
+  transmitIntervalMs?: number;
+  detectMultiplier?: number;
+  echoIntervalMs?: number;
+  echoMode: boolean;
+  passiveMode: boolean;
+  minimumTtl?: number;
+}>;
+
+/** Where a piece of the model was written. */
+export type Origin = Readonly<{ object: string; path: string; file?: string; line?: number }>;
+
+/** Something that is legal and probably not meant, or not in effect; it never keeps a model from being used. */
+export type Notice = Fault & Readonly<{ class: "shadowed" | "ignored" | "unused" | "generation" }>;
+
+export type LoadedConfig = Readonly<{
+  model: Model;
+  /** By piece: `pool/<name>`, `peer/<name>`, `bfdProfile/<name>`. */
+  origins: ReadonlyMap<string, readonly Origin[]>;
+  notices: readonly Notice[];
+}>;

@@ -1,0 +1,32 @@
+import type { Model } from "../../config/model.js";
+import type { Result } from "../net/result.js";
+import type { NamespaceView, ObjectKey, ServiceView } from "../world/views.js";
+import type { Decision, PoolUsage, StrandedAddress } from "./decision.js";
+
+/**
+ * The address book. No clock, no randomness, no I/O: the same calls in the same order give the same answers. State is
+ * what is assigned now; BOUNDED by the Services that exist. Duties of the caller, in this order:
+ * 1. `useModel` with the first model; 2. `adopt` every Service that exists, before any `decide`; 3. then `decide` each
+ * Service whenever it, the model or its Namespace changed, and perform the answer; 4. `release` what was deleted.
+ */
+export interface Allocator {
+  /**
+   * Takes a new model. With `keepAssigned` a model that has no room for an address in use is refused whole and the
+   * former one stays (`--pool-change=refuse`); without it such addresses are dropped and their Services decided anew.
+   */
+  useModel(model: Model, options: Readonly<{ keepAssigned: boolean }>): Result<void, readonly StrandedAddress[]>;
+  useNamespaces(namespaces: readonly NamespaceView[]): void;
+  /** Notes what the Service's status already holds, so that nobody else is given it. Never refuses: it was so before. */
+  adopt(service: ServiceView): void;
+  /** Decides one Service and notes the result as assigned. O(log n) in assigned addresses. */
+  decide(service: ServiceView): Decision;
+  /** @returns the addresses that became free (none while another Service still shares them) */
+  release(key: ObjectKey): readonly string[];
+  /** What is noted for a Service, or undefined. */
+  assignment(key: ObjectKey): Readonly<{ addresses: readonly string[]; pool: string | undefined }> | undefined;
+  usage(): readonly PoolUsage[];
+}
+
+export type AllocatorOptions = Readonly<{ loadBalancerClass: string }>;
+export type CreateAllocator = (options: AllocatorOptions) => Allocator;
+export type { Model };

@@ -1,0 +1,49 @@
+import type { Model } from "../../config/model.js";
+import type { EndpointSliceView, NodeView, ServiceView } from "../world/views.js";
+
+/** What one node needs to know to decide what it announces. */
+export type AnnounceWorld = Readonly<{
+  model: Model;
+  /** By name. */
+  nodes: ReadonlyMap<string, NodeView>;
+  /** Names of the nodes whose speaker is alive. */
+  alive: ReadonlySet<string>;
+  ignoreExcludeLabel: boolean;
+}>;
+
+export type ServiceWorld = Readonly<{ service: ServiceView; endpointSlices: readonly EndpointSliceView[] }>;
+
+/** Why nothing is announced by a protocol; the original's words where it has one. */
+export type WithholdReason =
+  | "notLoadBalancer"
+  | "noIPAllocated"
+  | "invalidIP"
+  | "ipNotAllowed"
+  | "notOwner"
+  | "noMatchingAdvertisement"
+  | "sharedIPWithServiceSelector"
+  | "conflictingAdvertisements"
+  | "nodeNetworkUnavailable"
+  | "nodeLabeledExcludeBalancers"
+  | "noLocalEndpoints"
+  | "noEndpoints"
+  | "noMatchingPeer";
+
+/** `interfaces: []` is all of them. `explanation` is a sentence for people. */
+export type Layer2Announcement =
+  | Readonly<{ announce: true; addresses: readonly string[]; interfaces: readonly string[]; explanation: string }>
+  | Readonly<{ announce: false; reason: WithholdReason; winner?: string; explanation: string }>;
+
+/** A prefix to send, and to whom. */
+export type BgpRoute = Readonly<{
+  prefix: string;
+  localPref: number;
+  communities: readonly string[];
+  /** Names of the peers of this node that get it, sorted. */
+  peers: readonly string[];
+}>;
+export type BgpAnnouncement =
+  | Readonly<{ announce: true; routes: readonly BgpRoute[]; explanation: string }>
+  | Readonly<{ announce: false; reason: WithholdReason; explanation: string }>;
+
+export type AnnounceDecision = Readonly<{ layer2: Layer2Announcement; bgp: BgpAnnouncement }>;

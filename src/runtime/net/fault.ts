@@ -1,0 +1,37 @@
+/**
+ * Why an input is refused, in the parts that every message needs. `object` names the thing as its owner would
+ * (`ConfigMap metallb-system/config`, `Service default/nginx`), `path` is a JSON pointer into it ("" for the whole),
+ * `line` and `column` count from 1 where the text is known. `value` is never the value of a secret.
+ */
+export type Fault = Readonly<{
+  object: string;
+  path: string;
+  value: unknown;
+  problem: string;
+  remedy: string;
+  file?: string;
+  line?: number;
+  column?: number;
+}>;
+
+const MAX_VALUE_CHARACTERS = 120;
+
+/** `Cannot use <object>: <path> is <value>, <problem>: <remedy>`, with the position in front where it is known. */
+export function describeFault(fault: Fault): string {
+  const position = describePosition(fault);
+  const subject = fault.path === "" ? "it" : `${fault.path} is ${describeValue(fault.value)}, which`;
+  return `${position}Cannot use ${fault.object}: ${subject} ${fault.problem}: ${fault.remedy}`;
+}
+
+function describePosition({ file, line, column }: Fault): string {
+  if (line === undefined) return file === undefined ? "" : `${file}: `;
+  return `${file === undefined ? "line " : `${file}:`}${line}${column === undefined ? "" : `:${column}`}: `;
+}
+
+/** One line of JSON, shortened, so that a fault about a large value stays readable. */
+export function describeValue(value: unknown): string {
+  if (value === undefined) return "absent";
+  const text =
+    JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? part.toString() : part)) ?? String(value);
+  return text.length > MAX_VALUE_CHARACTERS ? `${text.slice(0, MAX_VALUE_CHARACTERS)}…` : text;
+}
