@@ -1,0 +1,45 @@
+import { pino, type DestinationStream } from "pino";
+
+/** What the shells write their log to: fields first, then one sentence that greps well. */
+export type Logger = Readonly<{
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+}>;
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** The words of `--log-level`; "all" is debug, "none" is silence. */
+export const LOG_LEVELS = ["all", "debug", "info", "warn", "error", "none"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const PINO_LEVELS: Readonly<Record<LogLevel, string>> = {
+  all: "debug",
+  debug: "debug",
+  info: "info",
+  warn: "warn",
+  error: "error",
+  none: "silent",
+};
+
+/**
+ * One JSON object a line on standard output with `ts` (RFC 3339, UTC), `level`, `msg` and the fields; with `pretty`,
+ * lines for people. Lines are written before the call returns, so that none is lost when the process ends.
+ */
+export async function createLogger(options: Readonly<{ level: LogLevel; pretty: boolean }>): Promise<Logger> {
+  return pino(
+    {
+      level: PINO_LEVELS[options.level],
+      base: null,
+      messageKey: "msg",
+      timestamp: () => `,"ts":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    options.pretty ? await prettyDestination() : pino.destination({ dest: 1, sync: true }),
+  );
+}
+
+async function prettyDestination(): Promise<DestinationStream> {
+  const { default: pretty } = await import("pino-pretty"); // only a terminal needs it
+  return pretty({ colorize: true, timestampKey: "ts", messageKey: "msg", translateTime: "HH:MM:ss.l", sync: true });
+}
