@@ -29,3 +29,8 @@ export function describeObject({ kind, namespace, name }: Readonly<{ kind: strin
 }
 
 export type DocumentReading = Readonly<{ documents: readonly KubernetesDocument[]; faults: readonly Fault[] }>;
+
+/** A fault about a document's body, with the position it has in the document's file where there is one. */
+export function documentFault({ source }: KubernetesDocument, fault: Fault): Fault {
+  return source === undefined ? fault : { ...fault, file: source.file, ...source.positionOf(fault.path) };
+}

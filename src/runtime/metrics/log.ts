@@ -1,13 +1,7 @@
 import { pino, type DestinationStream } from "pino";
+import type { Logger } from "../net/logger.js";
 
-/** What the shells write their log to: fields first, then one sentence that greps well. */
-export type Logger = Readonly<{
-  debug(fields: LogFields, message: string): void;
-  info(fields: LogFields, message: string): void;
-  warn(fields: LogFields, message: string): void;
-  error(fields: LogFields, message: string): void;
-}>;
-export type LogFields = Readonly<Record<string, unknown>>;
+export type { Logger } from "../net/logger.js";
 
 /** The words of `--log-level`; "all" is debug, "none" is silence. */
 export const LOG_LEVELS = ["all", "debug", "info", "warn", "error", "none"] as const;
@@ -27,7 +21,7 @@ const PINO_LEVELS: Readonly<Record<LogLevel, string>> = {
  * lines for people. Lines are written before the call returns, so that none is lost when the process ends.
  */
 export async function createLogger(options: Readonly<{ level: LogLevel; pretty: boolean }>): Promise<Logger> {
-  return pino(
+  const logger: Logger = pino(
     {
       level: PINO_LEVELS[options.level],
       base: null,
@@ -37,6 +31,7 @@ export async function createLogger(options: Readonly<{ level: LogLevel; pretty: 
     },
     options.pretty ? await prettyDestination() : pino.destination({ dest: 1, sync: true }),
   );
+  return logger;
 }
 
 async function prettyDestination(): Promise<DestinationStream> {

@@ -1,0 +1,38 @@
+import type { CommandModule } from "yargs";
+import type { Exit } from "./commands.js";
+import { clusterOptions, resolveNamespace } from "./options.js";
+
+export function controllerCommand(exit: Exit): CommandModule {
+  return {
+    command: "controller",
+    describe: "Give waiting Services their addresses (one in a cluster)",
+    builder: (yargs) =>
+      yargs
+        .options(clusterOptions)
+        .option("pool-change", {
+          choices: ["refuse", "reassign"] as const,
+          default: "refuse",
+          describe: "What to do with a configuration that has no room for an address in use",
+        })
+        .example("$0 controller --kubeconfig admin.conf", "Run it outside the cluster"),
+    handler: async (args) => {
+      const { runController } = await import("../runtime/controller-main.js");
+      exit(await runController({ ...commonOptions(args), poolChange: args["poolChange"] as "refuse" | "reassign" }));
+    },
+  };
+}
+
+/** What controller and speaker both take from their arguments. */
+export function commonOptions(args: Readonly<Record<string, unknown>>) {
+  const kubeconfig = args["kubeconfig"] as string | undefined;
+  return {
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    namespace: resolveNamespace(args["namespace"] as string | undefined),
+    configMapName: args["config"] as string,
+    loadBalancerClass: args["lbClass"] as string,
+    metricsPort: args["port"] as number,
+    metricsHost: args["host"] as string,
+    healthPort: args["healthProbePort"] as number,
+    logLevel: args["logLevel"] as (typeof clusterOptions)["log-level"]["choices"][number],
+  };
+}

@@ -1,0 +1,57 @@
+import { readFileSync } from "node:fs";
+import type { Options } from "yargs";
+import { LOG_LEVELS } from "../runtime/metrics/log.js";
+
+const NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+export const DEFAULT_NAMESPACE = "metallb-system";
+
+/** Options that controller and speaker share, spelled as the programs they stand in for spell them. */
+export const clusterOptions = {
+  kubeconfig: { type: "string", describe: "Kubeconfig file; in a Pod its ServiceAccount is used", requiresArg: true },
+  namespace: {
+    type: "string",
+    describe: "Namespace of the configuration [METALLB_NAMESPACE, the Pod's own, metallb-system]",
+    requiresArg: true,
+  },
+  config: {
+    type: "string",
+    default: "config",
+    describe: "Name of the ConfigMap with the old configuration",
+    requiresArg: true,
+  },
+  "lb-class": {
+    type: "string",
+    default: "",
+    describe: "Serve only Services of this loadBalancerClass; empty: those without one",
+    requiresArg: true,
+  },
+  port: { type: "number", default: 7472, describe: "Port of /metrics; 0: none", requiresArg: true },
+  host: {
+    type: "string",
+    default: process.env["METALLB_HOST"] ?? "",
+    defaultDescription: "METALLB_HOST, else all addresses",
+    describe: "Address on which /metrics is served",
+    requiresArg: true,
+  },
+  "health-probe-port": {
+    type: "number",
+    default: 17472,
+    describe: "Port of /healthz and /readyz; 0: none",
+    requiresArg: true,
+  },
+  "log-level": { choices: LOG_LEVELS, default: "info", describe: "Least important lines to log" },
+} as const satisfies Record<string, Options>;
+
+/** The namespace asked for, else the Pod's own, else the usual one. */
+export function resolveNamespace(asked: string | undefined): string {
+  const fromEnvironment = asked ?? process.env["METALLB_NAMESPACE"];
+  if (fromEnvironment !== undefined && fromEnvironment !== "") return fromEnvironment;
+  try {
+    return readFileSync(NAMESPACE_FILE, "utf8").trim();
+  } catch {
+    return DEFAULT_NAMESPACE; // outside a Pod there is no such file
+  }
+}
+
+export const OUTPUT_FORMATS = ["table", "json", "yaml"] as const;
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];

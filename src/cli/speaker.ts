@@ -1,0 +1,52 @@
+import type { CommandModule } from "yargs";
+import type { Exit } from "./commands.js";
+import { commonOptions } from "./controller.js";
+import { clusterOptions } from "./options.js";
+
+export function speakerCommand(exit: Exit): CommandModule {
+  return {
+    command: "speaker",
+    describe: "Announce Service addresses from this node (one on each node)",
+    builder: (yargs) =>
+      yargs
+        .options(clusterOptions)
+        .option("node-name", {
+          type: "string",
+          default: process.env["METALLB_NODE_NAME"],
+          defaultDescription: "METALLB_NODE_NAME",
+          demandOption: "Name the node this speaker runs on: --node-name or METALLB_NODE_NAME",
+          describe: "Name of this node's Node object",
+          requiresArg: true,
+        })
+        .option("ml-labels", {
+          type: "string",
+          default: process.env["METALLB_ML_LABELS"] ?? "app=metallb,component=speaker",
+          describe: "Labels of the speakers' Pods, by which they find each other",
+          requiresArg: true,
+        })
+        .option("ignore-exclude-lb", {
+          type: "boolean",
+          default: false,
+          describe: "Announce also from nodes labelled exclude-from-external-load-balancers",
+        })
+        .option("exclude-interfaces", {
+          type: "string",
+          default: "/etc/metallb/excludel2.yaml",
+          describe: "File with the interfaces that are never answered on; none is read where it does not exist",
+          requiresArg: true,
+        })
+        .example("METALLB_NODE_NAME=node1 $0 speaker --kubeconfig admin.conf", "Run it outside the cluster"),
+    handler: async (args) => {
+      const { runSpeaker } = await import("../runtime/speaker-main.js");
+      exit(
+        await runSpeaker({
+          ...commonOptions(args),
+          node: args["nodeName"] as string,
+          speakerLabels: args["mlLabels"] as string,
+          ignoreExcludeLabel: args["ignoreExcludeLb"] as boolean,
+          excludeInterfacesFile: args["excludeInterfaces"] as string,
+        }),
+      );
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import type { LoadedConfig } from "../config/model.js";
+import { createAllocator } from "./allocator/create-allocator.js";
+import type { Decision } from "./allocator/decision.js";
+import { announcersOf, type Announcer } from "./announce/announcers-of.js";
+import type { AnnounceWorld } from "./announce/decision.js";
+import type { ManifestWorld } from "./manifest-world.js";
+import { objectKey, type EndpointSliceView, type ObjectKey, type ServiceView } from "./world/views.js";
+
+/** What is decided about one Service of a world: its addresses, who announces them, and why. */
+export type ServiceOutcome = Readonly<{
+  namespace: string;
+  name: string;
+  addresses: readonly string[];
+  /** null where no pool serves it. */
+  pool: string | null;
+  announcedBy: readonly Announcer[];
+  reason: string;
+}>;
+
+/**
+ * Decides a whole world at once with the engine that runs in a cluster: Services that hold an address keep it, the
+ * others are served in order of namespace and name. Pure.
+ * @param alive nodes whose speaker is taken to be alive
+ */
+export function decideWorld(
+  world: ManifestWorld,
+  { model }: LoadedConfig,
+  options: Readonly<{ loadBalancerClass: string; alive: ReadonlySet<string> }>,
+): readonly ServiceOutcome[] {
+  const allocator = createAllocator({ loadBalancerClass: options.loadBalancerClass });
+  allocator.useModel(model, { keepAssigned: false }); // nothing is assigned yet: there is nothing to refuse
+  allocator.useNamespaces([...world.namespaces.values()]);
+  const services = [...world.services.values()].toSorted(byKey);
+  for (const service of services) allocator.adopt(service);
+  const announceWorld: AnnounceWorld = { model, nodes: world.nodes, alive: options.alive, ignoreExcludeLabel: false };
+  const slices = slicesByService(world.endpointSlices.values());
+  const outcomes: ServiceOutcome[] = [];
+  for (const service of services) {
+    const decision = allocator.decide(service);
+    if (decision.outcome === "ignored" || decision.outcome === "released") continue;
+    outcomes.push(outcomeOf(service, decision, announceWorld, slices.get(objectKey(service)) ?? []));
+  }
+  return outcomes;
+}
+
+function outcomeOf(
+  service: ServiceView,
+  decision: Exclude<Decision, { outcome: "ignored" | "released" }>,
+  world: AnnounceWorld,
+  endpointSlices: readonly EndpointSliceView[],
+): ServiceOutcome {
+  const { namespace, name } = service;
+  if (decision.outcome === "pending") {
+    return { namespace, name, addresses: [], pool: null, announcedBy: [], reason: decision.reason };
+  }
+  const { addresses, pool } = decision;
+  const served = { ...service, ingress: addresses.map((ip) => ({ ip })) };
+  const { announcers, reason } = announcersOf(world, { service: served, endpointSlices });
+  return { namespace, name, addresses, pool, announcedBy: announcers, reason: `${decision.reason}; ${reason}` };
+}
+
+function slicesByService(slices: Iterable<EndpointSliceView>): ReadonlyMap<ObjectKey, readonly EndpointSliceView[]> {
+  const byService = new Map<ObjectKey, EndpointSliceView[]>();
+  for (const slice of slices) {
+    const key = objectKey({ namespace: slice.namespace, name: slice.service });
+    const siblings = byService.get(key);
+    if (siblings === undefined) byService.set(key, [slice]);
+    else siblings.push(slice);
+  }
+  return byService;
+}
+
+function byKey(a: ServiceView, b: ServiceView): number {
+  const [left, right] = [objectKey(a), objectKey(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

@@ -1,0 +1,96 @@
+import { documentFault, type KubernetesDocument } from "../config/documents.js";
+import { readDocuments } from "../config/read-documents.js";
+import type { ManifestText } from "./files/manifests.js";
+import type { StoredDecision } from "./files/state-folder.js";
+import type { Fault } from "./net/fault.js";
+import type { Result } from "./net/result.js";
+import { readEndpointSlice, readNamespace, readNode, readService, withDefaultClusterIPs } from "./world/read.js";
+import {
+  objectKey,
+  type EndpointSliceView,
+  type NamespaceView,
+  type NodeView,
+  type ObjectKey,
+  type ServiceView,
+} from "./world/views.js";
+
+/** A cluster as a set of manifests tells it. */
+export type ManifestWorld = Readonly<{
+  services: ReadonlyMap<ObjectKey, ServiceView>;
+  endpointSlices: ReadonlyMap<ObjectKey, EndpointSliceView>;
+  nodes: ReadonlyMap<string, NodeView>;
+  namespaces: ReadonlyMap<string, NamespaceView>;
+  /** What configuration is read from: ConfigMaps, Secrets and metallb.io resources. */
+  configDocuments: readonly KubernetesDocument[];
+  /** Objects that cannot be read; they are not in the world. */
+  faults: readonly Fault[];
+}>;
+
+/** Reads every object that matters here; kinds that do not are passed over. Pure: texts in, world out. */
+export function readWorld(texts: readonly ManifestText[]): ManifestWorld {
+  const services = new Map<ObjectKey, ServiceView>();
+  const endpointSlices = new Map<ObjectKey, EndpointSliceView>();
+  const nodes = new Map<string, NodeView>();
+  const namespaces = new Map<string, NamespaceView>();
+  const configDocuments: KubernetesDocument[] = [];
+  const faults: Fault[] = [];
+
+  function keep<View>(document: KubernetesDocument, reading: Result<View, Fault>, put: (view: View) => void): void {
+    if (reading.ok) put(reading.value);
+    else faults.push(documentFault(document, reading.fault));
+  }
+
+  for (const { file, text } of texts) {
+    const reading = readDocuments(text, file);
+    faults.push(...reading.faults);
+    for (const document of reading.documents) {
+      switch (`${document.apiVersion} ${document.kind}`) {
+        case "v1 Service":
+          keep(document, readService(document.body), (view) =>
+            services.set(objectKey(view), withDefaultClusterIPs(view)),
+          );
+          break;
+        case "v1 Node":
+          keep(document, readNode(document.body), (view) => nodes.set(view.name, view));
+          break;
+        case "v1 Namespace":
+          keep(document, readNamespace(document.body), (view) => namespaces.set(view.name, view));
+          break;
+        case "discovery.k8s.io/v1 EndpointSlice":
+          keep(document, readEndpointSlice(document.body), (view) => endpointSlices.set(objectKey(view), view));
+          break;
+        case "v1 ConfigMap":
+        case "v1 Secret":
+          configDocuments.push(document);
+          break;
+        default:
+          if (document.apiVersion.startsWith("metallb.io/")) configDocuments.push(document);
+      }
+    }
+  }
+  return { services, endpointSlices, nodes, namespaces, configDocuments, faults };
+}
+
+/** The Services with the addresses that were decided for them in place of what their manifests say. */
+export function withDecisions(
+  services: ReadonlyMap<ObjectKey, ServiceView>,
+  decisions: ReadonlyMap<ObjectKey, StoredDecision>,
+): ReadonlyMap<ObjectKey, ServiceView> {
+  if (decisions.size === 0) return services;
+  return new Map(
+    [...services].map(([key, service]) => {
+      const decision = decisions.get(key);
+      return [
+        key,
+        decision === undefined ? service : { ...service, ingress: decision.addresses.map((ip) => ({ ip })) },
+      ];
+    }),
+  );
+}
+
+/** The namespace of the configuration where all of it lies in one, else the usual one. */
+export function configNamespace(documents: readonly KubernetesDocument[], usual: string): string {
+  const namespaces = new Set(documents.filter(({ kind }) => kind !== "Secret").map(({ namespace }) => namespace));
+  const [only] = namespaces;
+  return namespaces.size === 1 && only !== undefined && only !== "" ? only : usual;
+}

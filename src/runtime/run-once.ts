@@ -1,0 +1,79 @@
+import { dump } from "js-yaml";
+import { loadConfig } from "../config/load.js";
+import { decideWorld, type ServiceOutcome } from "./decide-world.js";
+import { readManifests } from "./files/manifests.js";
+import { readDecisions, stateFolderOf } from "./files/state-folder.js";
+import { configNamespace, readWorld, withDecisions } from "./manifest-world.js";
+import { describeFault } from "./net/fault.js";
+import type { LogLevel } from "./metrics/log.js";
+
+/** What all ways of running on manifests take. */
+export type RunOptions = Readonly<{
+  from: string;
+  namespace?: string;
+  configMapName: string;
+  loadBalancerClass: string;
+  logLevel: LogLevel;
+}>;
+
+export const USUAL_NAMESPACE = "metallb-system";
+
+/** Where text goes; a terminal says how wide it is. */
+export type TextSink = Readonly<{ write(text: string): unknown }>;
+
+/**
+ * Prints what the world of the manifests comes to: addresses, announcing nodes (every Ready node taken as alive) and
+ * reasons. Writes nothing.
+ * @returns exit code 0: decided; 1: a manifest or the configuration is refused, all faults on `err`, nothing on `out`
+ */
+export async function runOnce(
+  options: RunOptions,
+  output: "table" | "json" | "yaml",
+  out: TextSink,
+  err: TextSink,
+): Promise<0 | 1> {
+  const reading = await readManifests(options.from);
+  if (!reading.ok) {
+    err.write(`${describeFault(reading.fault)}\n`);
+    return 1;
+  }
+  const world = readWorld(reading.value);
+  const namespace = options.namespace ?? configNamespace(world.configDocuments, USUAL_NAMESPACE);
+  const config = loadConfig(world.configDocuments, { namespace, configMapName: options.configMapName });
+  const faults = [...world.faults, ...(config.ok ? [] : config.fault)];
+  for (const fault of faults) err.write(`${describeFault(fault)}\n`);
+  if (!config.ok || faults.length > 0) return 1;
+  for (const notice of config.value.notices) err.write(`${notice.class}: ${describeFault(notice)}\n`);
+  const decisions = await readDecisions(await stateFolderOf(options.from));
+  const outcomes = decideWorld({ ...world, services: withDecisions(world.services, decisions) }, config.value, {
+    loadBalancerClass: options.loadBalancerClass,
+    alive: new Set([...world.nodes.values()].filter(({ ready }) => ready).map(({ name }) => name)),
+  });
+  out.write(formatOutcomes(outcomes, output));
+  return 0;
+}
+
+export function formatOutcomes(outcomes: readonly ServiceOutcome[], output: "table" | "json" | "yaml"): string {
+  if (output === "json") return `${JSON.stringify({ services: outcomes })}\n`;
+  if (output === "yaml") return dump({ services: outcomes });
+  const rows = outcomes.map(({ namespace, name, addresses, pool, announcedBy, reason }) => [
+    `${namespace}/${name}`,
+    addresses.join(" ") || "-",
+    pool ?? "-",
+    [...new Set(announcedBy.map(({ node, protocol }) => `${node} (${protocol})`))].join(" ") || "-",
+    reason,
+  ]);
+  return formatTable([["SERVICE", "ADDRESSES", "POOL", "ANNOUNCED BY", "REASON"], ...rows]);
+}
+
+/** Columns padded to their widest cell, two blanks between them. */
+export function formatTable(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
+  return `${rows.map(line).join("\n")}\n`;
+}

@@ -1,0 +1,228 @@
+import { rangeContains, parseAddress } from "../net/address.js";
+import type { Logger } from "../net/logger.js";
+import type { Fault } from "../net/fault.js";
+import type { EndpointSliceView, NodeView, ObjectKey, ServiceView } from "../world/views.js";
+import { objectKey } from "../world/views.js";
+import type { Model, Pool } from "../../config/model.js";
+import { decideService } from "../announce/decide-service.js";
+import type { AnnounceDecision, AnnounceWorld } from "../announce/decision.js";
+import { createAnnouncedAddresses } from "./announced-addresses.js";
+
+/** What the shell needs of the world around it; the join passes edges in, a test passes arrays. */
+export type SpeakerPorts = Readonly<{
+  /** Answer for an address on these interfaces ([]: all), or on others than before. */
+  announce(address: string, interfaces: readonly string[]): void;
+  withdraw(address: string): void;
+  recordEvent(service: ServiceView, event: SpeakerEvent): void;
+  /** The gauge of announced addresses, and whether the newest configuration is in use. */
+  gaugeAnnounced(service: ObjectKey, address: string, announced: boolean): void;
+  gaugeConfig(state: Readonly<{ loaded: boolean; stale: boolean }>): void;
+  /** Runs `work` once, soon, after what arrives together has arrived. */
+  defer(work: () => void): void;
+  log: Logger;
+}>;
+export type SpeakerEvent = Readonly<{ type: "Normal" | "Warning"; reason: string; message: string }>;
+
+/**
+ * One node's speaker: what announce decides for this node, kept true. Level-triggered: every input only marks what to
+ * look at again. Duties of the caller: pass every object that exists, then `synced()`; after that whatever changes.
+ * Nothing is announced before `synced()` and a first model, so that a restart does not withdraw and announce again.
+ */
+export interface Speaker {
+  serviceChanged(service: ServiceView): void;
+  serviceDeleted(key: ObjectKey): void;
+  endpointSliceChanged(slice: EndpointSliceView): void;
+  endpointSliceDeleted(key: ObjectKey): void;
+  nodeChanged(node: NodeView): void;
+  nodeDeleted(name: string): void;
+  /** Names of the nodes whose speaker is alive. */
+  aliveChanged(alive: ReadonlySet<string>): void;
+  /** A new model, or why the newest documents give none: then the last good model stays in force. */
+  configChanged(config: Readonly<{ model: Model }> | Readonly<{ faults: readonly Fault[] }>): void;
+  synced(): void;
+  /** What is announced now, by address. */
+  announced(): ReadonlyMap<string, readonly string[]>;
+  decision(key: ObjectKey): AnnounceDecision | undefined;
+  /** Withdraws everything; nothing is announced afterwards. */
+  stop(): void;
+}
+
+export type SpeakerOptions = Readonly<{ node: string; loadBalancerClass: string; ignoreExcludeLabel: boolean }>;
+
+export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Speaker {
+  const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist
+  const slices = new Map<ObjectKey, EndpointSliceView>(); // BOUNDED by the EndpointSlices that exist
+  const slicesByService = new Map<ObjectKey, Map<ObjectKey, EndpointSliceView>>();
+  const nodes = new Map<string, NodeView>();
+  const decisions = new Map<ObjectKey, AnnounceDecision>(); // BOUNDED by the Services that exist
+  const dirty = new Set<ObjectKey>(); // BOUNDED by the Services that exist or are announced
+  const announced = createAnnouncedAddresses(ports);
+  let alive: ReadonlySet<string> = new Set();
+  let model: Model | undefined;
+  let waiting: Model | undefined; // a model that has no room yet for what is announced
+  let isSynced = false;
+  let stopped = false;
+  let deferred = false;
+
+  function touch(key: ObjectKey): void {
+    dirty.add(key);
+    if (deferred || stopped) return;
+    deferred = true;
+    ports.defer(work);
+  }
+
+  function touchAll(): void {
+    for (const key of services.keys()) touch(key);
+  }
+
+  function work(): void {
+    deferred = false;
+    if (!isSynced || stopped) return;
+    if (waiting !== undefined) tryModel(waiting);
+    if (model === undefined) return;
+    const world: AnnounceWorld = { model, nodes, alive, ignoreExcludeLabel: options.ignoreExcludeLabel };
+    for (const key of dirty) reconcile(key, world);
+    dirty.clear();
+  }
+
+  function reconcile(key: ObjectKey, world: AnnounceWorld): void {
+    const service = services.get(key);
+    const before = decisions.get(key);
+    if (service === undefined || !isOurs(service)) {
+      decisions.delete(key);
+      if (announced.update(key, [], [])) logWithdrawn(key, service === undefined ? "serviceDeleted" : "notOurClass");
+      return;
+    }
+    const endpointSlices = [...(slicesByService.get(key)?.values() ?? [])];
+    const decision = decideService(world, { service, endpointSlices }, options.node);
+    decisions.set(key, decision);
+    const { layer2 } = decision;
+    if (!layer2.announce) {
+      if (announced.update(key, [], [])) logWithdrawn(key, layer2.reason, layer2.explanation);
+      else if (before === undefined || before.layer2.announce || before.layer2.reason !== layer2.reason) {
+        ports.log.debug({ event: "serviceNotAnnounced", service: key, reason: layer2.reason }, layer2.explanation);
+      }
+      return;
+    }
+    if (!announced.update(key, layer2.addresses, layer2.interfaces)) return;
+    ports.log.info(
+      { event: "serviceAnnounced", service: key, ips: layer2.addresses, protocol: "layer2" },
+      "service has IP, announcing",
+    );
+    ports.recordEvent(service, {
+      type: "Normal",
+      reason: "nodeAssigned",
+      message: `announcing from node "${options.node}" with protocol "layer2"`,
+    });
+  }
+
+  function isOurs(service: ServiceView): boolean {
+    return service.type !== "LoadBalancer" || (service.loadBalancerClass ?? "") === options.loadBalancerClass;
+  }
+
+  function logWithdrawn(key: ObjectKey, reason: string, explanation?: string): void {
+    ports.log.info(
+      { event: "serviceWithdrawn", service: key, reason, ...(explanation === undefined ? {} : { explanation }) },
+      "withdrawing service announcement",
+    );
+  }
+
+  /** A model without room for an announced address waits until the controller has moved the Service. */
+  function tryModel(next: Model): void {
+    const stranded = announced.addresses().find((address) => !hasPool(next.pools, address));
+    if (stranded === undefined) {
+      model = next;
+      waiting = undefined;
+      setConfigState(false);
+      ports.log.info({ event: "configLoaded", pools: next.pools.length }, "config reloaded");
+      for (const key of services.keys()) dirty.add(key);
+      return;
+    }
+    if (waiting !== next) {
+      ports.log.error(
+        { event: "configStale", ip: stranded },
+        `Cannot use the new configuration yet: ${stranded} is announced and in none of its pools: ` +
+          "keeping the former one until its Service has moved",
+      );
+    }
+    waiting = next;
+    setConfigState(true);
+  }
+
+  function setConfigState(stale: boolean): void {
+    ports.gaugeConfig({ loaded: model !== undefined, stale });
+  }
+
+  return {
+    serviceChanged(service) {
+      services.set(objectKey(service), service);
+      touch(objectKey(service));
+    },
+    serviceDeleted(key) {
+      services.delete(key);
+      touch(key);
+    },
+    endpointSliceChanged(slice) {
+      const key = objectKey(slice);
+      const before = slices.get(key);
+      if (before !== undefined && before.service !== slice.service) forgetSlice(key, before);
+      slices.set(key, slice);
+      const service = objectKey({ namespace: slice.namespace, name: slice.service });
+      const siblings = slicesByService.get(service) ?? new Map<ObjectKey, EndpointSliceView>();
+      slicesByService.set(service, siblings.set(key, slice));
+      touch(service);
+    },
+    endpointSliceDeleted(key) {
+      const before = slices.get(key);
+      if (before !== undefined) forgetSlice(key, before);
+    },
+    nodeChanged(node) {
+      nodes.set(node.name, node);
+      touchAll();
+    },
+    nodeDeleted(name) {
+      nodes.delete(name);
+      touchAll();
+    },
+    aliveChanged(names) {
+      if (names.size === alive.size && [...names].every((name) => alive.has(name))) return;
+      alive = names;
+      touchAll();
+    },
+    configChanged(config) {
+      if ("faults" in config) {
+        waiting = undefined;
+        setConfigState(true);
+        return;
+      }
+      waiting = config.model;
+      if (isSynced) work();
+    },
+    synced() {
+      isSynced = true;
+      touchAll();
+      work();
+    },
+    announced: announced.byAddress,
+    decision: (key) => decisions.get(key),
+    stop() {
+      stopped = true;
+      dirty.clear();
+      for (const key of services.keys()) announced.update(key, [], []);
+    },
+  };
+
+  function forgetSlice(key: ObjectKey, slice: EndpointSliceView): void {
+    slices.delete(key);
+    const service = objectKey({ namespace: slice.namespace, name: slice.service });
+    const siblings = slicesByService.get(service);
+    siblings?.delete(key);
+    if (siblings?.size === 0) slicesByService.delete(service);
+    touch(service);
+  }
+}
+
+function hasPool(pools: readonly Pool[], text: string): boolean {
+  const address = parseAddress(text);
+  return address !== undefined && pools.some((pool) => pool.ranges.some((range) => rangeContains(range, address)));
+}
