@@ -50,15 +50,15 @@ test: build testbed ## All tests: lint, unit, and against the real peers (as roo
 .PHONY: demo
 demo: build ## Three nodes and a client in network namespaces: see an address served, then moved
 	@scripts/install-packages.sh demo
-	node scripts/demo.mjs
+	node scripts/run-ts.mjs test/demo/demo.ts
 
 .PHONY: bench
 bench: build testbed ## Speed as ratios to the machine's own; BENCH=arp runs one
-	@node scripts/bench.mjs $(BENCH)
+	@node scripts/run-ts.mjs bench/run.ts $(BENCH)
 
 .PHONY: soak
 soak: build testbed ## Long runs: fuzzing and faults, seeded and bounded
-	node scripts/soak.mjs
+	node scripts/run-ts.mjs test/soak/run.ts
 
 .PHONY: clean
 clean: ## Remove what was built in the checkout (the cache stays)
