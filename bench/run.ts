@@ -1,4 +1,3 @@
-
 /** One measurement. `ratio` is value over floor, measured in the same run; both null where a floor has no meaning. */
 export type BenchLine = Readonly<{
   bench: string;

@@ -20,7 +20,9 @@ const parts = [
 rmSync(reports, { recursive: true, force: true });
 
 for (const { name, passed, failed, seconds } of parts) {
-  console.log(`${failed === 0 ? "ok  " : "FAIL"}  ${name}: ${passed} passed, ${failed} failed, ${seconds.toFixed(0)} s`);
+  console.log(
+    `${failed === 0 ? "ok  " : "FAIL"}  ${name}: ${passed} passed, ${failed} failed, ${seconds.toFixed(0)} s`,
+  );
 }
 const passed = parts.reduce((sum, part) => sum + part.passed, 0);
 const failed = parts.reduce((sum, part) => sum + part.failed, 0);

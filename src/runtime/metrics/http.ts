@@ -8,12 +8,13 @@ import type { Registry } from "./registry.js";
 export type HttpEndpoint = Readonly<{ port: number; close(): Promise<void> }>;
 export type HttpFault = Readonly<{ message: string }>;
 
-/** Serves `/metrics` in the Prometheus text format; anything else is 404. */
+/** Serves `/metrics` in the Prometheus text format, after `refresh` brought it up to date; anything else is 404. */
 export function serveMetrics(
-  options: Readonly<{ host: string; port: number; registry: Registry }>,
+  options: Readonly<{ host: string; port: number; registry: Registry; refresh?: () => Promise<void> }>,
 ): Promise<Result<HttpEndpoint, HttpFault>> {
   return listen(options, async (path, response) => {
     if (path !== "/metrics") return answer(response, 404, "not found\n");
+    await options.refresh?.();
     response.setHeader("content-type", options.registry.contentType);
     answer(response, 200, await options.registry.metrics());
   });

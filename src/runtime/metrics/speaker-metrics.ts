@@ -1,0 +1,69 @@
+import type { Registry } from "./registry.js";
+import { createCounter, createGauge } from "./registry.js";
+
+/** One layer 2 count of one address, as the worker that answers keeps it: totals since its start. */
+export type AddressCounts = Readonly<{ address: string; requests: number; responses: number; gratuitous: number }>;
+
+/** The speaker's metrics under the names that dashboards know. */
+export interface SpeakerMetrics {
+  setAnnounced(service: string, address: string, announced: boolean): void;
+  setConfig(state: Readonly<{ loaded: boolean; stale: boolean }>): void;
+  countUpdate(): void;
+  countUpdateError(): void;
+  /** Takes over the totals that the worker keeps; called before each scrape. */
+  setLayer2(counts: readonly AddressCounts[], drops: ReadonlyMap<string, number>): void;
+}
+
+export function createSpeakerMetrics(registry: Registry, node: string): SpeakerMetrics {
+  const announced = createGauge(
+    registry,
+    "metallb_speaker_announced",
+    "1 for each address of a Service that is announced from this node",
+    ["service", "protocol", "node", "ip"],
+  );
+  const loaded = createGauge(registry, "metallb_k8s_client_config_loaded_bool", CONFIG_LOADED_HELP);
+  const stale = createGauge(registry, "metallb_k8s_client_config_stale_bool", CONFIG_STALE_HELP);
+  const updates = createCounter(registry, "metallb_k8s_client_updates_total", UPDATES_HELP);
+  const updateErrors = createCounter(registry, "metallb_k8s_client_update_errors_total", UPDATE_ERRORS_HELP);
+  const requests = createCounter(
+    registry,
+    "metallb_layer2_requests_received",
+    "ARP and NDP requests received for an announced address",
+    ["ip"],
+  );
+  const responses = createCounter(registry, "metallb_layer2_responses_sent", "ARP and NDP responses sent", ["ip"]);
+  const gratuitous = createCounter(registry, "metallb_layer2_gratuitous_sent", "Gratuitous frames sent", ["ip"]);
+  const dropped = createCounter(
+    registry,
+    "smelter_layer2_dropped_total",
+    "Layer 2 frames that were received and not answered, by reason",
+    ["reason"],
+  );
+  return {
+    setAnnounced(service, ip, isAnnounced) {
+      const labels = { service, protocol: "layer2", node, ip };
+      if (isAnnounced) announced.set(labels, 1);
+      else announced.remove(labels);
+    },
+    setConfig(state) {
+      loaded.set(state.loaded ? 1 : 0);
+      stale.set(state.stale ? 1 : 0);
+    },
+    countUpdate: () => updates.inc(),
+    countUpdateError: () => updateErrors.inc(),
+    setLayer2(counts, drops) {
+      for (const counter of [requests, responses, gratuitous, dropped]) counter.reset();
+      for (const { address: ip, ...count } of counts) {
+        requests.inc({ ip }, count.requests);
+        responses.inc({ ip }, count.responses);
+        gratuitous.inc({ ip }, count.gratuitous);
+      }
+      for (const [reason, count] of drops) dropped.inc({ reason }, count);
+    },
+  };
+}
+
+export const CONFIG_LOADED_HELP = "1 after the first configuration was taken into use";
+export const CONFIG_STALE_HELP = "1 while the newest configuration is not in use";
+export const UPDATES_HELP = "Objects of the Kubernetes API that were processed";
+export const UPDATE_ERRORS_HELP = "Objects of the Kubernetes API whose processing failed";

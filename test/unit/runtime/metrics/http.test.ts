@@ -1,0 +1,66 @@
+import { expect, it } from "vitest";
+import { serveHealth, serveMetrics } from "../../../../src/runtime/metrics/http.js";
+import { createRegistry } from "../../../../src/runtime/metrics/registry.js";
+import { createSpeakerMetrics } from "../../../../src/runtime/metrics/speaker-metrics.js";
+
+async function get(port: number, path: string): Promise<[number, string]> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  return [response.status, await response.text()];
+}
+
+it("serves metrics as they are after a refresh, and nothing else", async () => {
+  const registry = createRegistry();
+  const metrics = createSpeakerMetrics(registry, "node1");
+  metrics.setAnnounced("default/nginx", "192.0.2.1", true);
+  metrics.setAnnounced("default/gone", "192.0.2.2", true);
+  metrics.setAnnounced("default/gone", "192.0.2.2", false);
+  metrics.setConfig({ loaded: true, stale: false });
+  let scrapes = 0;
+  const refresh = async (): Promise<void> => {
+    scrapes += 1;
+    metrics.setLayer2(
+      [{ address: "192.0.2.1", requests: 7 * scrapes, responses: 5, gratuitous: 10 }],
+      new Map([["truncated", 3]]),
+    );
+  };
+  const served = await serveMetrics({ host: "127.0.0.1", port: 0, registry, refresh });
+  if (!served.ok) throw new Error(served.fault.message);
+  await get(served.value.port, "/metrics");
+  const [status, text] = await get(served.value.port, "/metrics");
+  expect(status).toBe(200);
+  expect(text).toContain(
+    'metallb_speaker_announced{service="default/nginx",protocol="layer2",node="node1",ip="192.0.2.1"} 1\n',
+  );
+  expect(text).not.toContain("default/gone");
+  expect(text).toContain('metallb_layer2_requests_received{ip="192.0.2.1"} 14\n');
+  expect(text).toContain('smelter_layer2_dropped_total{reason="truncated"} 3\n');
+  expect(text).toContain("metallb_k8s_client_config_loaded_bool 1\n");
+  expect(await get(served.value.port, "/debug")).toEqual([404, "not found\n"]);
+  await served.value.close();
+});
+
+it("tells readiness with its reason", async () => {
+  let reason: string | undefined = "Services are not listed yet";
+  const served = await serveHealth({ host: "127.0.0.1", port: 0, notReadyReason: () => reason });
+  if (!served.ok) throw new Error(served.fault.message);
+  expect(await get(served.value.port, "/healthz")).toEqual([200, "ok\n"]);
+  expect(await get(served.value.port, "/readyz")).toEqual([503, "Services are not listed yet\n"]);
+  reason = undefined;
+  expect(await get(served.value.port, "/readyz")).toEqual([200, "ok\n"]);
+  await served.value.close();
+});
+
+it.each([
+  { name: "a port in use", problem: /another process listens there/ },
+  { name: "an address of another machine", host: "192.0.2.1", problem: /none of this machine's/ },
+])("names the remedy for $name", async ({ host, problem }) => {
+  const first = await serveHealth({ host: "127.0.0.1", port: 0, notReadyReason: () => undefined });
+  if (!first.ok) throw new Error(first.fault.message);
+  const second = await serveHealth({
+    host: host ?? "127.0.0.1",
+    port: first.value.port,
+    notReadyReason: () => undefined,
+  });
+  expect(second.ok ? "listening" : second.fault.message).toMatch(problem);
+  await first.value.close();
+});
