@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { watch, type FSWatcher } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
-import { dirname, extname, join, basename } from "node:path";
+import { dirname, extname, join } from "node:path";
 import type { Fault } from "../net/fault.js";
 import type { Result } from "../net/result.js";
 import { refuse, succeed } from "../net/result.js";
@@ -24,7 +24,7 @@ const POLL_MS = 2_000;
 export async function readManifests(path: string): Promise<Result<readonly ManifestText[], Fault>> {
   try {
     const isFolder = (await stat(path)).isDirectory();
-    const files = isFolder ? await manifestFiles(path, MAX_DEPTH) : [path];
+    const files = isFolder ? (await listManifests(path, MAX_DEPTH)).files : [path];
     if (files.length === 0) {
       return refuse(pathFault(path, "holds no .yaml, .yml or .json file", "name a folder with manifests"));
     }
@@ -41,16 +41,20 @@ export async function readManifests(path: string): Promise<Result<readonly Manif
   }
 }
 
-async function manifestFiles(folder: string, depth: number): Promise<string[]> {
-  if (depth === 0) return []; // a link that leads back up ends here
-  const names = (await readdir(folder)).filter((name) => !name.startsWith(".") && name !== "node_modules").toSorted();
+async function listManifests(folder: string, depth: number): Promise<{ files: string[]; folders: string[] }> {
   const files: string[] = [];
+  const folders: string[] = [];
+  if (depth === 0) return { files, folders }; // a link that leads back up ends here
+  const names = (await readdir(folder)).filter((name) => !name.startsWith(".") && name !== "node_modules").toSorted();
   for (const name of names) {
     const path = join(folder, name);
-    if ((await stat(path)).isDirectory()) files.push(...(await manifestFiles(path, depth - 1)));
-    else if (MANIFEST_EXTENSIONS.has(extname(name))) files.push(path);
+    if ((await stat(path)).isDirectory()) {
+      const below = await listManifests(path, depth - 1);
+      files.push(...below.files);
+      folders.push(path, ...below.folders);
+    } else if (MANIFEST_EXTENSIONS.has(extname(name))) files.push(path);
   }
-  return files;
+  return { files, folders };
 }
 
 function pathFault(path: string, problem: string, remedy: string): Fault {
@@ -67,22 +71,23 @@ export async function watchManifests(
   signal: AbortSignal,
 ): Promise<void> {
   let last = "";
+  const watchers = new Map<string, FSWatcher>(); // BOUNDED by the folders below the path
   const readNow = async (): Promise<void> => {
+    await watchFolders(path, watchers, reader.request);
     const reading = await readManifests(path);
     const fingerprint = createHash("sha256").update(JSON.stringify(reading)).digest("hex");
     if (fingerprint === last || signal.aborted) return;
     last = fingerprint;
     onTexts(reading);
   };
-  await readNow();
   const reader = coalesce(readNow);
   const poll = setInterval(reader.request, POLL_MS);
-  const watchers = await watchFolders(path, reader.request);
   signal.addEventListener("abort", () => {
     clearInterval(poll);
     reader.cancel();
-    for (const watcher of watchers) watcher.close();
+    for (const watcher of watchers.values()) watcher.close();
   });
+  await readNow();
 }
 
 /** Runs `work` once for all requests of a short time, never twice at once. */
@@ -108,21 +113,31 @@ function coalesce(work: () => Promise<void>): Readonly<{ request: () => void; ca
   return { request, cancel: () => clearTimeout(timer) };
 }
 
-/** A file is watched through its folder, since editors replace files instead of writing into them. */
-async function watchFolders(path: string, onChange: () => void): Promise<readonly FSWatcher[]> {
-  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-  const folder = isFolder ? path : dirname(path);
-  try {
-    const watcher = watch(folder, { recursive: isFolder }, (_, name) => {
-      if (name === null || isFolder ? !isHidden(name) : basename(name) === basename(path)) onChange();
-    });
-    watcher.on("error", () => watcher.close()); // the poll goes on without it
-    return [watcher];
-  } catch {
-    return []; // the poll alone: slower, and always there
+/** Watches every folder below the path; a file through its folder, since editors replace files. */
+async function watchFolders(path: string, watchers: Map<string, FSWatcher>, onChange: () => void): Promise<void> {
+  for (const folder of await foldersOf(path)) {
+    if (watchers.has(folder)) continue;
+    try {
+      const watcher = watch(folder, (_, name) => {
+        if (name === null || !name.startsWith(".")) onChange();
+      });
+      const forget = (): void => {
+        watcher.close();
+        watchers.delete(folder);
+      };
+      watcher.on("error", forget).on("close", forget);
+      watchers.set(folder, watcher);
+    } catch {
+      return; // a file system without notices: the poll is slower, and always there
+    }
   }
 }
 
-function isHidden(name: string | null): boolean {
-  return name !== null && name.split("/").some((part) => part.startsWith("."));
+async function foldersOf(path: string): Promise<readonly string[]> {
+  try {
+    if (!(await stat(path)).isDirectory()) return [dirname(path)];
+    return [path, ...(await listManifests(path, MAX_DEPTH)).folders];
+  } catch {
+    return []; // what cannot be listed cannot be read either, and that is reported by the reading
+  }
 }
