@@ -16,7 +16,10 @@ export interface Allocator {
    */
   useModel(model: Model, options: Readonly<{ keepAssigned: boolean }>): Result<void, readonly StrandedAddress[]>;
   useNamespaces(namespaces: readonly NamespaceView[]): void;
-  /** Notes what the Service's status already holds, so that nobody else is given it. Never refuses: it was so before. */
+  /**
+   * Notes what the Service's status already holds, so that nobody else is given it. Never refuses: it was so before.
+   * The addresses of a Service of another class are noted too: they are in use, whoever gave them.
+   */
   adopt(service: ServiceView): void;
   /** Decides one Service and notes the result as assigned. O(log n) in assigned addresses. */
   decide(service: ServiceView): Decision;
@@ -24,6 +27,12 @@ export interface Allocator {
   release(key: ObjectKey): readonly string[];
   /** What is noted for a Service, or undefined. */
   assignment(key: ObjectKey): Readonly<{ addresses: readonly string[]; pool: string | undefined }> | undefined;
+  /**
+   * Grows whenever something may have become available to Services that wait: an address or a port on a shared one was
+   * given back, a model or other Namespaces came. Where it differs from the last look, pending Services are worth
+   * deciding again.
+   */
+  vacancies(): number;
   usage(): readonly PoolUsage[];
 }
 

@@ -8,7 +8,8 @@ export type DecisionEvent = Readonly<{ type: "Normal" | "Warning"; reason: strin
 
 /**
  * What a Service is to have, and why. `addresses` are canonical texts in the order that goes into the status; the
- * `events` are those that this decision raises when it is new, none when it only confirms what was.
+ * `events` are those that this decision raises when it is new, none when it only confirms what was. They are given out
+ * once: raise them also when the write that belongs to the decision fails and the Service is decided again.
  */
 export type Decision =
   | Readonly<{
@@ -28,7 +29,7 @@ export type Decision =
     }>
   /**
    * The wish cannot be read or met, but what the Service has stays (a wrong request on a Service that is served).
-   * `addresses` and `pool` are what it keeps.
+   * `addresses` and `pool` are what it keeps; `pool` is "" where its addresses are in no pool.
    */
   | Readonly<{
       outcome: "kept";
