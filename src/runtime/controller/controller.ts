@@ -1,0 +1,54 @@
+import type { KubernetesDocument } from "../../config/documents.js";
+import type { Allocator } from "../allocator/allocator.js";
+import type { Decision, PoolUsage } from "../allocator/decision.js";
+import type { NamespaceView, ObjectKey, ServiceView } from "../world/views.js";
+import type { ControllerPorts } from "./ports.js";
+
+/**
+ * The controller of one world, be it a cluster or a folder of manifests: what the allocator decides for each Service,
+ * written into its status and told in Events. Level-triggered: an input says where to look, never what to do, and may
+ * come twice or late.
+ *
+ * Duties of the caller:
+ * 1. Tell every Service that exists (`serviceChanged`), then `servicesListed()`; every Namespace
+ *    (`namespacesChanged`, with [] where they cannot be read); and all documents of the configuration
+ *    (`configChanged`, with [] where there are none). In any order. Nothing is decided before all three have come and
+ *    the documents gave a model: until then nobody knows which addresses are taken.
+ * 2. From then on tell what changes: single Services, or all Namespaces and all documents anew. Never tell that
+ *    something is gone because it is out of sight.
+ * 3. Tell a Service that was written as anybody else's change; the shell knows its own by its content.
+ * 4. `stop()` and wait for it before the ports go away.
+ *
+ * What it keeps: the views of the Services that exist. At most `writesInFlight` status writes run at a time; decisions
+ * are made one after the other, in the order in which the Services came up.
+ */
+export interface Controller {
+  serviceChanged(service: ServiceView): void;
+  serviceDeleted(key: ObjectKey): void;
+  servicesListed(): void;
+  namespacesChanged(namespaces: readonly NamespaceView[]): void;
+  /** All documents that are configuration, whether ConfigMap or resources; others among them are passed over. */
+  configChanged(documents: readonly KubernetesDocument[]): void;
+  /** Why nothing is given out yet, in a sentence; undefined once it is. */
+  notReadyReason(): string | undefined;
+  /** Resolves when no Service waits to be decided or written (those that are backing off do not count). */
+  settled(): Promise<void>;
+  /** The last decision on a Service. */
+  decision(key: ObjectKey): Decision | undefined;
+  /** For the gauges of the pools. */
+  usage(): readonly PoolUsage[];
+  /** Takes no more work; resolves when the writes in flight have ended. Everything told later is ignored. */
+  stop(): Promise<void>;
+}
+
+export type ControllerOptions = Readonly<{
+  /** Of our configuration: documents of other namespaces are not ours. */
+  namespace: string;
+  configMapName: string;
+  /** What to do with a configuration that has no room for an address in use. */
+  poolChange: "refuse" | "reassign";
+  /** Default: 16. */
+  writesInFlight?: number;
+}>;
+
+export type CreateController = (options: ControllerOptions, allocator: Allocator, ports: ControllerPorts) => Controller;

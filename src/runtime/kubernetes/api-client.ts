@@ -1,0 +1,266 @@
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Socket } from "node:net";
+import type { Result } from "../net/result.js";
+import { refuse, succeed } from "../net/result.js";
+import { TIMEOUT_CODE, failureOfAnswer, failureOfError, type ApiFailure } from "./api-failure.js";
+import type { ClusterAccess, Credentials } from "./cluster-access.js";
+import type { Clock, EdgeCounters } from "./ports.js";
+
+/** One request with a short answer. `path` begins with / and holds the query. */
+export type ApiCall = Readonly<{
+  method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
+  path: string;
+  /** JSON text. */
+  body?: string;
+  /** Default: application/json. */
+  contentType?: string;
+  /** Until the whole answer must be there; default 30 s. */
+  timeoutMilliseconds?: number;
+}>;
+
+/** A GET whose answer goes on until either side ends it. */
+export type ApiStream = Readonly<{
+  path: string;
+  signal: AbortSignal;
+  /** After this the connection is taken for dead, whatever it does. */
+  deadlineMilliseconds: number;
+  /** @returns false: enough, close it */
+  onChunk(chunk: Buffer): boolean;
+}>;
+
+/**
+ * Talks to one API server over connections that stay open: requests share at most `maxSockets`, each stream has its
+ * own. Answers 401 by renewing the credentials once. Never throws, never retries anything else but a request that met
+ * a connection which the server had closed meanwhile.
+ */
+export type ApiClient = Readonly<{
+  server: string;
+  /** The parsed JSON of a 2xx answer. */
+  request(call: ApiCall): Promise<Result<unknown, ApiFailure>>;
+  /** ok when the server ended the answer orderly, or we did by onChunk or the signal. */
+  stream(call: ApiStream): Promise<Result<void, ApiFailure>>;
+  /** Closes idle connections; those in use end by themselves. */
+  close(): void;
+}>;
+
+export type ApiClientOptions = Readonly<{
+  access: ClusterAccess;
+  clock: Clock;
+  counters: EdgeCounters;
+  /** For instance `smelter/0.1.0 (controller)`. */
+  userAgent: string;
+  /** BOUND of the connections for requests; more wait their turn. */
+  maxSockets: number;
+}>;
+
+const DEFAULT_TIMEOUT_MILLISECONDS = 30_000;
+const CREDENTIALS_LIFETIME_MILLISECONDS = 60_000; // ServiceAccount tokens are renewed well before they expire
+const KEEPALIVE_PROBE_MILLISECONDS = 15_000; // then one probe a second, ten times: a dead peer shows within 25 s
+
+type Connection = Readonly<{ credentials: Credentials; agent: HttpAgent; streamAgent: HttpAgent; until: number }>;
+
+export function createApiClient({ access, clock, counters, userAgent, maxSockets }: ApiClientOptions): ApiClient {
+  const server = access.server.origin;
+  const plain = access.server.protocol === "http:";
+  const start = plain ? httpRequest : httpsRequest;
+  const prefix = access.server.pathname.replace(/\/$/, "");
+  let current: Connection | undefined;
+  let connecting: Promise<Result<Connection, ApiFailure>> | undefined;
+
+  const connect = async (renew: boolean): Promise<Result<Connection, ApiFailure>> => {
+    const credentials = await access.credentials(renew);
+    connecting = undefined;
+    if (!credentials.ok) return refuse({ kind: "credentials", message: credentials.fault });
+    const until = clock.now() + CREDENTIALS_LIFETIME_MILLISECONDS;
+    const kept = current !== undefined && sameTls(current.credentials, credentials.value) ? current : undefined;
+    // With other certificates new connections are needed; the old ones end when their requests have.
+    current = { ...(kept ?? createAgents(credentials.value)), credentials: credentials.value, until };
+    return succeed(current);
+  };
+
+  const createAgents = ({ tls, agent: proxy }: Credentials) => {
+    const options = { ...tls, keepAlive: true, maxSockets, maxFreeSockets: maxSockets };
+    if (proxy !== undefined) {
+      Object.assign(proxy, { keepAlive: true, maxSockets, maxFreeSockets: maxSockets });
+      return { agent: proxy, streamAgent: proxy };
+    }
+    return plain
+      ? { agent: new HttpAgent(options), streamAgent: new HttpAgent() }
+      : { agent: new HttpsAgent(options), streamAgent: new HttpsAgent({ ...tls }) };
+  };
+
+  const connection = (renew: boolean): Promise<Result<Connection, ApiFailure>> | Result<Connection, ApiFailure> => {
+    if (!renew && current !== undefined && clock.now() < current.until) return succeed(current);
+    connecting ??= connect(renew);
+    return connecting;
+  };
+
+  const begin = (
+    connection: Connection,
+    agent: HttpAgent,
+    { method, path, body, contentType }: ApiCall,
+    onResponse: (response: IncomingMessage) => void,
+  ): ClientRequest => {
+    const headers: Record<string, string | number> = {
+      ...connection.credentials.headers,
+      accept: "application/json",
+      "user-agent": userAgent,
+    };
+    if (body !== undefined) {
+      headers["content-type"] = contentType ?? "application/json";
+      headers["content-length"] = Buffer.byteLength(body);
+    }
+    const { hostname, port } = access.server;
+    const host = hostname.replace(/^\[|\]$/g, "");
+    return start({ agent, host, port, method, path: prefix + path, headers }, onResponse);
+  };
+
+  const requestOnce = (connection: Connection, call: ApiCall): Promise<Answer> =>
+    new Promise((resolve) => {
+      const timeoutMilliseconds = call.timeoutMilliseconds ?? DEFAULT_TIMEOUT_MILLISECONDS;
+      const request = begin(connection, connection.agent, call, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () => {
+          cancelTimer();
+          counters.requestEnded(call.method, String(response.statusCode));
+          resolve({ response, body: Buffer.concat(chunks).toString("utf8") });
+        });
+        response.on("error", fail);
+      });
+      const cancelTimer = clock.setTimer(timeoutMilliseconds, () => request.destroy(timeoutError(timeoutMilliseconds)));
+      function fail(error: Error): void {
+        cancelTimer();
+        counters.requestEnded(call.method, "error");
+        resolve({ error, stale: request.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET" });
+      }
+      request.on("error", fail);
+      request.end(call.body);
+    });
+
+  async function request(call: ApiCall): Promise<Result<unknown, ApiFailure>> {
+    for (let attempt = 0; ; attempt += 1) {
+      const connected = await connection(false);
+      if (!connected.ok) return connected;
+      const answer = await requestOnce(connected.value, call);
+      if ("error" in answer) {
+        if (answer.stale && attempt === 0) continue;
+        return refuse(failureOfError(server, answer.error));
+      }
+      const status = answer.response.statusCode ?? 0;
+      if (status === 401 && attempt === 0) {
+        const renewed = await connection(true);
+        if (!renewed.ok) return renewed;
+        continue;
+      }
+      return readAnswer(call, answer.response, answer.body);
+    }
+  }
+
+  async function stream(call: ApiStream): Promise<Result<void, ApiFailure>> {
+    for (let attempt = 0; ; attempt += 1) {
+      const connected = await connection(false);
+      if (!connected.ok) return connected;
+      const ended = await streamOnce(connected.value, call);
+      if (ended.ok || ended.fault.kind !== "unauthorized" || attempt > 0) return ended;
+      const renewed = await connection(true);
+      if (!renewed.ok) return renewed;
+    }
+  }
+
+  const streamOnce = (connection: Connection, call: ApiStream): Promise<Result<void, ApiFailure>> =>
+    new Promise((resolve) => {
+      const get = { method: "GET", path: call.path } as const;
+      let finished = false;
+      const finish = (result: Result<void, ApiFailure>): void => {
+        if (finished) return;
+        finished = true;
+        cancelTimer();
+        call.signal.removeEventListener("abort", onAbort);
+        resolve(result);
+        request.destroy();
+      };
+      const request = begin(connection, connection.streamAgent, get, (response) => {
+        counters.requestEnded("WATCH", String(response.statusCode));
+        if (response.statusCode !== 200) {
+          collect(response, (body) => {
+            const refused = readAnswer(get, response, body);
+            finish(refused.ok ? refuse(malformed(get)) : refused); // a 2xx that is not 200 is no stream
+          });
+          return;
+        }
+        response.on("data", (chunk: Buffer) => {
+          if (!finished && !call.onChunk(chunk)) finish(succeed(undefined));
+        });
+        response.on("end", () => finish(succeed(undefined)));
+        response.on("error", (error) => finish(refuse(failureOfError(server, error))));
+      });
+      const onAbort = (): void => finish(succeed(undefined));
+      const cancelTimer = clock.setTimer(call.deadlineMilliseconds, () => {
+        finish(refuse(failureOfError(server, timeoutError(call.deadlineMilliseconds))));
+      });
+      request.on("socket", (socket: Socket) => socket.setKeepAlive(true, KEEPALIVE_PROBE_MILLISECONDS));
+      request.on("error", (error) => {
+        if (!finished) counters.requestEnded("WATCH", "error");
+        finish(refuse(failureOfError(server, error)));
+      });
+      if (call.signal.aborted) return onAbort();
+      call.signal.addEventListener("abort", onAbort);
+      request.end();
+    });
+
+  return {
+    server,
+    request,
+    stream,
+    close() {
+      current?.agent.destroy();
+      current?.streamAgent.destroy();
+    },
+  };
+}
+
+type Answer = Readonly<{ response: IncomingMessage; body: string } | { error: Error; stale: boolean }>;
+
+function readAnswer({ method, path }: ApiCall, response: IncomingMessage, body: string): Result<unknown, ApiFailure> {
+  const status = response.statusCode ?? 0;
+  if (status >= 200 && status < 300) {
+    try {
+      return succeed(JSON.parse(body) as unknown);
+    } catch {
+      return refuse(malformed({ method, path }));
+    }
+  }
+  const retryAfter = response.headers["retry-after"];
+  return refuse(failureOfAnswer(`${method} ${pathOf(path)}`, { status, body, retryAfter }));
+}
+
+function malformed({ method, path }: ApiCall): ApiFailure {
+  const message = `Cannot ${method} ${pathOf(path)}: the answer is not JSON: check that the server is a Kubernetes API server`;
+  return { kind: "malformed", message };
+}
+
+const pathOf = (path: string): string => path.split("?", 1)[0] ?? path;
+
+/** What arrived of a refusal's body, at most 64 KiB; an error in it leaves what came before. */
+function collect(response: IncomingMessage, use: (body: string) => void): void {
+  const chunks: Buffer[] = [];
+  let octets = 0;
+  const done = (): void => use(Buffer.concat(chunks).toString("utf8"));
+  response.on("data", (chunk: Buffer) => {
+    octets += chunk.length;
+    if (octets <= 65_536) chunks.push(chunk);
+  });
+  response.on("end", done);
+  response.on("error", done);
+}
+
+function timeoutError(milliseconds: number): Error {
+  return Object.assign(new Error(`no answer within ${milliseconds / 1000} s`), { code: TIMEOUT_CODE });
+}
+
+function sameTls(a: Credentials, b: Credentials): boolean {
+  const names = new Set([...Object.keys(a.tls), ...Object.keys(b.tls)]);
+  return [...names].every((name) => String(a.tls[name]) === String(b.tls[name]));
+}
