@@ -1,4 +1,5 @@
 import type { Fault } from "../runtime/net/fault.js";
+import type { TextPosition } from "./text-position.js";
 
 /**
  * One Kubernetes object as it was written, before anybody asked what it means: out of a manifest, or out of the API.
@@ -20,7 +21,12 @@ export type DocumentSource = Readonly<{
   /** Line on which the document begins, from 1. */
   line: number;
   /** Position of the value at a JSON pointer (or of the closest thing around it), counted in the whole file. */
-  positionOf(path: string): Readonly<{ line: number; column: number }>;
+  positionOf(path: string): TextPosition;
+  /**
+   * Position in the whole file of a line and column of the text that the value at `path` is (a document within the
+   * document). Exact for literal block scalars (`key: |`); for other ways of writing it the beginning of the value.
+   */
+  positionInText(path: string, inner: TextPosition): TextPosition;
 }>;
 
 /** `ConfigMap metallb-system/config`: how faults and logs name an object. */

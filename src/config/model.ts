@@ -127,4 +127,6 @@ export type LoadedConfig = Readonly<{
   /** By piece: `pool/<name>`, `peer/<name>`, `bfdProfile/<name>`. */
   origins: ReadonlyMap<string, readonly Origin[]>;
   notices: readonly Notice[];
+  /** The objects that were read, as `describeObject` names them, sorted. Empty: there is no configuration at all. */
+  sources: readonly string[];
 }>;
