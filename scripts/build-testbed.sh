@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
 # Builds etcd and the Kubernetes programs that tests run, into the cache, once for each version of their modules.
-# Prints nothing when all is there. The folder is $SMELTER_CACHE/testbed/<digest of go.mod and go.sum>.
+# Prints nothing when all is there. The folders are $SMELTER_CACHE/testbed/NAME-VERSION-DIGEST, where DIGEST is the
+# first 16 hex digits of the SHA-256 of go.mod followed by go.sum; test/lab/places.ts finds them by the same rule.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${SMELTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/smelter}
 
-build() { # name, version for messages, go build arguments…
-  local name=$1 version=$2; shift 2
-  local source=$top/test/lab/$name
-  local digest folder work
+work=
+trap '[ -z "$work" ] || rm -rf "$work"' EXIT # also when a build fails in the middle
+
+build() { # name of the module's folder, its main module; the remaining arguments go to go build
+  local name=$1 module=$2
+  shift 2
+  local source=$top/test/lab/$name version digest folder
+  version=$(awk -v module="$module" '{ sub(/^require /, "") } $1 == module { print $2; exit }' "$source/go.mod")
   digest=$(cat "$source/go.mod" "$source/go.sum" | sha256sum | cut -c1-16)
   folder=$cache/testbed/$name-$version-$digest
   [ -e "$folder/.complete" ] && return 0
@@ -19,15 +24,18 @@ build() { # name, version for messages, go build arguments…
   echo "building $name $version (once; minutes the first time)" >&2
   mkdir -p "$cache/testbed"
   work=$(mktemp -d "$cache/testbed/.building-XXXXXX")
-  trap 'rm -rf "$work"' RETURN
-  (cd "$source" && CGO_ENABLED=0 GOFLAGS=-mod=mod go build -o "$work/" "$@" >&2)
+  chmod 755 "$work"
+  local minor=${version#v*.}
+  (cd "$source" && CGO_ENABLED=0 go build -o "$work/" -ldflags "-s -w
+    -X k8s.io/component-base/version.gitVersion=$version
+    -X k8s.io/component-base/version.gitMajor=1
+    -X k8s.io/component-base/version.gitMinor=${minor%%.*}" "$@" >&2)
+  [ ! -e "$work/server" ] || mv "$work/server" "$work/etcd" # go names a program after its package's last part
   touch "$work/.complete"
-  rm -rf "$folder"
-  mv "$work" "$folder"
+  # Another run may have finished first: its folder is as good as this one, and may be in use already.
+  mv -T "$work" "$folder" 2>/dev/null || [ -e "$folder/.complete" ]
+  rm -rf "$work"
 }
 
-kubernetes=v1.36.3
-build etcd v3.6.12 go.etcd.io/etcd/server/v3
-build kubernetes $kubernetes -ldflags \
-  "-s -w -X k8s.io/component-base/version.gitVersion=$kubernetes -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36" \
-  ./kube-apiserver ./kube-proxy
+build etcd go.etcd.io/etcd/server/v3 go.etcd.io/etcd/server/v3
+build kubernetes k8s.io/kubernetes ./kube-apiserver ./kube-proxy

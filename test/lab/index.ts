@@ -1,0 +1,8 @@
+/** The lab's API in one place. */
+export { createLab, type Lab, type LabOptions, type LanHost, type Pod } from "./lab.js";
+export type { Cable, Match, Rule } from "./cable.js";
+export type { Host } from "./host.js";
+export type { Ended, LabProcess, SpawnOptions, Usage } from "./process.js";
+export type { Page, Served } from "./web.js";
+export { within, until, type Deadline } from "./until.js";
+export { cacheFolder, repositoryRoot } from "./places.js";
