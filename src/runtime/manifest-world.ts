@@ -2,7 +2,8 @@ import { documentFault, type KubernetesDocument } from "../config/documents.js";
 import { readDocuments } from "../config/read-documents.js";
 import type { ManifestText } from "./files/manifests.js";
 import type { StoredDecision } from "./files/state-folder.js";
-import type { Fault } from "./net/fault.js";
+import { describeFault, type Fault } from "./net/fault.js";
+import type { Logger } from "./net/logger.js";
 import type { Result } from "./net/result.js";
 import { readEndpointSlice, readNamespace, readNode, readService, withDefaultClusterIPs } from "./world/read.js";
 import {
@@ -69,6 +70,19 @@ export function readWorld(texts: readonly ManifestText[]): ManifestWorld {
     }
   }
   return { services, endpointSlices, nodes, namespaces, configDocuments, faults };
+}
+
+/**
+ * The world of a reading, or undefined where any of it cannot be read: an object in a broken file must not look as if
+ * it were gone. Every fault is logged; the caller keeps the world it had.
+ */
+export function acceptWorld(reading: Result<readonly ManifestText[], Fault>, log: Logger): ManifestWorld | undefined {
+  const world = reading.ok ? readWorld(reading.value) : undefined;
+  const faults = reading.ok ? (world?.faults ?? []) : [reading.fault];
+  for (const fault of faults) log.error({ event: "manifestRefused", object: fault.object }, describeFault(fault));
+  if (faults.length === 0) return world;
+  log.warn({ faults: faults.length }, "keeping the manifests as they were until these can be read");
+  return undefined;
 }
 
 /** The Services with the addresses that were decided for them in place of what their manifests say. */

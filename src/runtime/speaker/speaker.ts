@@ -1,8 +1,10 @@
 import { rangeContains, parseAddress } from "../net/address.js";
 import type { Logger } from "../net/logger.js";
-import type { Fault } from "../net/fault.js";
+import { describeFault } from "../net/fault.js";
 import type { EndpointSliceView, NodeView, ObjectKey, ServiceView } from "../world/views.js";
 import { objectKey } from "../world/views.js";
+import type { KubernetesDocument } from "../../config/documents.js";
+import { loadConfig } from "../../config/load.js";
 import type { Model, Pool } from "../../config/model.js";
 import { decideService } from "../announce/decide-service.js";
 import type { AnnounceDecision, AnnounceWorld } from "../announce/decision.js";
@@ -37,8 +39,8 @@ export interface Speaker {
   nodeDeleted(name: string): void;
   /** Names of the nodes whose speaker is alive. */
   aliveChanged(alive: ReadonlySet<string>): void;
-  /** A new model, or why the newest documents give none: then the last good model stays in force. */
-  configChanged(config: Readonly<{ model: Model }> | Readonly<{ faults: readonly Fault[] }>): void;
+  /** All documents that are configuration. Where they are refused the last good model stays in force. */
+  configChanged(documents: readonly KubernetesDocument[]): void;
   synced(): void;
   /** What is announced now, by address. */
   announced(): ReadonlyMap<string, readonly string[]>;
@@ -47,7 +49,14 @@ export interface Speaker {
   stop(): void;
 }
 
-export type SpeakerOptions = Readonly<{ node: string; loadBalancerClass: string; ignoreExcludeLabel: boolean }>;
+export type SpeakerOptions = Readonly<{
+  node: string;
+  /** Of the configuration: documents of other namespaces are not ours. */
+  namespace: string;
+  configMapName: string;
+  loadBalancerClass: string;
+  ignoreExcludeLabel: boolean;
+}>;
 
 export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Speaker {
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist
@@ -127,6 +136,21 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     );
   }
 
+  /** The model that the documents make, or undefined where they are refused, which is logged. */
+  function readModel(documents: readonly KubernetesDocument[]): Model | undefined {
+    const config = loadConfig(documents, { namespace: options.namespace, configMapName: options.configMapName });
+    if (!config.ok) {
+      for (const fault of config.fault)
+        ports.log.error({ event: "configStale", object: fault.object }, describeFault(fault));
+      return undefined;
+    }
+    if (config.value.sources.length > 0) return config.value.model;
+    if (model !== undefined) {
+      ports.log.error({ event: "configStale" }, "the configuration was deleted: keeping the former one");
+    }
+    return undefined;
+  }
+
   /** A model without room for an announced address waits until the controller has moved the Service. */
   function tryModel(next: Model): void {
     const stranded = announced.addresses().find((address) => !hasPool(next.pools, address));
@@ -189,14 +213,10 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       alive = names;
       touchAll();
     },
-    configChanged(config) {
-      if ("faults" in config) {
-        waiting = undefined;
-        setConfigState(true);
-        return;
-      }
-      waiting = config.model;
-      if (isSynced) work();
+    configChanged(documents) {
+      waiting = readModel(documents);
+      if (waiting === undefined) setConfigState(true);
+      else if (isSynced) work();
     },
     synced() {
       isSynced = true;
