@@ -6,3 +6,7 @@ export type { Ended, LabProcess, SpawnOptions, Usage } from "./process.js";
 export type { Page, Served } from "./web.js";
 export { within, until, type Deadline } from "./until.js";
 export { cacheFolder, repositoryRoot } from "./places.js";
+export { startKubernetes, type AuditEntry, type Kubernetes, type KubernetesOptions } from "./kubernetes.js";
+export { KubeError, readManifests, type KubeClient, type KubeManifest, type KubeObject } from "./kube-client.js";
+export type { Endpoint, KubeObjects, PodSpec, ServicePort } from "./kube-objects.js";
+export type { KubeProxy } from "./kube-proxy.js";
