@@ -72,20 +72,18 @@ export async function runControllerOnFiles(options: RunOptions): Promise<number>
   }
 
   function useWorld(next: ManifestWorld): void {
-    for (const fault of next.faults)
-      log.error({ event: "manifestRefused", object: fault.object }, describeFault(fault));
     const before = world;
-    world = keepRefused(next, before);
-    controller ??= create(world);
-    controller.namespacesChanged([...world.namespaces.values()]);
-    for (const service of world.services.values()) controller.serviceChanged(withDecision(service, decisions));
+    world = next;
+    controller ??= create(next);
+    controller.namespacesChanged([...next.namespaces.values()]);
+    for (const service of next.services.values()) controller.serviceChanged(withDecision(service, decisions));
     for (const key of [...(before?.services.keys() ?? []), ...decisions.keys()]) {
-      if (world.services.has(key)) continue;
+      if (next.services.has(key)) continue;
       controller.serviceDeleted(key);
       if (decisions.delete(key)) store.request();
     }
     if (before === undefined) controller.servicesListed();
-    controller.configChanged(world.configDocuments);
+    controller.configChanged(next.configDocuments);
   }
 
   await watchManifests(
@@ -105,8 +103,8 @@ export async function runControllerOnFiles(options: RunOptions): Promise<number>
 function withDecision(service: ServiceView, decisions: ReadonlyMap<ObjectKey, StoredDecision>): ServiceView {
   const decision = decisions.get(objectKey(service));
   if (decision === undefined) return service;
-  const { [SOURCE_POOL_ANNOTATION]: _, ...annotations } = service.annotations;
-  if (decision.pool !== "") annotations[SOURCE_POOL_ANNOTATION] = decision.pool;
+  const { [SOURCE_POOL_ANNOTATION]: _, ...others } = service.annotations;
+  const annotations = decision.pool === "" ? others : { ...others, [SOURCE_POOL_ANNOTATION]: decision.pool };
   return { ...service, annotations, ingress: decision.addresses.map((ip) => ({ ip })) };
 }
 

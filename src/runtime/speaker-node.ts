@@ -1,0 +1,103 @@
+import { readFile } from "node:fs/promises";
+import { load } from "js-yaml";
+import type { Logger } from "./net/logger.js";
+import { createRegistry, type Registry } from "./metrics/registry.js";
+import { createSpeakerMetrics, type SpeakerMetrics } from "./metrics/speaker-metrics.js";
+import { startLayer2, type Layer2Driver } from "./speaker/layer2-driver.js";
+import { createSpeaker, type Speaker, type SpeakerEvent, type SpeakerOptions } from "./speaker/speaker.js";
+import type { ServiceView } from "./world/views.js";
+
+/** One node's speaker with all that it answers with: the same on a cluster and on manifests. */
+export type SpeakerNode = Readonly<{
+  speaker: Speaker;
+  registry: Registry;
+  metrics: SpeakerMetrics;
+  /** Asks the worker for its totals; before each scrape. */
+  refreshMetrics(): Promise<void>;
+  stop(): Promise<void>;
+}>;
+
+/** Where a bundle keeps the entry of the worker thread: beside the file that runs. */
+const WORKER_URL = new URL("./layer2-worker.js", import.meta.url);
+
+/** Rejects, with a remedy, where this process may not or cannot answer on any interface. */
+export async function startSpeakerNode(
+  options: SpeakerOptions & Readonly<{ excludes: readonly RegExp[] }>,
+  log: Logger,
+  recordEvent: (service: ServiceView, event: SpeakerEvent) => void,
+): Promise<SpeakerNode> {
+  const registry = createRegistry();
+  const metrics = createSpeakerMetrics(registry, options.node);
+  const layer2: Layer2Driver = startLayer2({
+    workerUrl: WORKER_URL,
+    excludes: options.excludes,
+    onError: (error) => log.error({ interface: error.interface, code: error.code }, error.message),
+    onInterfaces: (interfaces) => {
+      const answering = interfaces.filter(({ noResponder }) => noResponder === undefined).map(({ name }) => name);
+      log.info({ event: "interfaces", interfaces: answering }, "answering on these interfaces");
+    },
+  });
+  await layer2.ready;
+  const speaker = createSpeaker(options, {
+    announce: (address, interfaces) => void layer2.announce(address, interfaces),
+    withdraw: (address) => void layer2.withdraw(address),
+    recordEvent,
+    gaugeAnnounced: (service, address, announced) => metrics.setAnnounced(service, address, announced),
+    gaugeConfig: (state) => metrics.setConfig(state),
+    defer: (work) => void setImmediate(work),
+    log,
+  });
+  return {
+    speaker,
+    registry,
+    metrics,
+    async refreshMetrics() {
+      const { addresses, interfaces } = await layer2.counters();
+      const counts = [...addresses].map(([address, { requestsReceived, responsesSent, gratuitousSent }]) => ({
+        address,
+        requests: requestsReceived,
+        responses: responsesSent,
+        gratuitous: gratuitousSent,
+      }));
+      const drops = new Map<string, number>();
+      for (const { drops: ofInterface } of interfaces) {
+        for (const [reason, count] of Object.entries(ofInterface)) {
+          drops.set(reason, (drops.get(reason) ?? 0) + count);
+        }
+      }
+      metrics.setLayer2(counts, drops);
+    },
+    async stop() {
+      speaker.stop();
+      await layer2.stop();
+    },
+  };
+}
+
+/**
+ * The interfaces that are never answered on: the list `announcedInterfacesToExclude` of regular expressions, in the
+ * file that the original ships. A missing file excludes nothing.
+ * @throws Error with a remedy where the file is there and cannot be read as such a list
+ */
+export async function readExcludedInterfaces(file: string): Promise<readonly RegExp[]> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw new Error(`Cannot read ${file}: ${(error as Error).message}: make it readable, or remove it`, {
+      cause: error,
+    });
+  }
+  try {
+    const content = (load(text) ?? {}) as { announcedInterfacesToExclude?: unknown };
+    const list = content.announcedInterfacesToExclude ?? [];
+    if (!Array.isArray(list)) throw new Error("announcedInterfacesToExclude is not a list");
+    return list.map((expression) => new RegExp(String(expression)));
+  } catch (error) {
+    const problem = (error as Error).message;
+    throw new Error(`Cannot use ${file}: ${problem}: write announcedInterfacesToExclude as a list of expressions`, {
+      cause: error,
+    });
+  }
+}
