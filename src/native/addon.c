@@ -1,0 +1,30 @@
+// What the addon exports. src/runtime/transport/native.ts has the types of all of it.
+#include "smelter-native.h"
+
+static bool add_function(napi_env env, napi_value exports, const char *name, napi_callback callback) {
+  napi_value function;
+  return napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function) == napi_ok &&
+         napi_set_named_property(env, exports, name, function) == napi_ok;
+}
+
+NAPI_MODULE_INIT() {
+  static const struct {
+    const char *name;
+    napi_callback callback;
+  } functions[] = {
+      {"openPacketSocket", packet_socket_open},
+      {"sendFrames", packet_socket_send},
+      {"droppedByKernel", packet_socket_dropped},
+      {"closePacketSocket", packet_socket_close},
+      {"listLinks", links_list},
+      {"openLinkEvents", link_events_open},
+      {"closeLinkEvents", link_events_close},
+  };
+  for (size_t index = 0; index < sizeof functions / sizeof functions[0]; index++) {
+    if (!add_function(env, exports, functions[index].name, functions[index].callback)) {
+      napi_throw_error(env, "ERR_SMELTER_NATIVE", "Cannot load the native part: Node-API refused an export");
+      return NULL;
+    }
+  }
+  return exports;
+}

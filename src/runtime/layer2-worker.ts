@@ -1,0 +1,190 @@
+// Entry of the worker thread that answers ARP: joins the layer 2 room with the sockets. Nothing in it waits for the main
+// thread, and no single piece of work takes long, so that an answer never waits for anything but answers before it.
+import { parentPort, workerData } from "node:worker_threads";
+import {
+  announceAddress,
+  forgetWithdrawn,
+  withdrawAddress,
+  type AnnouncedAddresses,
+} from "./layer2/announced-addresses.js";
+import {
+  createGratuitousSchedule,
+  nextBurstAt,
+  scheduleGratuitous,
+  takeDueBursts,
+  unscheduleGratuitous,
+} from "./layer2/gratuitous-schedule.js";
+import type { AddressChanges, Layer2Report, Layer2Request, Layer2WorkerData } from "./layer2/messages.js";
+import { createResponders } from "./speaker/layer2-responders.js";
+import { openArpSocket } from "./transport/arp-socket.js";
+import { monotonicMilliseconds } from "./transport/clock.js";
+import { listLinks, watchLinks } from "./transport/links.js";
+import { explainSystemError } from "./transport/native.js";
+
+const SCAN_INTERVAL_MILLISECONDS = 10_000;
+/** Interfaces change in swarms (a Pod starts): one scan for all of it, and no more than one a second. */
+const SCAN_PAUSE_MILLISECONDS = 1000;
+const SCAN_DELAY_MILLISECONDS = 20;
+/** Work in one turn of the event loop, a tenth of a millisecond or so; frames are looked for in between. */
+const CHANGES_PER_TURN = 200;
+const BURSTS_PER_TURN = 32;
+
+if (parentPort === null) throw new Error("Cannot start layer 2: this file is the entry of a worker thread");
+const port = parentPort;
+const addresses: AnnouncedAddresses = new Map();
+const schedule = createGratuitousSchedule();
+const responders = createResponders(addresses, (workerData as Layer2WorkerData).excludes, {
+  listLinks,
+  openSocket: openArpSocket,
+  explain: explainSystemError,
+  onError: (error) => report({ type: "error", error }),
+  onInterfaces: (interfaces) => report({ type: "interfaces", interfaces }),
+  scanSoon,
+});
+
+let stopWatching = (): void => {};
+let scanTimer: NodeJS.Timeout | undefined;
+let scanAt = Infinity;
+let lastScan = -Infinity;
+let burstTimer: NodeJS.Timeout | undefined;
+let pumping = false;
+let stopped = false;
+
+function report(message: Layer2Report, transfer: ArrayBuffer[] = []): void {
+  port.postMessage(message, transfer);
+}
+
+function scan(): void {
+  if (stopped) return;
+  lastScan = monotonicMilliseconds();
+  scanAt = Infinity;
+  responders.scan();
+  planScan(SCAN_INTERVAL_MILLISECONDS);
+}
+
+function scanSoon(): void {
+  const rest = lastScan + SCAN_PAUSE_MILLISECONDS - monotonicMilliseconds();
+  planScan(Math.max(SCAN_DELAY_MILLISECONDS, rest));
+}
+
+function planScan(delayMilliseconds: number): void {
+  const at = monotonicMilliseconds() + delayMilliseconds;
+  if (stopped || at >= scanAt) return;
+  clearTimeout(scanTimer);
+  scanAt = at;
+  scanTimer = setTimeout(scan, delayMilliseconds);
+}
+
+/** Sends the bursts that are due, a part in each turn. */
+function pumpBursts(): void {
+  clearTimeout(burstTimer);
+  if (stopped || pumping) return;
+  const now = monotonicMilliseconds();
+  const next = nextBurstAt(schedule);
+  if (next === undefined) return;
+  if (next > now) {
+    burstTimer = setTimeout(pumpBursts, next - now);
+    return;
+  }
+  responders.sendBursts(takeDueBursts(schedule, now, BURSTS_PER_TURN));
+  pumping = true;
+  setImmediate(() => {
+    pumping = false;
+    pumpBursts();
+  });
+}
+
+/** Requests in the order in which they came. BOUNDED by what the main thread sends before it waits for an answer. */
+const inbox: Layer2Request[] = [];
+let working: Generator<void> | undefined;
+
+function* perform(request: Layer2Request): Generator<void> {
+  switch (request.type) {
+    case "replace":
+      yield* withdrawOthers(request.changes.keys);
+      yield* change(request.changes, true);
+      return report({ type: "done", id: request.id });
+    case "change":
+      yield* change(request.changes, false);
+      return report({ type: "done", id: request.id });
+    case "scan":
+      scan();
+      return report({ type: "done", id: request.id });
+    case "counters":
+      return reportCounters(request.id);
+    case "stop":
+      return stop();
+  }
+}
+
+function* change({ keys, scopes, interfaceSets }: AddressChanges, onlyNew: boolean): Generator<void> {
+  const sets = interfaceSets.map((names) => new Set(names));
+  for (const [position, key] of keys.entries()) {
+    if (position % CHANGES_PER_TURN === CHANGES_PER_TURN - 1) yield;
+    const scope = scopes[position] ?? -1;
+    if (scope < 0) {
+      withdrawAddress(addresses, key);
+      unscheduleGratuitous(schedule, key);
+    } else if (announceAddress(addresses, key, sets[scope - 1]) || !onlyNew) {
+      scheduleGratuitous(schedule, key, monotonicMilliseconds());
+    }
+  }
+  forgetWithdrawn(addresses);
+  pumpBursts();
+}
+
+function* withdrawOthers(keys: Int32Array): Generator<void> {
+  const wanted = new Set(keys);
+  let looked = 0;
+  for (const { key, announced } of addresses.values()) {
+    looked += 1;
+    if (looked % CHANGES_PER_TURN === 0) yield;
+    if (!announced || wanted.has(key)) continue;
+    withdrawAddress(addresses, key);
+    unscheduleGratuitous(schedule, key);
+  }
+}
+
+function reportCounters(id: number): void {
+  const packed = new Float64Array(addresses.size * 4);
+  let at = 0;
+  for (const { key, requestsReceived, responsesSent, gratuitousSent } of addresses.values()) {
+    packed.set([key, requestsReceived, responsesSent, gratuitousSent], at);
+    at += 4;
+  }
+  report({ type: "counters", id, addresses: packed, interfaces: responders.counters() }, [packed.buffer]);
+}
+
+function stop(): void {
+  stopped = true;
+  clearTimeout(scanTimer);
+  clearTimeout(burstTimer);
+  stopWatching();
+  responders.close();
+  port.close(); // nothing is left then that keeps the thread alive
+}
+
+function work(): void {
+  if (working === undefined) {
+    const request = inbox.shift();
+    if (request === undefined) return;
+    working = perform(request);
+  }
+  if (working.next().done === true) working = undefined;
+  if (working !== undefined || inbox.length > 0) setImmediate(work);
+}
+
+port.on("message", (request: Layer2Request) => {
+  inbox.push(request);
+  if (working === undefined && inbox.length === 1) work();
+});
+
+try {
+  stopWatching = watchLinks(scanSoon);
+} catch (error) {
+  const { code, message } = explainSystemError(error);
+  const missing = code.startsWith("ERR_NATIVE_PART");
+  report({ type: missing ? "failed" : "error", error: { interface: undefined, code, message } });
+  if (missing) stop(); // without the other: interfaces are still looked at every 10 s
+}
+scan();

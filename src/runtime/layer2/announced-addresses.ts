@@ -1,0 +1,78 @@
+import type { Ipv4Key } from "./ipv4-key.js";
+
+/** One address that is or was announced, with what happened to it; its counters go on when it comes back. */
+export interface AnnouncedAddress {
+  readonly key: Ipv4Key;
+  announced: boolean;
+  /** Names of the interfaces that may answer; undefined is all of them. */
+  interfaces: ReadonlySet<string> | undefined;
+  requestsReceived: number;
+  responsesSent: number;
+  gratuitousSent: number;
+}
+
+/** BOUNDED by the addresses announced at present, and 16,384 withdrawn ones that are kept for their counters. */
+export type AnnouncedAddresses = Map<Ipv4Key, AnnouncedAddress>;
+
+export const MAX_WITHDRAWN_ADDRESSES = 16_384;
+
+/**
+ * Announces an address, or changes the interfaces of one that is announced.
+ * @returns true where it was not announced before, or not on these interfaces
+ */
+export function announceAddress(
+  addresses: AnnouncedAddresses,
+  key: Ipv4Key,
+  interfaces: ReadonlySet<string> | undefined,
+): boolean {
+  const known = addresses.get(key);
+  if (known === undefined) {
+    addresses.set(key, {
+      key,
+      announced: true,
+      interfaces,
+      requestsReceived: 0,
+      responsesSent: 0,
+      gratuitousSent: 0,
+    });
+    return true;
+  }
+  const changed = !known.announced || !sameNames(known.interfaces, interfaces);
+  known.announced = true;
+  known.interfaces = interfaces;
+  return changed;
+}
+
+/** @returns false where the address was not announced */
+export function withdrawAddress(addresses: AnnouncedAddresses, key: Ipv4Key): boolean {
+  const known = addresses.get(key);
+  if (known === undefined || !known.announced) return false;
+  known.announced = false;
+  addresses.delete(key); // and to the end: withdrawn addresses are in the order of their withdrawal
+  addresses.set(key, known);
+  return true;
+}
+
+/** Forgets the addresses that were withdrawn longest ago, where there are too many. */
+export function forgetWithdrawn(addresses: AnnouncedAddresses, limit = MAX_WITHDRAWN_ADDRESSES): void {
+  if (addresses.size <= limit) return;
+  let excess = -limit;
+  for (const address of addresses.values()) if (!address.announced) excess += 1;
+  if (excess <= 0) return;
+  for (const address of addresses.values()) {
+    if (address.announced) continue;
+    addresses.delete(address.key);
+    excess -= 1;
+    if (excess === 0) return;
+  }
+}
+
+/** Whether an address is to be answered for, and sent about, on this interface. */
+export function isAnnouncedOn(address: AnnouncedAddress, interfaceName: string): boolean {
+  return address.announced && (address.interfaces === undefined || address.interfaces.has(interfaceName));
+}
+
+function sameNames(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.size === b.size && [...a].every((name) => b.has(name));
+}

@@ -1,0 +1,104 @@
+import type { DropCounters } from "./arp-responder.js";
+import type { InterfaceChoice } from "./interface-choice.js";
+import { formatIpv4Key, type Ipv4Key } from "./ipv4-key.js";
+
+/** What the worker thread gets when it starts. */
+export type Layer2WorkerData = Readonly<{ excludes: readonly RegExp[] }>;
+
+/**
+ * A list of changes in the order in which they happened, in a form that passes between threads without being copied or
+ * read object by object: change N is about `keys[N]`; `scopes[N]` is -1 to withdraw, 0 to announce on all interfaces,
+ * otherwise to announce on those of `interfaceSets[scopes[N] - 1]`.
+ */
+export type AddressChanges = Readonly<{
+  keys: Int32Array<ArrayBuffer>;
+  scopes: Int32Array<ArrayBuffer>;
+  interfaceSets: readonly (readonly string[])[];
+}>;
+
+/** From the main thread. Everything with an `id` is answered with the same id, when it has taken effect. */
+export type Layer2Request =
+  | Readonly<{ type: "change"; id: number; changes: AddressChanges }>
+  /** Withdraws what is not in the list too; what is announced already in the same way is left as it is. */
+  | Readonly<{ type: "replace"; id: number; changes: AddressChanges }>
+  | Readonly<{ type: "scan"; id: number }>
+  | Readonly<{ type: "counters"; id: number }>
+  | Readonly<{ type: "stop" }>;
+
+/** What went wrong on one interface, or with all of layer 2 where `interface` is undefined. `message` has a remedy. */
+export type Layer2Error = Readonly<{ interface: string | undefined; code: string; message: string }>;
+
+/** An interface, and what keeps its responder from working where there should be one. */
+export type Layer2Interface = InterfaceChoice & Readonly<{ error: Layer2Error | undefined }>;
+
+/** What happened on one interface since its responder began. `interface` is "" for the sum of those that are gone. */
+export type InterfaceCounters = Readonly<{
+  interface: string;
+  drops: DropCounters;
+  /** Frames that the kernel threw away because they came faster than they were answered. */
+  queueOverflows: number;
+  /** Frames that could not be sent. */
+  unsent: number;
+  /** What befell its socket, opening included. */
+  errors: number;
+}>;
+
+/** Four numbers an address: its key, requests received, responses sent, gratuitous frames sent. */
+export type PackedAddressCounters = Float64Array<ArrayBuffer>;
+
+/** From the worker thread. */
+export type Layer2Report =
+  | Readonly<{ type: "done"; id: number }>
+  | Readonly<{
+      type: "counters";
+      id: number;
+      addresses: PackedAddressCounters;
+      interfaces: readonly InterfaceCounters[];
+    }>
+  /** After each scan that changed something, the first one always; before the "done" of a scan that was asked for. */
+  | Readonly<{ type: "interfaces"; interfaces: readonly Layer2Interface[] }>
+  /** Said once, until it goes away or becomes another one. */
+  | Readonly<{ type: "error"; error: Layer2Error }>
+  /** Nothing can work at all; the worker ends. */
+  | Readonly<{ type: "failed"; error: Layer2Error }>;
+
+/** One change as the main thread knows it; `interfaces` undefined withdraws, an empty list is all interfaces. */
+export type AddressChange = Readonly<{ key: Ipv4Key; interfaces: readonly string[] | undefined }>;
+
+export function packChanges(changes: readonly AddressChange[]): AddressChanges {
+  const keys = new Int32Array(changes.length);
+  const scopes = new Int32Array(changes.length);
+  const interfaceSets: (readonly string[])[] = []; // BOUNDED by the different lists in the changes
+  const scopeByNames = new Map<string, number>();
+  for (const [position, { key, interfaces }] of changes.entries()) {
+    keys[position] = key;
+    if (interfaces === undefined) {
+      scopes[position] = -1;
+    } else if (interfaces.length > 0) {
+      const names = interfaces.join("/"); // which no interface has in its name
+      let scope = scopeByNames.get(names);
+      if (scope === undefined) {
+        scope = interfaceSets.push(interfaces);
+        scopeByNames.set(names, scope);
+      }
+      scopes[position] = scope;
+    }
+  }
+  return { keys, scopes, interfaceSets };
+}
+
+/** What happened to one address since it was announced for the first time. */
+export type AddressCounters = Readonly<{ requestsReceived: number; responsesSent: number; gratuitousSent: number }>;
+
+/** By address in dotted decimal. */
+export function unpackAddressCounters(packed: PackedAddressCounters): Map<string, AddressCounters> {
+  const counters = new Map<string, AddressCounters>();
+  for (let at = 0; at + 3 < packed.length; at += 4) {
+    counters.set(formatIpv4Key(packed[at] ?? 0), {
+      requestsReceived: packed[at + 1] ?? 0,
+      responsesSent: packed[at + 2] ?? 0,
+      gratuitousSent: packed[at + 3] ?? 0,
+    });
+  }
+  return counters;
+}

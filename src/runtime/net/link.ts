@@ -1,0 +1,15 @@
+import type { MacAddress } from "./mac.js";
+
+/** A network interface as the kernel describes it at one moment. `masterIndex` is that of its bridge, bond or VRF. */
+export type Link = Readonly<{
+  index: number;
+  name: string;
+  /** Undefined where the hardware address is not one of Ethernet, 6 octets. */
+  mac: MacAddress | undefined;
+  up: boolean;
+  running: boolean;
+  broadcast: boolean;
+  noArp: boolean;
+  loopback: boolean;
+  masterIndex: number | undefined;
+}>;

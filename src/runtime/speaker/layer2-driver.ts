@@ -1,0 +1,243 @@
+import { Worker } from "node:worker_threads";
+import { ipv4Key } from "../layer2/ipv4-key.js";
+import {
+  packChanges,
+  unpackAddressCounters,
+  type AddressChange,
+  type AddressCounters,
+  type InterfaceCounters,
+  type Layer2Error,
+  type Layer2Interface,
+  type Layer2Report,
+  type Layer2Request,
+  type Layer2WorkerData,
+} from "../layer2/messages.js";
+
+export type Layer2Options = Readonly<{
+  /** The bundled runtime/layer2-worker.ts. */
+  workerUrl: URL;
+  /** Interfaces whose name matches one of these are left alone, and not even listed. */
+  excludes: readonly RegExp[];
+  /** Each is said once, until it goes away or becomes another one. */
+  onError: (error: Layer2Error) => void;
+  /** The interfaces there are now, after each change. */
+  onInterfaces?: (interfaces: readonly Layer2Interface[]) => void;
+}>;
+
+export type Layer2Counters = Readonly<{
+  /** By address; addresses that were withdrawn keep theirs. */
+  addresses: ReadonlyMap<string, AddressCounters>;
+  interfaces: readonly InterfaceCounters[];
+  /** How often the worker thread was started again. */
+  restarts: number;
+}>;
+
+/**
+ * Layer 2 for IPv4 on a worker thread of its own, as the main thread sees it. Promises of announce, withdraw and setAll
+ * are fulfilled when ARP is answered accordingly, or when it cannot be (stopped, or failed for good as `ready` says); they
+ * never reject.
+ */
+export interface Layer2Driver {
+  /** Fulfilled after the first scan of the interfaces; rejects where layer 2 cannot work at all (no native part). */
+  readonly ready: Promise<void>;
+  /**
+   * Answers for an address on these interfaces ([]: all), and tells the link so, five times in 5 s. Announcing again does
+   * not tell sooner, but for longer. What is no IPv4 address goes to onError.
+   */
+  announce(address: string, interfaces: readonly string[]): Promise<void>;
+  withdraw(address: string): Promise<void>;
+  /** Announces exactly these, by address; what is announced in this way already stays as it is. */
+  setAll(interfacesByAddress: ReadonlyMap<string, readonly string[]>): Promise<void>;
+  /** Empty where the worker is not running. */
+  counters(): Promise<Layer2Counters>;
+  /** As of the last scan; without the excluded ones. */
+  interfaces(): readonly Layer2Interface[];
+  /** Looks at the interfaces at once. It happens by itself every 10 s and after each change. */
+  scan(): Promise<readonly Layer2Interface[]>;
+  /** Answers nothing any more; nothing is sent about it. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** The worker holds tables and buffers of a few megabytes; a leak shall not take the node's memory. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
+const FIRST_RESTART_MILLISECONDS = 100;
+const LAST_RESTART_MILLISECONDS = 10_000;
+const STOP_MILLISECONDS = 2000;
+
+type Answer = (report: Layer2Report | undefined) => void;
+
+export function startLayer2(options: Layer2Options): Layer2Driver {
+  const { onError, onInterfaces } = options;
+  const desired = new Map<number, readonly string[]>(); // by key; BOUNDED by the announced addresses
+  const asked = new Map<number, Answer>(); // by id; BOUNDED by the callers that wait
+  const changing = new Set<() => void>(); // waits for a change to be in force, across restarts; BOUNDED likewise
+  let unsent: AddressChange[] = []; // BOUNDED by what is announced in one turn of the event loop
+  let flushed: Promise<void> | undefined;
+  let interfaces: readonly Layer2Interface[] = [];
+  let worker: Worker | undefined;
+  let nextId = 1;
+  let restarts = 0;
+  let restartDelay = FIRST_RESTART_MILLISECONDS;
+  let restartTimer: NodeJS.Timeout | undefined;
+  let stopping: Promise<void> | undefined;
+  let failed = false; // for good
+  const first = createDeferred();
+
+  function start(): void {
+    const workerData: Layer2WorkerData = { excludes: options.excludes };
+    const started = new Worker(options.workerUrl, { workerData, resourceLimits: RESOURCE_LIMITS, name: "layer2" });
+    worker = started;
+    let cause: unknown;
+    started.on("error", (error) => (cause = error));
+    started.on("exit", (code) => ended(cause ?? `exit code ${code}`));
+    started.on("message", receive);
+  }
+
+  function receive(report: Layer2Report): void {
+    switch (report.type) {
+      case "interfaces":
+        interfaces = report.interfaces;
+        restartDelay = FIRST_RESTART_MILLISECONDS;
+        first.resolve();
+        return onInterfaces?.(interfaces);
+      case "failed":
+        failed = true;
+        first.reject(new Error(report.error.message));
+        return onError(report.error);
+      case "error":
+        return onError(report.error);
+      case "done":
+      case "counters":
+        asked.get(report.id)?.(report);
+        asked.delete(report.id);
+    }
+  }
+
+  function ended(cause: unknown): void {
+    worker = undefined;
+    interfaces = [];
+    for (const answer of asked.values()) answer(undefined);
+    asked.clear();
+    if (failed) settleChanges();
+    if (failed || stopping !== undefined) return;
+    const message = `Cannot answer ARP: the layer 2 thread ended, ${String(cause)}: none needed, it is started again`;
+    onError({ interface: undefined, code: "ERR_LAYER2_THREAD", message });
+    restartTimer = setTimeout(restart, restartDelay);
+    restartDelay = Math.min(2 * restartDelay, LAST_RESTART_MILLISECONDS);
+  }
+
+  function restart(): void {
+    restarts += 1;
+    start();
+    void replaceAll();
+  }
+
+  function ask(
+    request: (id: number) => Layer2Request,
+    transfer: ArrayBuffer[] = [],
+  ): Promise<Layer2Report | undefined> {
+    if (worker === undefined) return Promise.resolve(undefined);
+    const id = nextId;
+    nextId += 1;
+    worker.postMessage(request(id), transfer);
+    return new Promise((resolve) => asked.set(id, resolve));
+  }
+
+  /** Fulfilled once in force; where the thread ends before, by the list that its successor begins with. */
+  async function send(type: "change" | "replace", list: readonly AddressChange[]): Promise<void> {
+    const changes = packChanges(list);
+    const report = await ask((id) => ({ type, id, changes }), [changes.keys.buffer, changes.scopes.buffer]);
+    if (report !== undefined || failed || stopping !== undefined) return;
+    await new Promise<void>((resolve) => changing.add(resolve));
+  }
+
+  async function replaceAll(): Promise<void> {
+    unsent = []; // desired has it all
+    const earlier = [...changing];
+    changing.clear();
+    await send("replace", listOf(desired));
+    for (const resolve of earlier) resolve();
+  }
+
+  /** All changes of one turn of the event loop make one message. */
+  function change(address: string, names: readonly string[] | undefined): Promise<void> {
+    if (stopping !== undefined) return Promise.resolve();
+    const key = requireKey(address);
+    if (key === undefined) return Promise.resolve();
+    if (names === undefined) desired.delete(key);
+    else desired.set(key, names);
+    unsent.push({ key, interfaces: names });
+    flushed ??= Promise.resolve().then(() => {
+      flushed = undefined;
+      const list = unsent;
+      unsent = [];
+      return send("change", list);
+    });
+    return flushed;
+  }
+
+  function requireKey(address: string): number | undefined {
+    const key = ipv4Key(address);
+    if (key !== undefined) return key;
+    const message = `Cannot announce ${JSON.stringify(address)} by ARP: it is not an IPv4 address: leave it out`;
+    onError({ interface: undefined, code: "ERR_NOT_IPV4", message });
+    return undefined;
+  }
+
+  async function stop(): Promise<void> {
+    clearTimeout(restartTimer);
+    if (worker !== undefined) {
+      const stopped = worker;
+      const exited = new Promise<void>((resolve) => stopped.once("exit", () => resolve()));
+      stopped.postMessage({ type: "stop" } satisfies Layer2Request, []);
+      const timer = setTimeout(() => void stopped.terminate(), STOP_MILLISECONDS);
+      await exited;
+      clearTimeout(timer);
+    }
+    settleChanges();
+    first.resolve();
+  }
+
+  function settleChanges(): void {
+    for (const resolve of changing) resolve();
+    changing.clear();
+  }
+
+  start();
+  return {
+    ready: first.promise,
+    announce: (address, names) => change(address, names),
+    withdraw: (address) => change(address, undefined),
+    setAll(interfacesByAddress) {
+      if (stopping !== undefined) return Promise.resolve();
+      desired.clear();
+      for (const [address, names] of interfacesByAddress) {
+        const key = requireKey(address);
+        if (key !== undefined) desired.set(key, names);
+      }
+      return replaceAll();
+    },
+    async counters() {
+      const report = await ask((id) => ({ type: "counters", id }));
+      if (report?.type !== "counters") return { addresses: new Map(), interfaces: [], restarts };
+      return { addresses: unpackAddressCounters(report.addresses), interfaces: report.interfaces, restarts };
+    },
+    interfaces: () => interfaces,
+    async scan() {
+      await ask((id) => ({ type: "scan", id }));
+      return interfaces;
+    },
+    stop: () => (stopping ??= stop()),
+  };
+}
+
+function listOf(desired: ReadonlyMap<number, readonly string[]>): AddressChange[] {
+  return Array.from(desired, ([key, interfaces]) => ({ key, interfaces }));
+}
+
+function createDeferred(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
+  let [resolve, reject]: [() => void, (error: Error) => void] = [() => {}, () => {}];
+  const promise = new Promise<void>((onResolve, onReject) => ([resolve, reject] = [onResolve, onReject]));
+  promise.catch(() => {}); // whoever does not wait for it is told by onError
+  return { promise, resolve, reject };
+}
