@@ -1,0 +1,93 @@
+import type { Fault } from "../runtime/net/fault.js";
+import type { Notice } from "./model.js";
+
+/** The releases that read the ConfigMap and are still met. */
+export const GENERATIONS = ["v0.9", "v0.10", "v0.11", "v0.12"] as const;
+export type Generation = (typeof GENERATIONS)[number];
+
+/** Something that some of the releases refused and the others took: `refusedBy` says which. */
+export type GenerationRule = Readonly<{ refusedBy: readonly Generation[]; reason: string; remedy: string }>;
+
+const KEY_REMEDY = "remove the key before going back to one of these";
+
+/**
+ * What the releases differ in. Without a generation to stand in for, all of it is taken, with a notice; a reader that
+ * stands in for one release refuses what that one refused.
+ */
+export const GENERATION_RULES = {
+  "source-address": keySince("v0.11"),
+  "keepalive-time": keySince("v0.12"),
+  "bfd-profile": keySince("v0.12"),
+  "ebgp-multihop": keySince("v0.12"),
+  "bfd-profiles": keySince("v0.12"),
+  "aggregation-length-v6": keySince("v0.12"),
+  duplicatePeer: {
+    refusedBy: ["v0.10", "v0.11", "v0.12"],
+    reason: "is the same peer as one above",
+    remedy: "remove one of the two",
+  },
+  singleAddressRange: {
+    refusedBy: ["v0.11"],
+    reason: "is a range of one address",
+    remedy: "write the address with /32 (IPv6: /128)",
+  },
+  reversedRange: {
+    refusedBy: ["v0.11", "v0.12"],
+    reason: "ends before it begins and holds no address",
+    remedy: "write the lower address first",
+  },
+  mixedRange: {
+    refusedBy: ["v0.12"],
+    reason: "goes from one address family to the other and holds no address",
+    remedy: "write a range for each family",
+  },
+  reversedMixedRange: {
+    refusedBy: ["v0.11", "v0.12"],
+    reason: "goes from one address family to the other and holds no address",
+    remedy: "write a range for each family",
+  },
+  aggregationOfFragments: {
+    refusedBy: ["v0.9", "v0.10", "v0.11"],
+    reason: "is shorter than some of the prefixes that the pool falls apart into",
+    remedy: "write a length that is no shorter than any of them",
+  },
+  duplicateAdvertisement: {
+    refusedBy: ["v0.12"],
+    reason: "is the same advertisement as one above",
+    remedy: "remove one of the two",
+  },
+  duplicateCommunity: {
+    refusedBy: ["v0.12"],
+    reason: "is in this list twice",
+    remedy: "remove one of the two",
+  },
+} as const satisfies Readonly<Record<string, GenerationRule>>;
+
+export type GenerationRuleName = keyof typeof GENERATION_RULES;
+
+function keySince(first: Generation): GenerationRule {
+  const refusedBy = GENERATIONS.slice(0, GENERATIONS.indexOf(first));
+  return { refusedBy, reason: `is a key that came with ${first}`, remedy: KEY_REMEDY };
+}
+
+export type GenerationVerdict = Readonly<{ fault: Fault } | { notice: Notice }> | undefined;
+
+/**
+ * Judges one finding.
+ * @param generation the release to be as strict as; undefined: as lenient as the most lenient one
+ * @returns the fault, the notice, or undefined where the generation in question takes it without a word
+ */
+export function judge(
+  name: GenerationRuleName,
+  generation: Generation | undefined,
+  faultWith: (problem: string, remedy: string) => Fault,
+): GenerationVerdict {
+  const { refusedBy, reason, remedy }: GenerationRule = GENERATION_RULES[name];
+  if (generation !== undefined) {
+    return refusedBy.includes(generation)
+      ? { fault: faultWith(`${reason}, which ${generation} refuses`, remedy) }
+      : undefined;
+  }
+  const releases = new Intl.ListFormat("en", { type: "conjunction" }).format(refusedBy);
+  return { notice: { ...faultWith(`${reason}; ${releases} refused it`, remedy), class: "generation" } };
+}

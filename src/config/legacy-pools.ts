@@ -1,0 +1,192 @@
+import type { AddressRange } from "../runtime/net/address.js";
+import { formatRange } from "../runtime/net/address.js";
+import { prefixLengths, readAddressEntry } from "./address-entry.js";
+import { canonicalText } from "./canonical.js";
+import { parseCommunity } from "./community.js";
+import { pointerTo } from "./json-pointer.js";
+import type { LegacyContext } from "./legacy-context.js";
+import type { LegacyAdvertisementDocument, LegacyDocument, LegacyPoolDocument } from "./legacy-schema.js";
+import type { BgpAdvertisement } from "./model.js";
+import { compareTexts } from "./place.js";
+
+export type LegacyPool = Readonly<{
+  name: string;
+  protocol: "layer2" | "bgp";
+  /** In the order of the document, without entries that hold no address. */
+  entries: readonly LegacyAddresses[];
+  autoAssign: boolean;
+  avoidBuggyIPs: boolean;
+  /** For `bgp` at least one; none for `layer2`. */
+  advertisements: readonly LegacyAdvertisement[];
+  path: string;
+}>;
+export type LegacyAddresses = Readonly<{ text: string; range: AddressRange; path: string }>;
+/** What an advertisement means, and how it was written: the aliases and what was left to default. */
+export type LegacyAdvertisement = Readonly<{
+  meaning: BgpAdvertisement;
+  written: LegacyAdvertisementDocument;
+  path: string;
+}>;
+
+const DEFAULT_ADVERTISEMENT: BgpAdvertisement = {
+  aggregationLength: 32,
+  aggregationLengthV6: 128,
+  localPref: 0,
+  communities: [],
+  nodeSelectors: [],
+  peers: [],
+  serviceSelectors: [],
+};
+
+/** Reads `bgp-communities`: alias to community. Every entry is checked, used or not. */
+export function readLegacyCommunities(document: LegacyDocument, context: LegacyContext): ReadonlyMap<string, string> {
+  const communities = new Map<string, string>();
+  for (const [alias, text] of Object.entries(document["bgp-communities"] ?? {})) {
+    const community = parseCommunity(text, { large: false });
+    if (community.ok) {
+      communities.set(alias, community.value);
+    } else {
+      const { problem, remedy } = community.fault;
+      context.refuse(pointerTo("/bgp-communities", alias), text, problem, remedy);
+    }
+  }
+  return communities;
+}
+
+/** Reads `address-pools`. What pools may not have in common but for their names is checked where all pools are known. */
+export function readLegacyPools(
+  document: LegacyDocument,
+  communities: ReadonlyMap<string, string>,
+  context: LegacyContext,
+): LegacyPool[] {
+  const aliases = new Set(Object.keys(document["bgp-communities"] ?? {}));
+  const names = new Set<string>();
+  return (document["address-pools"] ?? []).flatMap((written, index): LegacyPool[] => {
+    if (written === undefined) return [];
+    const path = pointerTo("/address-pools", index);
+    const { name, protocol } = written;
+    if (name !== undefined) {
+      if (names.has(name)) {
+        context.refuse(`${path}/name`, name, "is the name of another pool too", "rename one of the two");
+      }
+      names.add(name);
+    }
+    const entries = readEntries(written, path, context);
+    const advertisements = readAdvertisements(written, path, { communities, aliases }, entries, context);
+    if (name === undefined || protocol === undefined) return [];
+    const { "auto-assign": autoAssign = true, "avoid-buggy-ips": avoidBuggyIPs = false } = written;
+    return [{ name, protocol, entries, autoAssign, avoidBuggyIPs, advertisements, path }];
+  });
+}
+
+function readEntries(written: LegacyPoolDocument, poolPath: string, context: LegacyContext): LegacyAddresses[] {
+  return (written.addresses ?? []).flatMap((text, index): LegacyAddresses[] => {
+    if (text === undefined) return [];
+    const path = pointerTo(`${poolPath}/addresses`, index);
+    const entry = readAddressEntry(text);
+    if (!entry.ok) {
+      context.refuse(path, text, entry.fault.problem, entry.fault.remedy);
+      return [];
+    }
+    const { kind, range } = entry.value;
+    if (kind === "reversed") context.differ("reversedRange", path, text);
+    // The comparison of the release before counted an IPv4 address as lower than any IPv6 address.
+    if (kind === "mixed") context.differ(/^[\s\d.]+-/.test(text) ? "mixedRange" : "reversedMixedRange", path, text);
+    if (range === undefined) return [];
+    if (kind === "range" && range.first === range.last) context.differ("singleAddressRange", path, text);
+    return [{ text, range, path }];
+  });
+}
+
+type CommunityNames = Readonly<{ communities: ReadonlyMap<string, string>; aliases: ReadonlySet<string> }>;
+
+function readAdvertisements(
+  { protocol, "bgp-advertisements": written = [] }: LegacyPoolDocument,
+  poolPath: string,
+  names: CommunityNames,
+  entries: readonly LegacyAddresses[],
+  context: LegacyContext,
+): LegacyAdvertisement[] {
+  const path = `${poolPath}/bgp-advertisements`;
+  if (protocol === "layer2") {
+    if (written.length > 0) {
+      const remedy = "remove them, or write protocol: bgp";
+      context.refuse(path, `${written.length} advertisements`, "is for pools of protocol bgp", remedy);
+    }
+    return [];
+  }
+  if (written.length === 0) return [{ meaning: DEFAULT_ADVERTISEMENT, written: {}, path: poolPath }];
+  const meanings = new Set<string>();
+  const texts = new Set<string>();
+  return written.flatMap((one, index): LegacyAdvertisement[] => {
+    if (one === undefined) return [];
+    const advertisementPath = pointerTo(path, index);
+    const meaning = readAdvertisement(one, advertisementPath, names, context);
+    checkAggregation(meaning, one, advertisementPath, entries, context);
+    const text = canonicalText(one);
+    if (texts.has(text)) context.differ("duplicateAdvertisement", advertisementPath, one);
+    texts.add(text);
+    // Written in two ways and the same in effect: nobody refused that, and once is enough.
+    if (meanings.has(canonicalText(meaning))) return [];
+    meanings.add(canonicalText(meaning));
+    return [{ meaning, written: one, path: advertisementPath }];
+  });
+}
+
+function readAdvertisement(
+  written: LegacyAdvertisementDocument,
+  path: string,
+  names: CommunityNames,
+  context: LegacyContext,
+): BgpAdvertisement {
+  const { "aggregation-length-v6": aggregationLengthV6, communities = [] } = written;
+  if (aggregationLengthV6 !== undefined) {
+    context.differ("aggregation-length-v6", `${path}/aggregation-length-v6`, aggregationLengthV6);
+  }
+  const resolved = new Set<string>();
+  const seen = new Set<string>();
+  for (const [index, text] of communities.entries()) {
+    if (text === undefined) continue;
+    const communityPath = pointerTo(`${path}/communities`, index);
+    if (seen.has(text)) context.differ("duplicateCommunity", communityPath, text);
+    seen.add(text);
+    const alias = names.communities.get(text);
+    const community = parseCommunity(text, { large: false });
+    if (alias !== undefined) resolved.add(alias);
+    else if (community.ok) resolved.add(community.value);
+    else if (!names.aliases.has(text)) {
+      const remedy = `define it under bgp-communities, or ${community.fault.remedy}`;
+      context.refuse(communityPath, text, "is neither a community nor an alias of one", remedy);
+    }
+  }
+  return {
+    ...DEFAULT_ADVERTISEMENT,
+    aggregationLength: written["aggregation-length"] ?? DEFAULT_ADVERTISEMENT.aggregationLength,
+    aggregationLengthV6: aggregationLengthV6 ?? DEFAULT_ADVERTISEMENT.aggregationLengthV6,
+    localPref: written.localpref ?? 0,
+    communities: [...resolved].toSorted(compareTexts),
+  };
+}
+
+/** An aggregate may not be longer than what the pool is written as: it would cover addresses of others. */
+function checkAggregation(
+  { aggregationLength, aggregationLengthV6 }: BgpAdvertisement,
+  written: LegacyAdvertisementDocument,
+  path: string,
+  entries: readonly LegacyAddresses[],
+  context: LegacyContext,
+): void {
+  for (const { range, text } of entries) {
+    const isIPv4 = range.family === "ipv4";
+    const key = isIPv4 ? "aggregation-length" : "aggregation-length-v6";
+    const length = isIPv4 ? aggregationLength : aggregationLengthV6;
+    const { shortest, longest } = prefixLengths(range);
+    if (shortest > length) {
+      const problem = `is shorter than /${shortest} of ${text}`;
+      context.refuse(`${path}/${key}`, written[key], problem, `write a length of ${shortest} or more`);
+    } else if (longest > aggregationLength) {
+      const value = `${aggregationLength} for ${formatRange(range)}`;
+      context.differ("aggregationOfFragments", `${path}/aggregation-length`, value);
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import type { Fault } from "../runtime/net/fault.js";
+import type { Generation } from "./generations.js";
+import { createLegacyContext } from "./legacy-context.js";
+import type { LegacyFindings } from "./legacy-context.js";
+import { decodeLegacy } from "./legacy-decode.js";
+import type { LegacyBfdProfile, LegacyPeer } from "./legacy-peers.js";
+import { readLegacyBfdProfiles, readLegacyPeers } from "./legacy-peers.js";
+import type { LegacyPool } from "./legacy-pools.js";
+import { readLegacyCommunities, readLegacyPools } from "./legacy-pools.js";
+import type { LegacyDocument } from "./legacy-schema.js";
+import { legacySchema } from "./legacy-schema.js";
+import type { Notice } from "./model.js";
+import type { Place, Position } from "./place.js";
+import { checkAgainst, pruneAt } from "./schema-faults.js";
+import { splitDocuments } from "./split-documents.js";
+import { createLineIndex } from "./text-position.js";
+import type { TextPosition } from "./text-position.js";
+import { parseYaml } from "./yaml-node.js";
+
+/** The text of a `config` key and where it comes from. */
+export type LegacyText = Readonly<{
+  text: string;
+  /** How faults call the object that the text is part of. */
+  object: string;
+  /** Position of a line and column of the text for the reader of a fault; counts within the text where it is absent. */
+  locate?: (inner: TextPosition) => Position;
+}>;
+
+/** A legacy document, part by part, and what there is to say about it. With a fault, parts are missing. */
+export type LegacyReading = Readonly<{
+  place: Place;
+  pools: readonly LegacyPool[];
+  peers: readonly LegacyPeer[];
+  bfdProfiles: readonly LegacyBfdProfile[];
+  /** Alias to community. */
+  communities: ReadonlyMap<string, string>;
+  faults: readonly Fault[];
+  notices: readonly Notice[];
+}>;
+
+const check = checkAgainst(legacySchema);
+
+/**
+ * Reads the document that a legacy ConfigMap holds, with every fault that it has. Only the first document of a stream
+ * counts; an empty one is valid and says nothing. Never throws.
+ * @param generation as strict as this release; undefined: as lenient as the most lenient
+ */
+export function readLegacy({ text, object, locate }: LegacyText, generation?: Generation): LegacyReading {
+  const [slice = { start: 0, end: 0 }] = splitDocuments(text);
+  const positionAt = createLineIndex(text);
+  const positionOfOffset = (offset: number): Position => {
+    const inner = positionAt(slice.start + Math.max(offset, 0));
+    return locate?.(inner) ?? inner;
+  };
+  const parsed = parseYaml(text.slice(slice.start, slice.end));
+  if (!parsed.ok) {
+    const { offset, problem, remedy } = parsed.fault;
+    const place = { object, positionOf: () => positionOfOffset(offset) };
+    const fault = { object, path: "", value: undefined, problem, remedy, ...positionOfOffset(offset) };
+    return { ...EMPTY_READING, place, faults: [fault] };
+  }
+  const { value, faults: decodeFaults, truncated, offsets } = decodeLegacy(parsed.value, legacySchema);
+  const place: Place = { object, positionOf: (path) => positionOfOffset(closestOffset(offsets, path)) };
+  const findings: LegacyFindings = { faults: [], notices: [] };
+  const context = createLegacyContext(place, generation, findings);
+  for (const { path, offset, problem, remedy } of decodeFaults) {
+    const position = offset < 0 ? place.positionOf(path) : positionOfOffset(offset);
+    findings.faults.push({ object, path, value: "(not shown)", problem, remedy, ...position });
+  }
+  for (const { path, text: number, value: read } of truncated) {
+    context.ignore(path, number, `has a fraction, which is cut off: it counts as ${read}`, "write a whole number");
+  }
+  const schemaFaults = check(value);
+  for (const { path, value: found, problem, remedy } of schemaFaults) context.refuse(path, found, problem, remedy);
+  pruneAt(
+    value,
+    schemaFaults.map(({ path }) => path),
+  );
+  const isMapping = !schemaFaults.some(({ path }) => path === "");
+  const reading = isMapping ? readParts(value as LegacyDocument, context) : EMPTY_READING;
+  const passwords = passwordsOf(value);
+  const { faults, notices } = findings;
+  return { ...reading, place, faults: hide(faults, passwords), notices: hide(notices, passwords) };
+}
+
+const EMPTY_READING = {
+  pools: [],
+  peers: [],
+  bfdProfiles: [],
+  communities: new Map<string, string>(),
+  faults: [],
+  notices: [],
+} as const;
+
+function readParts(
+  document: LegacyDocument,
+  context: ReturnType<typeof createLegacyContext>,
+): Pick<LegacyReading, "pools" | "peers" | "bfdProfiles" | "communities"> {
+  const bfdProfiles = readLegacyBfdProfiles(document, context);
+  const peers = readLegacyPeers(document, context);
+  const communities = readLegacyCommunities(document, context);
+  const pools = readLegacyPools(document, communities, context);
+  if (document["peer-autodiscovery"] !== undefined) {
+    const remedy = "list these peers under peers for now";
+    context.ignore("/peer-autodiscovery", "(a mapping)", "is understood and not in effect yet", remedy);
+  }
+  return { bfdProfiles, peers, communities, pools };
+}
+
+function closestOffset(offsets: ReadonlyMap<string, number>, path: string): number {
+  for (let closest = path; ; closest = closest.slice(0, closest.lastIndexOf("/"))) {
+    const offset = offsets.get(closest);
+    if (offset !== undefined) return offset;
+    if (closest === "") return 0;
+  }
+}
+
+function passwordsOf(document: unknown): string[] {
+  const { peers } = document as LegacyDocument;
+  if (!Array.isArray(peers)) return [];
+  return (peers as NonNullable<LegacyDocument["peers"]>).flatMap((peer) => peer?.password || []);
+}
+
+/** A password can stand in a second place by way of an alias: wherever it is, it is not shown. */
+function hide<Kind extends Fault>(faults: readonly Kind[], passwords: readonly string[]): Kind[] {
+  if (passwords.length === 0) return [...faults];
+  const secret = new Set(passwords);
+  return faults.map((fault) =>
+    typeof fault.value === "string" && secret.has(fault.value) ? { ...fault, value: "(not shown)" } : fault,
+  );
+}

@@ -1,0 +1,228 @@
+/**
+ * The specs of the metallb.io resources, as JSON schema: types, ranges and required fields. What texts mean and what
+ * may stand beside what is checked by the reader of each kind. A key that is not here is ignored, with a notice: the
+ * API server would have dropped it.
+ */
+const UINT32_MAX = 4_294_967_295;
+
+const text = { type: "string" };
+const texts = { type: "array", items: text };
+const uniqueTexts = { type: "array", items: text, uniqueItems: true };
+const bool = { type: "boolean", description: "true or false" };
+const duration = { type: "string", description: "a duration as a text, as in 90s" };
+const asn = { type: "integer", minimum: 1, maximum: UINT32_MAX, description: "an AS number of 1 to 4294967295" };
+const milliseconds = { type: "integer", minimum: 10, maximum: 60_000, description: "milliseconds, 10 to 60000" };
+const community = { type: "string" };
+
+const selector = {
+  type: "object",
+  description: "a selector with matchLabels or matchExpressions",
+  additionalProperties: false,
+  properties: {
+    matchLabels: { type: "object", additionalProperties: text },
+    matchExpressions: {
+      type: "array",
+      items: {
+        type: "object",
+        additionalProperties: false,
+        required: ["key", "operator"],
+        properties: {
+          key: text,
+          operator: { type: "string", enum: ["In", "NotIn", "Exists", "DoesNotExist"] },
+          values: texts,
+        },
+      },
+    },
+  },
+};
+const selectors = { type: "array", items: selector };
+
+function specSchema(properties: Readonly<Record<string, unknown>>, required: readonly string[] = []) {
+  return {
+    type: "object",
+    required: required.length > 0 ? ["spec"] : [],
+    properties: {
+      spec: { type: "object", additionalProperties: false, required: [...required], properties },
+    },
+  };
+}
+
+export const ipAddressPoolSchema = specSchema(
+  {
+    addresses: { type: "array", minItems: 1, items: text, description: "a list of prefixes and ranges" },
+    autoAssign: bool,
+    avoidBuggyIPs: bool,
+    serviceAllocation: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        priority: { type: "integer", minimum: 0, maximum: 2_147_483_647 },
+        namespaces: uniqueTexts,
+        namespaceSelectors: selectors,
+        serviceSelectors: selectors,
+      },
+    },
+  },
+  ["addresses"],
+);
+
+export const bgpPeerSchema = specSchema(
+  {
+    myASN: asn,
+    peerASN: { ...asn, minimum: 0 },
+    dynamicASN: { type: "string", enum: ["", "internal", "external"] },
+    localASN: { ...asn, minimum: 0 },
+    peerAddress: text,
+    interface: text,
+    sourceAddress: text,
+    peerPort: { type: "integer", minimum: 0, maximum: 16_384, description: "a TCP port of 1 to 16384" },
+    holdTime: duration,
+    keepaliveTime: duration,
+    connectTime: duration,
+    routerID: text,
+    nodeSelectors: selectors,
+    password: { type: "string", writeOnly: true, description: "the password as a text" },
+    passwordSecret: {
+      type: "object",
+      additionalProperties: false,
+      properties: { name: text, namespace: text },
+    },
+    bfdProfile: text,
+    enableGracefulRestart: bool,
+    ebgpMultiHop: bool,
+    vrf: text,
+    disableMP: bool,
+    dualStackAddressFamily: bool,
+  },
+  ["myASN"],
+);
+
+export const bgpAdvertisementSchema = specSchema({
+  aggregationLength: { type: "integer", minimum: 1, maximum: 32 },
+  aggregationLengthV6: { type: "integer", minimum: 0, maximum: 128 },
+  localPref: { type: "integer", minimum: 0, maximum: UINT32_MAX },
+  communities: { type: "array", items: community, uniqueItems: true },
+  ipAddressPools: uniqueTexts,
+  ipAddressPoolSelectors: selectors,
+  nodeSelectors: selectors,
+  peers: uniqueTexts,
+  serviceSelectors: selectors,
+});
+
+export const l2AdvertisementSchema = specSchema({
+  ipAddressPools: texts,
+  ipAddressPoolSelectors: selectors,
+  nodeSelectors: selectors,
+  interfaces: texts,
+  serviceSelectors: selectors,
+  preferredNodeSelectors: {
+    type: "array",
+    items: {
+      type: "object",
+      additionalProperties: false,
+      required: ["weight", "preference"],
+      properties: { weight: { type: "integer", minimum: 1, maximum: 100 }, preference: selector },
+    },
+  },
+});
+
+export const communitySchema = specSchema({
+  communities: {
+    type: "array",
+    items: { type: "object", additionalProperties: false, properties: { name: text, value: community } },
+  },
+});
+
+export const bfdProfileSchema = specSchema({
+  receiveInterval: milliseconds,
+  transmitInterval: milliseconds,
+  detectMultiplier: { type: "integer", minimum: 2, maximum: 255 },
+  echoInterval: milliseconds,
+  echoMode: bool,
+  passiveMode: bool,
+  minimumTtl: { type: "integer", minimum: 1, maximum: 254 },
+});
+
+/** What is left of a spec when everything that does not fit its schema has been taken out. */
+export type SelectorSpec = Readonly<{
+  matchLabels?: Readonly<Record<string, string>>;
+  matchExpressions?: readonly (ExpressionSpec | undefined)[];
+}>;
+export type ExpressionSpec = Readonly<{
+  key?: string;
+  operator?: "In" | "NotIn" | "Exists" | "DoesNotExist";
+  values?: readonly (string | undefined)[];
+}>;
+type Selectors = readonly (SelectorSpec | undefined)[];
+type Texts = readonly (string | undefined)[];
+
+export type IpAddressPoolSpec = Readonly<{
+  addresses?: Texts;
+  autoAssign?: boolean;
+  avoidBuggyIPs?: boolean;
+  serviceAllocation?: Readonly<{
+    priority?: number;
+    namespaces?: Texts;
+    namespaceSelectors?: Selectors;
+    serviceSelectors?: Selectors;
+  }>;
+}>;
+
+export type BgpPeerSpec = Readonly<{
+  myASN?: number;
+  peerASN?: number;
+  dynamicASN?: "" | "internal" | "external";
+  localASN?: number;
+  peerAddress?: string;
+  interface?: string;
+  sourceAddress?: string;
+  peerPort?: number;
+  holdTime?: string;
+  keepaliveTime?: string;
+  connectTime?: string;
+  routerID?: string;
+  nodeSelectors?: Selectors;
+  password?: string;
+  passwordSecret?: Readonly<{ name?: string }>;
+  bfdProfile?: string;
+  enableGracefulRestart?: boolean;
+  ebgpMultiHop?: boolean;
+  vrf?: string;
+  disableMP?: boolean;
+  dualStackAddressFamily?: boolean;
+}>;
+
+export type BgpAdvertisementSpec = Readonly<{
+  aggregationLength?: number;
+  aggregationLengthV6?: number;
+  localPref?: number;
+  communities?: Texts;
+  ipAddressPools?: Texts;
+  ipAddressPoolSelectors?: Selectors;
+  nodeSelectors?: Selectors;
+  peers?: Texts;
+  serviceSelectors?: Selectors;
+}>;
+
+export type L2AdvertisementSpec = Readonly<{
+  ipAddressPools?: Texts;
+  ipAddressPoolSelectors?: Selectors;
+  nodeSelectors?: Selectors;
+  interfaces?: Texts;
+  serviceSelectors?: Selectors;
+  preferredNodeSelectors?: readonly (Readonly<{ weight?: number; preference?: SelectorSpec }> | undefined)[];
+}>;
+
+export type CommunitySpec = Readonly<{
+  communities?: readonly (Readonly<{ name?: string; value?: string }> | undefined)[];
+}>;
+
+export type BfdProfileSpec = Readonly<{
+  receiveInterval?: number;
+  transmitInterval?: number;
+  detectMultiplier?: number;
+  echoInterval?: number;
+  echoMode?: boolean;
+  passiveMode?: boolean;
+  minimumTtl?: number;
+}>;
