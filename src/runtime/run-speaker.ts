@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { watchManifests } from "./files/manifests.js";
+import { readManifests, watchManifests } from "./files/manifests.js";
 import {
   decisionsFile,
   readDecisions,
@@ -51,7 +51,7 @@ async function serve(
   log: Logger,
   signal: AbortSignal,
 ): Promise<SpeakerNode> {
-  const first = await firstWorld(options.from, log, signal);
+  const first = acceptWorld(await readManifests(options.from), log);
   const node = await startSpeakerNode(
     {
       node: options.node,
@@ -107,15 +107,6 @@ async function serve(
 async function beat(stateFolder: string, node: string): Promise<ReadonlySet<string>> {
   await writeHeartbeat(stateFolder, node);
   return readHeartbeats(stateFolder, DEAD_AFTER_MS);
-}
-
-/** The first reading alone, for what has to be known before the start. */
-async function firstWorld(from: string, log: Logger, signal: AbortSignal): Promise<ManifestWorld | undefined> {
-  const stop = new AbortController();
-  let world: ManifestWorld | undefined;
-  await watchManifests(from, (reading) => (world = acceptWorld(reading, log)), AbortSignal.any([signal, stop.signal]));
-  stop.abort();
-  return world;
 }
 
 /** Tells a speaker the difference between one world and the next. */
