@@ -33,6 +33,8 @@ export interface Controller {
   notReadyReason(): string | undefined;
   /** Resolves when no Service waits to be decided or written (those that are backing off do not count). */
   settled(): Promise<void>;
+  /** A Service waits to be decided or written: what is less important may wait. */
+  busy(): boolean;
   /** The last decision on a Service. */
   decision(key: ObjectKey): Decision | undefined;
   /** For the gauges of the pools. */

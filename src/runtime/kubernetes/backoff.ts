@@ -3,6 +3,9 @@ export type Backoff = Readonly<{ baseMilliseconds: number; limitMilliseconds: nu
 
 export const RECONNECT_BACKOFF: Backoff = { baseMilliseconds: 200, limitMilliseconds: 30_000 };
 
+/** For permissions and kinds that are not there: they may come, but nobody is to be asked in a loop. */
+export const REFUSED_BACKOFF: Backoff = { baseMilliseconds: 1_000, limitMilliseconds: 300_000 };
+
 /**
  * How long to wait before attempt number `attempt` (from 0): between half of the exponential delay and the whole, so
  * that many clients of a server that comes back do not come at once.

@@ -1,5 +1,7 @@
 import type { Result } from "../net/result.js";
 import { refuse, succeed } from "../net/result.js";
+import type { ObjectKey } from "../world/views.js";
+import { keyOf } from "./resource.js";
 
 const NEWLINE = 0x0a;
 
@@ -39,7 +41,8 @@ export type RawObject = Record<string, unknown> & { metadata: Record<string, unk
 export type ObjectIdentity = Readonly<{ namespace: string; name: string; resourceVersion: string }>;
 
 export type WatchEvent =
-  | Readonly<{ type: "ADDED" | "MODIFIED" | "DELETED"; object: RawObject; identity: ObjectIdentity }>
+  | Readonly<{ type: "ADDED" | "MODIFIED"; object: RawObject; resourceVersion: string }>
+  | Readonly<{ type: "DELETED"; key: ObjectKey; resourceVersion: string }>
   /** `initialEventsEnd`: everything that existed when a streaming list began has been sent. */
   | Readonly<{ type: "BOOKMARK"; resourceVersion: string; initialEventsEnd: boolean }>
   | Readonly<{ type: "ERROR"; code: number; message: string }>;
@@ -63,16 +66,20 @@ export function decodeWatchLine(line: string): Result<WatchEvent, string> {
   const raw = asRawObject(object);
   if (raw === undefined) return refuse("has an object without metadata, name or resourceVersion");
   const identity = identityOf(raw);
+  const { resourceVersion } = identity;
   switch (type) {
     case "BOOKMARK": {
       const annotations = raw.metadata["annotations"];
       const initialEventsEnd = isRecord(annotations) && annotations[INITIAL_EVENTS_END] === "true";
-      return succeed({ type, resourceVersion: identity.resourceVersion, initialEventsEnd });
+      return succeed({ type, resourceVersion, initialEventsEnd });
     }
     case "ADDED":
     case "MODIFIED":
     case "DELETED":
-      return identity.name === "" ? refuse("has an object without a name") : succeed({ type, object: raw, identity });
+      if (identity.name === "") return refuse("has an object without a name");
+      return succeed(
+        type === "DELETED" ? { type, key: keyOf(identity), resourceVersion } : { type, object: raw, resourceVersion },
+      );
     default:
       return refuse(`is of type ${JSON.stringify(type)}, which no watch sends`);
   }

@@ -1,0 +1,209 @@
+import type { KubernetesDocument } from "../../config/documents.js";
+import type { Allocator } from "../allocator/allocator.js";
+import type { Decision, DecisionEvent } from "../allocator/decision.js";
+import type { ObjectKey, ServiceView } from "../world/views.js";
+import { objectKey } from "../world/views.js";
+import { createConfiguration } from "./configuration.js";
+import type { Controller, ControllerOptions } from "./controller.js";
+import type { ControllerPorts, StatusOutcome } from "./ports.js";
+import { isAsWanted, wantedStatus, withStatus, type WantedStatus } from "./status.js";
+import { createWorkQueue, type Backoff, type Retry } from "./work-queue.js";
+
+const WRITES_IN_FLIGHT = 16;
+const CONFLICT_BACKOFF: Backoff = { baseMilliseconds: 50, limitMilliseconds: 30_000 };
+const REFUSED_BACKOFF: Backoff = { baseMilliseconds: 1_000, limitMilliseconds: 300_000 };
+
+/** @see Controller */
+export function createController(options: ControllerOptions, allocator: Allocator, ports: ControllerPorts): Controller {
+  const { log, metrics } = ports;
+  const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist, as the next three
+  const decisions = new Map<ObjectKey, Decision>();
+  const pending = new Set<ObjectKey>(); // want an address and have none
+  const untold = new Map<ObjectKey, readonly DecisionEvent[]>(); // of decisions whose write has not succeeded yet
+  const configuration = createConfiguration(options, { allocator, ports });
+  const queue = createWorkQueue({
+    inFlight: options.writesInFlight ?? WRITES_IN_FLIGHT,
+    work: reconcile,
+    onDrained: requeuePending,
+    onIdle: () => {
+      for (const resolve of waitingForIdle.splice(0)) resolve();
+    },
+    clock: ports.clock,
+    random: ports.random,
+  });
+  const waitingForIdle: (() => void)[] = []; // BOUNDED by those who called settled()
+  let documents: readonly KubernetesDocument[] | undefined;
+  let servicesAreListed = false;
+  let namespacesAreKnown = false;
+  let running = false; // everything has been told and a model is in force: addresses may be given out
+  let vacanciesSeen = 0;
+  let unavailable = false;
+  let stopped = false;
+
+  /** Decides one Service. @returns the write that follows, if one does */
+  function reconcile(key: ObjectKey): Promise<Retry | undefined> | undefined {
+    const service = services.get(key);
+    if (service === undefined) return forget(key);
+    if (isHeld(key, service)) return undefined;
+    metrics.updateHandled();
+    const decision = decide(key, service);
+    decisions.set(key, decision);
+    if (decision.outcome === "pending") pending.add(key);
+    else pending.delete(key);
+    if (decision.outcome !== "ignored" && decision.events.length > 0) untold.set(key, decision.events);
+    const wanted = wantedStatus(decision);
+    if (wanted !== undefined && !isAsWanted(service, wanted)) return write(key, service, wanted);
+    tellEvents(key, service);
+    return undefined;
+  }
+
+  function decide(key: ObjectKey, service: ServiceView): Decision {
+    const isInTheWay = configuration.stranded().has(key); // of a model that waits
+    const before = isInTheWay ? allocator.assignment(key)?.addresses.join() : undefined;
+    const decision = allocator.decide(service);
+    if (isInTheWay && allocator.assignment(key)?.addresses.join() !== before) tryModelAgain();
+    return decision;
+  }
+
+  function forget(key: ObjectKey): undefined {
+    metrics.updateHandled();
+    const freed = allocator.release(key);
+    if (freed.length > 0) log.info({ event: "serviceDeleted", service: key, ips: freed }, "released its addresses");
+    decisions.delete(key);
+    pending.delete(key);
+    untold.delete(key);
+    if (configuration.stranded().has(key)) tryModelAgain();
+  }
+
+  /** A Service whose address no pool has is left alone, rather than moved behind its owner's back. */
+  function isHeld(key: ObjectKey, service: ServiceView): boolean {
+    if (!configuration.stranded().has(key)) return false;
+    return service.type === "LoadBalancer" && allocator.assignment(key)?.pool === undefined;
+  }
+
+  async function write(key: ObjectKey, service: ServiceView, wanted: WantedStatus): Promise<Retry | undefined> {
+    const outcome = await ports.writeStatus({ service, ...wanted });
+    if (outcome.outcome === "written") {
+      unavailable = false;
+      const written = withStatus(service, wanted, outcome.resourceVersion);
+      if (services.get(key) === service) services.set(key, written); // else something newer has come meanwhile
+      logWritten(key, wanted);
+      tellEvents(key, written);
+      return undefined;
+    }
+    if (outcome.outcome === "gone") return undefined; // its deletion is on the way to us
+    metrics.updateFailed();
+    return retryOf(key, outcome);
+  }
+
+  function retryOf(key: ObjectKey, outcome: Exclude<StatusOutcome, { outcome: "written" | "gone" }>): Retry {
+    switch (outcome.outcome) {
+      case "conflict":
+        log.debug({ service: key }, "the Service was changed meanwhile, looking again");
+        return { retry: "key", backoff: CONFLICT_BACKOFF };
+      case "refused":
+        log.error({ event: "updateError", service: key }, outcome.message);
+        return { retry: "key", backoff: REFUSED_BACKOFF };
+      case "unavailable":
+        if (!unavailable) log.error({ event: "updateError", service: key }, `${outcome.message} (trying again)`);
+        unavailable = true;
+        return { retry: "all", atLeastMilliseconds: outcome.retryAfterMilliseconds ?? 0 };
+    }
+  }
+
+  function logWritten(key: ObjectKey, { addresses, pool }: WantedStatus): void {
+    const fields = { event: "ipAllocated", service: key, ips: addresses, pool };
+    if (addresses.length > 0) log.info(fields, "IP address assigned by controller");
+    else log.info({ event: "serviceCleared", service: key }, "cleared the status of a Service without an address");
+  }
+
+  function tellEvents(key: ObjectKey, service: ServiceView): void {
+    const events = untold.get(key);
+    if (events === undefined) return;
+    untold.delete(key);
+    for (const event of events) {
+      if (event.type === "Warning") log.warn({ event: event.reason, service: key }, event.message);
+      ports.recordEvent(service, event);
+    }
+  }
+
+  /** One look at all who wait, however many addresses became free since the last one. */
+  function requeuePending(): void {
+    const vacancies = allocator.vacancies();
+    if (!running || vacancies === vacanciesSeen) return;
+    vacanciesSeen = vacancies;
+    for (const key of pending) queue.add(key);
+  }
+
+  function queueAll(): void {
+    vacanciesSeen = allocator.vacancies();
+    for (const key of services.keys()) queue.add(key);
+  }
+
+  function tryModelAgain(): void {
+    if (configuration.retry()) queueAll();
+  }
+
+  function useDocuments(): void {
+    if (documents === undefined || !servicesAreListed || !namespacesAreKnown || stopped) return;
+    if (!configuration.useDocuments(documents)) return;
+    if (!running) {
+      running = true;
+      for (const service of services.values()) allocator.adopt(service);
+      configuration.checkAdopted();
+      queue.open();
+    }
+    queueAll();
+  }
+
+  return {
+    serviceChanged(service) {
+      if (stopped) return;
+      const key = objectKey(service);
+      const before = services.get(key);
+      // What we have written comes back.
+      if (before !== undefined && service.resourceVersion !== "" && isSameVersion(before, service)) return;
+      services.set(key, service);
+      queue.add(key);
+    },
+    serviceDeleted(key) {
+      if (!stopped && services.delete(key)) queue.add(key);
+    },
+    servicesListed() {
+      if (servicesAreListed) return;
+      servicesAreListed = true;
+      useDocuments();
+    },
+    namespacesChanged(namespaces) {
+      if (stopped) return;
+      allocator.useNamespaces(namespaces);
+      const isFirst = !namespacesAreKnown;
+      namespacesAreKnown = true;
+      if (isFirst) useDocuments();
+      else if (running) queueAll();
+    },
+    configChanged(next) {
+      documents = next;
+      useDocuments();
+    },
+    notReadyReason() {
+      if (!servicesAreListed) return "the Services have not been listed yet";
+      if (!namespacesAreKnown) return "the Namespaces have not been listed yet";
+      if (documents === undefined) return "the configuration has not been read yet";
+      return undefined;
+    },
+    settled: () =>
+      queue.busy() ? new Promise<void>((resolve) => void waitingForIdle.push(resolve)) : Promise.resolve(),
+    busy: () => queue.busy(),
+    decision: (key) => decisions.get(key),
+    usage: () => allocator.usage(),
+    async stop() {
+      stopped = true;
+      await queue.stop();
+    },
+  };
+}
+
+function isSameVersion(a: ServiceView, b: ServiceView): boolean {
+  return a.resourceVersion === b.resourceVersion && a.uid === b.uid;
+}

@@ -1,0 +1,157 @@
+import { createKeyFifo } from "./key-fifo.js";
+import type { ControllerClock } from "./ports.js";
+
+/** What is to happen after a piece of work that did not succeed. */
+export type Retry =
+  /** This key again, after a delay that doubles with each failure in a row. */
+  | Readonly<{ retry: "key"; backoff: Backoff }>
+  /** No key can be worked on now: all wait. */
+  | Readonly<{ retry: "all"; atLeastMilliseconds: number }>;
+
+export type Backoff = Readonly<{ baseMilliseconds: number; limitMilliseconds: number }>;
+
+export type WorkQueueOptions = Readonly<{
+  /** BOUND of the pieces of work that are in flight at a time. */
+  inFlight: number;
+  /**
+   * Works on a key: whatever can be done at once is done when it returns, one key after the other; what takes time is
+   * a promise, which never rejects. undefined: done.
+   */
+  work(key: string): Promise<Retry | undefined> | undefined;
+  /** Nothing waits any more, though work may be in flight; may add keys. */
+  onDrained(): void;
+  /** Nothing waits and nothing is in flight. */
+  onIdle(): void;
+  clock: ControllerClock;
+  random(): number;
+}>;
+
+/** A waiting key is kept once; one that is added while it is worked on runs once more; failed ones come again later. */
+export interface WorkQueue {
+  add(key: string): void;
+  /** Begins to work; keys that were added before have waited. */
+  open(): void;
+  /** Something waits, except for its time, or is in flight. */
+  busy(): boolean;
+  /** Takes no more work; resolves when what is in flight has ended. */
+  stop(): Promise<void>;
+}
+
+const KEYS_IN_A_ROW = 500; // then other events get their turn
+const PAUSE_BACKOFF: Backoff = { baseMilliseconds: 500, limitMilliseconds: 30_000 };
+
+export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...options }: WorkQueueOptions): WorkQueue {
+  const ready = createKeyFifo();
+  const inFlight = new Set<string>(); // BOUNDED by options.inFlight
+  const again = new Set<string>(); // added while in flight. BOUNDED by options.inFlight
+  const failures = new Map<string, number>(); // in a row. BOUNDED by the keys that fail
+  const delayed = new Map<string, () => void>(); // cancels its timer. BOUNDED by the keys that fail
+  let state: "closed" | "open" | "stopped" = "closed";
+  let scheduled = false;
+  let cancelPause: (() => void) | undefined;
+  let pauses = 0; // in a row
+  let whenStopped: (() => void) | undefined;
+
+  function add(key: string): void {
+    if (state === "stopped") return;
+    delayed.get(key)?.(); // it need not wait for its time: something has changed
+    delayed.delete(key);
+    if (inFlight.has(key)) again.add(key);
+    else ready.push(key);
+    schedule();
+  }
+
+  /** Lets what arrives together arrive before the first of it is worked on. */
+  function schedule(): void {
+    if (scheduled || state !== "open") return;
+    scheduled = true;
+    clock.setTimer(0, () => {
+      scheduled = false;
+      pump();
+    });
+  }
+
+  function pump(): void {
+    if (state !== "open" || cancelPause !== undefined) return;
+    for (let count = 0; inFlight.size < options.inFlight; count += 1) {
+      if (count === KEYS_IN_A_ROW) return schedule();
+      if (ready.size === 0) onDrained();
+      const key = ready.shift();
+      if (key === undefined) break;
+      const ended = work(key);
+      if (ended === undefined) {
+        failures.delete(key);
+      } else {
+        inFlight.add(key);
+        void ended.then((retry) => settle(key, retry));
+      }
+    }
+    if (ready.size === 0 && inFlight.size === 0) onIdle();
+  }
+
+  function settle(key: string, retry: Retry | undefined): void {
+    inFlight.delete(key);
+    if (retry === undefined) {
+      failures.delete(key);
+      pauses = 0;
+    } else if (retry.retry === "all") {
+      ready.push(key);
+      holdAll(retry.atLeastMilliseconds);
+    } else {
+      comeAgain(key, retry.backoff);
+    }
+    if (again.delete(key)) add(key);
+    if (state === "stopped") {
+      if (inFlight.size === 0) whenStopped?.();
+      return;
+    }
+    pump();
+  }
+
+  function holdAll(atLeastMilliseconds: number): void {
+    if (cancelPause !== undefined || state === "stopped") return; // one of several that were in flight said so already
+    const delay = Math.max(delayOf(PAUSE_BACKOFF, pauses, random()), atLeastMilliseconds);
+    pauses += 1;
+    cancelPause = clock.setTimer(delay, () => {
+      cancelPause = undefined;
+      pump();
+    });
+  }
+
+  function comeAgain(key: string, backoff: Backoff): void {
+    if (state === "stopped") return;
+    const count = failures.get(key) ?? 0;
+    failures.set(key, count + 1);
+    const cancel = clock.setTimer(delayOf(backoff, count, random()), () => {
+      delayed.delete(key);
+      add(key);
+    });
+    delayed.set(key, cancel);
+  }
+
+  return {
+    add,
+    open() {
+      if (state !== "closed") return;
+      state = "open";
+      schedule();
+    },
+    busy: () => state === "open" && (ready.size > 0 || inFlight.size > 0),
+    async stop() {
+      state = "stopped";
+      cancelPause?.();
+      for (const cancel of delayed.values()) cancel();
+      delayed.clear();
+      if (inFlight.size === 0) return;
+      await new Promise<void>((resolve) => {
+        whenStopped = resolve;
+      });
+    },
+  };
+}
+
+/** Between half of the exponential delay and the whole, so that what failed together does not come back together. */
+function delayOf({ baseMilliseconds, limitMilliseconds }: Backoff, failuresBefore: number, random: number): number {
+  const whole = Math.min(limitMilliseconds, baseMilliseconds * 2 ** Math.min(failuresBefore, 30));
+  return Math.round(whole / 2 + (whole / 2) * random);
+}

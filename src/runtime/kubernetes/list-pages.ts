@@ -1,0 +1,57 @@
+import type { Result } from "../net/result.js";
+import { refuse, succeed } from "../net/result.js";
+import type { ApiClient } from "./api-client.js";
+import type { ApiFailure } from "./api-failure.js";
+import { resourcePath, type Resource } from "./resource.js";
+import { asRawObject, isRecord, type RawObject } from "./watch-line.js";
+
+const PAGE_OBJECTS = 500; // keeps one answer at about a megabyte
+
+/**
+ * Reads all objects of a resource, page by page, as of now (not from a cache that may be behind).
+ * @returns the resourceVersion from which a watch goes on
+ */
+export async function listPages(
+  client: ApiClient,
+  resource: Resource,
+  onObject: (object: RawObject) => void,
+): Promise<Result<string, ApiFailure>> {
+  let position = "";
+  for (;;) {
+    const query = selectorsOf(resource);
+    query.set("limit", String(PAGE_OBJECTS));
+    if (position !== "") query.set("continue", position);
+    const path = `${resourcePath(resource)}?${query.toString()}`;
+    const answer = await client.request({ method: "GET", path });
+    if (!answer.ok) return answer;
+    const page = readPage(answer.value);
+    if (page === undefined) {
+      const message = `Cannot list ${resource.plural}: the answer is not a list: check what stands between us and the server`;
+      return refuse({ kind: "malformed", message });
+    }
+    for (const item of page.items) {
+      const object = asRawObject(item);
+      if (object !== undefined) onObject(object);
+    }
+    if (page.position === "") return succeed(page.resourceVersion);
+    position = page.position;
+  }
+}
+
+/** The selectors of a resource as a query. */
+export function selectorsOf({ fieldSelector, labelSelector }: Resource): URLSearchParams {
+  const query = new URLSearchParams();
+  if (fieldSelector !== undefined) query.set("fieldSelector", fieldSelector);
+  if (labelSelector !== undefined) query.set("labelSelector", labelSelector);
+  return query;
+}
+
+type Page = Readonly<{ items: readonly unknown[]; resourceVersion: string; position: string }>;
+
+function readPage(list: unknown): Page | undefined {
+  if (!isRecord(list) || !isRecord(list["metadata"])) return undefined;
+  const { resourceVersion, continue: position } = list["metadata"];
+  const items = list["items"] ?? []; // an empty list may be null
+  if (!Array.isArray(items) || typeof resourceVersion !== "string") return undefined;
+  return { items, resourceVersion, position: typeof position === "string" ? position : "" };
+}

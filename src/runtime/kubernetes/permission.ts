@@ -1,0 +1,41 @@
+import type { Result } from "../net/result.js";
+import { succeed } from "../net/result.js";
+import type { ApiClient } from "./api-client.js";
+import type { ApiFailure } from "./api-failure.js";
+import type { Resource } from "./resource.js";
+import { isRecord } from "./watch-line.js";
+
+export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete";
+
+/**
+ * Asks the server whether we may do something, so that what is not granted is not tried. One question for each verb:
+ * unlike the list of all rules (SelfSubjectRulesReview) the answer tells the whole cluster from one namespace, and
+ * every authorizer can give it. Everybody who is authenticated may ask.
+ */
+export async function isPermitted(
+  client: ApiClient,
+  resource: Pick<Resource, "group" | "plural" | "namespace">,
+  verbs: readonly Verb[],
+  name?: string,
+): Promise<Result<boolean, ApiFailure>> {
+  for (const verb of verbs) {
+    const resourceAttributes = {
+      verb,
+      group: resource.group,
+      resource: resource.plural,
+      ...(resource.namespace === undefined ? {} : { namespace: resource.namespace }),
+      ...(name === undefined ? {} : { name }),
+    };
+    const body = {
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SelfSubjectAccessReview",
+      spec: { resourceAttributes },
+    };
+    const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    const answer = await client.request({ method: "POST", path, body: JSON.stringify(body) });
+    if (!answer.ok) return answer;
+    const status = isRecord(answer.value) ? answer.value["status"] : undefined;
+    if (!isRecord(status) || status["allowed"] !== true) return succeed(false);
+  }
+  return succeed(true);
+}
