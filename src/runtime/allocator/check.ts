@@ -1,0 +1,53 @@
+import type { IpAddress } from "../net/address.js";
+import { formatAddress } from "../net/address.js";
+import type { Result } from "../net/result.js";
+import { refuse, succeed } from "../net/result.js";
+import { commonPool, type AddressBook, type Note } from "./address-book.js";
+import { describeConflict, describeForeign, describeKeptConflict, describeNotInConfig } from "./messages.js";
+import type { AddressPool, PoolSet } from "./pools.js";
+import type { Wish } from "./request.js";
+import { conflictOn, sameClaim } from "./sharing.js";
+
+/** `conflicts`: what is wrong with addresses that the Service nevertheless keeps. */
+export type Checked = Readonly<{ pool: AddressPool; conflicts: readonly string[] }>;
+
+/**
+ * May the Service of `wish` have exactly these addresses, as far as the pools, their scope and other Services go? What
+ * it had when it was adopted it may keep, whoever else has it too: no restart takes an address away.
+ * @returns the pool that has all of them, or why not
+ */
+export function checkAddresses(
+  wish: Wish,
+  addresses: readonly IpAddress[],
+  pools: PoolSet,
+  book: AddressBook,
+): Result<Checked, string> {
+  const { claim } = wish;
+  const pool = pools.pools.get(commonPool(pools, addresses) ?? "");
+  if (pool === undefined) return refuse(describeNotInConfig(addresses.map(formatAddress)));
+  if (!pools.fits(pool, wish.scope)) return refuse(describeOutOfScope(pool));
+  const note = book.note(claim.key);
+  const conflicts: string[] = [];
+  for (const address of addresses) {
+    const used = book.used(address);
+    if (used === undefined) continue;
+    const isOwn = used.claims.has(claim.key);
+    if (used.foreign.size > 0 && !isOwn) return refuse(describeForeign(formatAddress(address), [...used.foreign]));
+    const conflict = conflictOn(used, claim);
+    if (conflict === undefined) continue;
+    if (!isOwn || !isAsAdopted(note, wish)) {
+      return refuse(describeConflict(claim.key, formatAddress(address), conflict));
+    }
+    conflicts.push(describeKeptConflict(claim.key, formatAddress(address), conflict));
+  }
+  return succeed({ pool, conflicts });
+}
+
+function isAsAdopted(note: Note | undefined, { claim }: Wish): boolean {
+  return note?.adopted === true && sameClaim(note.claim, claim);
+}
+
+export function describeOutOfScope({ name, notForThis }: AddressPool): string {
+  const remedy = "use another pool, or change its serviceAllocation";
+  return `pool ${JSON.stringify(name)} not compatible for ip assignment: ${notForThis.reason}: ${remedy}`;
+}

@@ -1,0 +1,175 @@
+import { formatAddress } from "../net/address.js";
+import { refuse, succeed } from "../net/result.js";
+import { objectKey, type NamespaceView, type ObjectKey, type ServiceView } from "../world/views.js";
+import { commonPool, createAddressBook, type AddressBook, type Note } from "./address-book.js";
+import type { Allocator, AllocatorOptions } from "./allocator.js";
+import { CURRENT_PREFIX, deprecatedAnnotations, type AnnotationName } from "./annotations.js";
+import { converge, type Convergence } from "./converge.js";
+import type { Decision, DecisionEvent, PoolUsage, StrandedAddress } from "./decision.js";
+import { createPoolSet, type AddressPool, type PoolSet, type PoolSpace } from "./pools.js";
+import { readClaim, statusAddresses } from "./request.js";
+import { sameClaim } from "./sharing.js";
+
+/** What is remembered of the last decision about a Service, where it did not simply confirm. */
+type Aftermath = Readonly<{
+  /** Messages of its Events: they are raised when they are new, not each time. */
+  told: readonly string[];
+  /** The status that it replaced. Until another one shows itself, the decision counts and not the status. */
+  superseded: string;
+}>;
+
+/** @see Allocator */
+export function createAllocator({ loadBalancerClass }: AllocatorOptions): Allocator {
+  const book = createAddressBook();
+  const aftermaths = new Map<ObjectKey, Aftermath>(); // BOUNDED by the Services that exist
+  let pools: PoolSet | undefined;
+  let namespaces: readonly NamespaceView[] = []; // BOUNDED by the Namespaces that exist
+  let vacancies = 0;
+
+  const isOurs = (service: ServiceView): boolean => (service.loadBalancerClass ?? "") === loadBalancerClass;
+
+  const adopt = (service: ServiceView): void => {
+    const key = objectKey(service);
+    const addresses = service.type === "LoadBalancer" ? statusAddresses(service) : [];
+    const texts = addresses.map(formatAddress);
+    const freed = book.remove(key);
+    if (!isOurs(service)) book.putForeign(key, addresses);
+    else if (addresses.length > 0) {
+      const pool = pools === undefined ? undefined : commonPool(pools, addresses);
+      book.put({ claim: readClaim(service, key), addresses, texts, pool, adopted: true });
+    }
+    if (freed.some((text) => !texts.includes(text))) vacancies += 1;
+  };
+
+  const release = (key: ObjectKey): readonly string[] => {
+    aftermaths.delete(key);
+    const wasNoted = book.note(key) !== undefined;
+    const freed = book.remove(key);
+    if (wasNoted || freed.length > 0) vacancies += 1;
+    return freed;
+  };
+
+  const decideLoadBalancer = (service: ServiceView, key: ObjectKey, current: PoolSet): Decision => {
+    const status = statusText(service);
+    const aftermath = aftermaths.get(key);
+    const isNews = status !== aftermath?.superseded;
+    if (isNews && book.note(key) === undefined) adopt(service);
+    const before = book.note(key);
+    const shown = isNews ? statusAddresses(service) : [];
+    const held = [shown, before?.addresses ?? []].filter((addresses) => addresses.length > 0);
+    if (held.length > 1 && shown.map(formatAddress).join() === before?.texts.join()) held.pop();
+    const decision = converge({ service, key, held, pools: current, book });
+
+    if (opensSomething(book, before, book.note(key))) vacancies += 1;
+    const events = changesService(service, decision) ? [...decision.events, ...deprecations(service)] : decision.events;
+    const isConfirmed = decision.outcome === "assigned" && decision.addresses.join() === status;
+    if (isConfirmed && events.length === 0) aftermaths.delete(key);
+    else aftermaths.set(key, { told: events.map(({ message }) => message), superseded: isConfirmed ? "" : status });
+    return { ...decision, events: events.filter(({ message }) => aftermath?.told.includes(message) !== true) };
+  };
+
+  return {
+    useModel(model, { keepAssigned }) {
+      const next = createPoolSet(model, namespaces);
+      const stranded = keepAssigned ? findStranded(book, next) : [];
+      if (stranded.length > 0) return refuse(stranded);
+      pools = next;
+      book.usePools(next);
+      vacancies += 1;
+      return succeed(undefined);
+    },
+    useNamespaces(views) {
+      namespaces = views;
+      pools?.useNamespaces(views);
+      vacancies += 1;
+    },
+    adopt,
+    decide(service) {
+      const key = objectKey(service);
+      if (pools === undefined) return { outcome: "ignored", reason: "no configuration has been loaded yet" };
+      if (service.type !== "LoadBalancer" && (isOurs(service) || book.note(key) !== undefined)) {
+        release(key);
+        const status = statusText(service);
+        if (status !== "") aftermaths.set(key, { told: [], superseded: status });
+        const reason = `the Service is of type ${service.type}, not LoadBalancer`;
+        return { outcome: "released", reason, events: [] };
+      }
+      if (!isOurs(service)) {
+        adopt(service);
+        return { outcome: "ignored", reason: describeForeignClass(service, loadBalancerClass) };
+      }
+      return decideLoadBalancer(service, key, pools);
+    },
+    release,
+    assignment(key) {
+      const note = book.note(key);
+      return note === undefined ? undefined : { addresses: note.texts, pool: note.pool };
+    },
+    vacancies: () => vacancies,
+    usage: () => [...(pools?.pools.values() ?? [])].map(usageOf),
+  };
+}
+
+/** The status as one text, to see whether it changed. */
+function statusText({ ingress }: ServiceView): string {
+  return ingress.map(({ ip, hostname }) => ip ?? `host name ${hostname ?? ""}`).join();
+}
+
+/** Would performing the decision write to the Service? */
+function changesService(service: ServiceView, decision: Convergence): boolean {
+  const [addresses, pool] = decision.outcome === "pending" ? ["", ""] : [decision.addresses.join(), decision.pool];
+  const source: AnnotationName = "ip-allocated-from-pool";
+  return statusText(service) !== addresses || (service.annotations[`${CURRENT_PREFIX}${source}`] ?? "") !== pool;
+}
+
+function deprecations(service: ServiceView): DecisionEvent[] {
+  return deprecatedAnnotations(service).map((key) => {
+    const message = `Service uses deprecated annotation ${key}`;
+    return { type: "Warning", reason: "deprecatedAnnotation", message };
+  });
+}
+
+/** Did a decision make something available that Services may be waiting for? */
+function opensSomething(book: AddressBook, before: Note | undefined, after: Note | undefined): boolean {
+  if (before === after) return false;
+  if (before !== undefined) {
+    if (after === undefined || !sameClaim(before.claim, after.claim)) return true;
+    if (before.texts.some((text) => !after.texts.includes(text))) return true;
+  }
+  if (after === undefined || after.claim.sharingKey === "") return false;
+  const added = after.addresses.filter((_, index) => before?.texts.includes(after.texts[index] ?? "") !== true);
+  return added.some((address) => book.used(address)?.claims.size === 1); // others may join it there
+}
+
+function findStranded(book: AddressBook, next: PoolSet): readonly StrandedAddress[] {
+  const stranded: StrandedAddress[] = []; // BOUNDED by the addresses in use
+  for (const { claim, addresses, pool } of book.notes()) {
+    if (pool === undefined || commonPool(next, addresses) !== undefined) continue;
+    const home = addresses.flatMap((address) => next.placeOf(address)?.pool ?? [])[0];
+    for (const address of addresses) {
+      if (home !== undefined && next.placeOf(address)?.pool === home) continue;
+      stranded.push({ service: claim.key, address: formatAddress(address), pool });
+    }
+  }
+  return stranded.toSorted((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : 0));
+}
+
+function describeForeignClass(service: ServiceView, ours: string): string {
+  const theirs = service.loadBalancerClass === undefined ? "none" : JSON.stringify(service.loadBalancerClass);
+  const served = ours === "" ? "Services without one" : JSON.stringify(ours);
+  return `its loadBalancerClass is ${theirs}, and this controller serves ${served}`;
+}
+
+function usageOf({ name, spaces }: AddressPool): PoolUsage {
+  const capacity = (space: PoolSpace): number =>
+    Number(space.addresses.capacity > MAX_COUNT ? MAX_COUNT : space.addresses.capacity);
+  return {
+    pool: name,
+    capacityIPv4: capacity(spaces.ipv4),
+    capacityIPv6: capacity(spaces.ipv6),
+    inUseIPv4: spaces.ipv4.addresses.takenCount,
+    inUseIPv6: spaces.ipv6.addresses.takenCount,
+  };
+}
+
+const MAX_COUNT = BigInt(Number.MAX_SAFE_INTEGER);
