@@ -38,4 +38,4 @@ build() { # name of the module's folder, its main module; the remaining argument
 }
 
 build etcd go.etcd.io/etcd/server/v3 go.etcd.io/etcd/server/v3
-build kubernetes k8s.io/kubernetes ./kube-apiserver ./kube-proxy
+build kubernetes k8s.io/kubernetes ./kube-apiserver ./kube-proxy ./kubectl
