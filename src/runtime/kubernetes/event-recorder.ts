@@ -72,10 +72,11 @@ export function createEventRecorder({ client, origin, busy, ports }: EventRecord
     if (!mayRecord(`${subject.kind}/${subject.namespace}/${subject.name}`, now)) {
       return counters.dropped("event_rate_limited");
     }
+    const date = clock.date();
     const record =
       before === undefined
-        ? { subject, text, name: undefined, count: 1, firstAt: now, lastAt: now }
-        : { ...before, count: before.count + 1, lastAt: now };
+        ? { subject, text, name: undefined, count: 1, firstAt: date, lastAt: date }
+        : { ...before, count: before.count + 1, lastAt: date };
     waiting.set(key, { record, attempts: 0 });
     pump();
   }

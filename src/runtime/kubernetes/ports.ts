@@ -4,8 +4,10 @@ import type { Logger } from "../net/logger.js";
 export type EdgePorts = Readonly<{ log: Logger; clock: Clock; random: () => number; counters: EdgeCounters }>;
 
 export type Clock = Readonly<{
-  /** Milliseconds since the Unix epoch. */
+  /** Milliseconds since some moment; never goes back and does not follow corrections of the wall clock. */
   now(): number;
+  /** The wall clock, for timestamps: milliseconds since the Unix epoch. */
+  date(): number;
   /** Runs once after that many milliseconds unless the returned function is called before. */
   setTimer(milliseconds: number, run: () => void): () => void;
 }>;

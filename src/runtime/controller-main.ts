@@ -1,0 +1,238 @@
+import { createAllocator } from "./allocator/create-allocator.js";
+import { watchConfiguration } from "./config-watch.js";
+import type { Controller } from "./controller/controller.js";
+import { createController } from "./controller/create-controller.js";
+import { SOURCE_POOL_ANNOTATION } from "./controller/ports.js";
+import { createApiClient, type ApiClient } from "./kubernetes/api-client.js";
+import { loadClusterAccess } from "./kubernetes/cluster-access.js";
+import { createCollection } from "./kubernetes/collection.js";
+import { connectToServer } from "./kubernetes/connect.js";
+import { createEventRecorder, type EventRecorder } from "./kubernetes/event-recorder.js";
+import { pause } from "./kubernetes/pause.js";
+import { isPermitted } from "./kubernetes/permission.js";
+import type { EdgePorts } from "./kubernetes/ports.js";
+import { NAMESPACES, SERVICES } from "./kubernetes/resource.js";
+import { createServiceStatusWriter } from "./kubernetes/service-status.js";
+import { systemClock } from "./kubernetes/system-clock.js";
+import { watchResource } from "./kubernetes/watch.js";
+import { createControllerMetrics } from "./metrics/controller-metrics.js";
+import { serveHealth, serveMetrics, type HttpEndpoint } from "./metrics/http.js";
+import { createKubernetesMetrics } from "./metrics/kubernetes-metrics.js";
+import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
+import { createRegistry } from "./metrics/registry.js";
+import { stopOnSignals } from "./stop-on-signals.js";
+import { readNamespace } from "./world/read.js";
+import type { NamespaceView } from "./world/views.js";
+
+export type ControllerMainOptions = Readonly<{
+  /** Absent: KUBECONFIG, the Pod's ServiceAccount, ~/.kube/config. */
+  kubeconfig?: string;
+  namespace: string;
+  configMapName: string;
+  loadBalancerClass: string;
+  /** 0: no metrics. */
+  metricsPort: number;
+  /** "" is all addresses. */
+  metricsHost: string;
+  /** 0: no health endpoints. */
+  healthPort: number;
+  poolChange: "refuse" | "reassign";
+  logLevel: LogLevel;
+  /** For the user agent. */
+  version?: string;
+}>;
+
+const WRITES_IN_FLIGHT = 16;
+/** Writes, and the few requests beside them, so that a full house of writes does not make a list wait. */
+const MAX_SOCKETS = WRITES_IN_FLIGHT + 4;
+const STOP_MILLISECONDS = 5_000;
+const EVENTS_MILLISECONDS = 2_000;
+
+/**
+ * The controller of a cluster, until a signal.
+ * @returns exit code 0 after a signal, 1 where it cannot begin (what is wrong has been logged)
+ */
+export async function runController(options: ControllerMainOptions): Promise<number> {
+  const log = await createLogger({ level: options.logLevel, pretty: process.stdout.isTTY });
+  const signal = stopOnSignals(log);
+  const access = loadClusterAccess({ ...options, environment: process.env });
+  if (!access.ok) {
+    log.error({ event: "startFailed" }, access.fault);
+    return 1;
+  }
+  const registry = createRegistry();
+  const ports: EdgePorts = {
+    log,
+    clock: systemClock,
+    random: Math.random,
+    counters: createKubernetesMetrics(registry),
+  };
+  const client = createApiClient({
+    ...ports,
+    access: access.value,
+    userAgent: `smelter/${options.version ?? "0"} (controller)`,
+    maxSockets: MAX_SOCKETS,
+  });
+  let waitingFor: string | undefined = "the API server has not answered yet";
+  let controller: Controller | undefined;
+  const metrics = createControllerMetrics(registry, () => controller?.usage() ?? []);
+  const endpoints = await serveEndpoints(options, registry, log, () => waitingFor ?? controller?.notReadyReason());
+  if (endpoints === undefined) return 1;
+  log.info(
+    { server: client.server, access: access.value.description, namespace: options.namespace },
+    "smelter controller starting",
+  );
+  const server = await connectToServer(client, ports, signal, (reason) => void (waitingFor = reason));
+  if (server !== undefined) {
+    const { streamingList } = server;
+    const joined = join(options, { client, ports, signal, streamingList, metrics });
+    controller = joined.controller;
+    await aborted(signal);
+    await stopWithin(joined.controller.stop(), log);
+    await joined.events.stop(EVENTS_MILLISECONDS);
+  }
+  await Promise.all(endpoints.map((endpoint) => endpoint.close()));
+  client.close();
+  return 0;
+}
+
+type Need = Readonly<{
+  client: ApiClient;
+  ports: EdgePorts;
+  signal: AbortSignal;
+  streamingList: boolean;
+  metrics: ReturnType<typeof createControllerMetrics>;
+}>;
+
+/** Joins the shell to the edge: watches in, statuses and Events out. */
+function join(options: ControllerMainOptions, need: Need): Readonly<{ controller: Controller; events: EventRecorder }> {
+  const { client, ports, signal, streamingList, metrics } = need;
+  const statuses = createServiceStatusWriter(client);
+  const events = createEventRecorder({
+    client,
+    origin: { component: "metallb-controller" },
+    busy: () => controller.busy(),
+    ports,
+  });
+  const controller = createController(
+    {
+      namespace: options.namespace,
+      configMapName: options.configMapName,
+      poolChange: options.poolChange,
+      writesInFlight: WRITES_IN_FLIGHT,
+    },
+    createAllocator({ loadBalancerClass: options.loadBalancerClass }),
+    {
+      async writeStatus({ service, addresses, pool }) {
+        const outcome = await statuses.write({ service, addresses, annotations: { [SOURCE_POOL_ANNOTATION]: pool } });
+        return outcome;
+      },
+      recordEvent({ namespace, name, uid, resourceVersion }, event) {
+        events.record({ apiVersion: "v1", kind: "Service", namespace, name, uid, resourceVersion }, event);
+      },
+      log: ports.log,
+      metrics,
+      clock: ports.clock,
+      random: ports.random,
+    },
+  );
+  watchResource({
+    client,
+    resource: SERVICES,
+    read: (object) => statuses.read(object),
+    handlers: {
+      changed: (service) => controller.serviceChanged(service),
+      deleted(key) {
+        statuses.forget(key);
+        controller.serviceDeleted(key);
+      },
+      listed: () => controller.servicesListed(),
+    },
+    ports,
+    signal,
+    streamingList,
+  });
+  const { namespace, configMapName } = options;
+  watchConfiguration({
+    client,
+    ports,
+    signal,
+    streamingList,
+    namespace,
+    configMapName,
+    secrets: false, // peers are the speakers' business
+    changed: (documents) => controller.configChanged(documents),
+  });
+  void watchNamespaces(need, controller);
+  return { controller, events };
+}
+
+/** How long to wait until an answer about a permission that could not be had is asked for again. */
+const ASK_AGAIN_MILLISECONDS = 2_000;
+
+/** Namespaces are asked for by newer installs only: without the permission selectors of Namespaces match nothing. */
+async function watchNamespaces({ client, ports, signal, streamingList }: Need, controller: Controller): Promise<void> {
+  let permitted = await isPermitted(client, NAMESPACES, ["list", "watch"]);
+  while (!permitted.ok && !signal.aborted) {
+    await pause(ASK_AGAIN_MILLISECONDS, ports.clock, signal);
+    permitted = await isPermitted(client, NAMESPACES, ["list", "watch"]);
+  }
+  if (!permitted.ok || !permitted.value) {
+    ports.log.info({ resource: "namespaces" }, "list and watch of Namespaces are not permitted, going on without");
+    return controller.namespacesChanged([]);
+  }
+  const namespaces = createCollection<NamespaceView>(() => {
+    if (namespaces.listed()) controller.namespacesChanged(namespaces.values());
+  });
+  watchResource({
+    client,
+    resource: NAMESPACES,
+    read: readNamespace,
+    handlers: namespaces.handlers,
+    ports,
+    signal,
+    streamingList,
+  });
+}
+
+/** @returns undefined where an endpoint cannot be served, which has been logged */
+async function serveEndpoints(
+  { metricsHost, metricsPort, healthPort }: ControllerMainOptions,
+  registry: ReturnType<typeof createRegistry>,
+  log: Logger,
+  notReadyReason: () => string | undefined,
+): Promise<readonly HttpEndpoint[] | undefined> {
+  const servers = [
+    ...(metricsPort === 0 ? [] : [serveMetrics({ host: metricsHost, port: metricsPort, registry })]),
+    ...(healthPort === 0 ? [] : [serveHealth({ host: "", port: healthPort, notReadyReason })]),
+  ];
+  const endpoints: HttpEndpoint[] = [];
+  let failed = false;
+  for (const served of await Promise.all(servers)) {
+    if (served.ok) endpoints.push(served.value);
+    else log.error({ event: "startFailed" }, served.fault.message);
+    failed ||= !served.ok;
+  }
+  if (!failed) return endpoints;
+  await Promise.all(endpoints.map((endpoint) => endpoint.close()));
+  return undefined;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** Writes in flight may end; one that hangs does not keep the process. */
+async function stopWithin(stopped: Promise<void>, log: Logger): Promise<void> {
+  let cancel: (() => void) | undefined;
+  const late = new Promise<"late">((resolve) => {
+    cancel = systemClock.setTimer(STOP_MILLISECONDS, () => resolve("late"));
+  });
+  if ((await Promise.race([stopped, late])) === "late") {
+    log.warn({ event: "stopLate" }, `status writes did not end within ${STOP_MILLISECONDS / 1000} s`);
+  }
+  cancel?.();
+}
