@@ -2,7 +2,7 @@ import { createAllocator } from "./allocator/create-allocator.js";
 import { watchConfiguration } from "./config-watch.js";
 import type { Controller } from "./controller/controller.js";
 import { createController } from "./controller/create-controller.js";
-import { SOURCE_POOL_ANNOTATION } from "./controller/ports.js";
+import { SOURCE_POOL_ANNOTATION, type StatusOutcome, type StatusWrite } from "./controller/ports.js";
 import { createApiClient, type ApiClient } from "./kubernetes/api-client.js";
 import { loadClusterAccess } from "./kubernetes/cluster-access.js";
 import { createCollection } from "./kubernetes/collection.js";
@@ -12,7 +12,7 @@ import { pause } from "./kubernetes/pause.js";
 import { isPermitted } from "./kubernetes/permission.js";
 import type { EdgePorts } from "./kubernetes/ports.js";
 import { NAMESPACES, SERVICES } from "./kubernetes/resource.js";
-import { createServiceStatusWriter } from "./kubernetes/service-status.js";
+import { createServiceStatusWriter, type ServiceStatusWriter } from "./kubernetes/service-status.js";
 import { systemClock } from "./kubernetes/system-clock.js";
 import { watchResource } from "./kubernetes/watch.js";
 import { createControllerMetrics } from "./metrics/controller-metrics.js";
@@ -123,10 +123,7 @@ function join(options: ControllerMainOptions, need: Need): Readonly<{ controller
     },
     createAllocator({ loadBalancerClass: options.loadBalancerClass }),
     {
-      async writeStatus({ service, addresses, pool }) {
-        const outcome = await statuses.write({ service, addresses, annotations: { [SOURCE_POOL_ANNOTATION]: pool } });
-        return outcome;
-      },
+      writeStatus: createStatusPort(need, statuses),
       recordEvent({ namespace, name, uid, resourceVersion }, event) {
         events.record({ apiVersion: "v1", kind: "Service", namespace, name, uid, resourceVersion }, event);
       },
@@ -165,6 +162,22 @@ function join(options: ControllerMainOptions, need: Need): Readonly<{ controller
   });
   void watchNamespaces(need, controller);
   return { controller, events };
+}
+
+/** How long to leave the server alone after it was found that statuses may not be written at all. */
+const FORBIDDEN_MILLISECONDS = 60_000;
+
+function createStatusPort({ client }: Need, statuses: ServiceStatusWriter) {
+  return async ({ service, addresses, pool }: StatusWrite): Promise<StatusOutcome> => {
+    const written = await statuses.write({ service, addresses, annotations: { [SOURCE_POOL_ANNOTATION]: pool } });
+    if (written.outcome !== "forbidden") return written;
+    const { message } = written;
+    const permitted = await isPermitted(client, { ...SERVICES, plural: "services/status" }, ["update"]);
+    if (permitted.ok && !permitted.value) {
+      return { outcome: "unavailable", message, retryAfterMilliseconds: FORBIDDEN_MILLISECONDS };
+    }
+    return { outcome: "refused", message };
+  };
 }
 
 /** How long to wait until an answer about a permission that could not be had is asked for again. */

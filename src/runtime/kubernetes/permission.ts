@@ -11,6 +11,7 @@ export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "d
  * Asks the server whether we may do something, so that what is not granted is not tried. One question for each verb:
  * unlike the list of all rules (SelfSubjectRulesReview) the answer tells the whole cluster from one namespace, and
  * every authorizer can give it. Everybody who is authenticated may ask.
+ * @param resource `plural` may name a subresource too: `services/status`
  */
 export async function isPermitted(
   client: ApiClient,
@@ -18,11 +19,13 @@ export async function isPermitted(
   verbs: readonly Verb[],
   name?: string,
 ): Promise<Result<boolean, ApiFailure>> {
+  const [plural = "", subresource] = resource.plural.split("/");
   for (const verb of verbs) {
     const resourceAttributes = {
       verb,
       group: resource.group,
-      resource: resource.plural,
+      resource: plural,
+      ...(subresource === undefined ? {} : { subresource }),
       ...(resource.namespace === undefined ? {} : { namespace: resource.namespace }),
       ...(name === undefined ? {} : { name }),
     };

@@ -20,6 +20,8 @@ export type ServiceStatusOutcome =
   | Readonly<{ outcome: "conflict" }>
   | Readonly<{ outcome: "gone" }>
   | Readonly<{ outcome: "refused"; message: string }>
+  /** Either for all Services, which isPermitted() tells, or for this one by an admission plugin. */
+  | Readonly<{ outcome: "forbidden"; message: string }>
   | Readonly<{ outcome: "unavailable"; message: string; retryAfterMilliseconds?: number }>;
 
 /**
@@ -126,6 +128,7 @@ function outcomeOf({ kind, status, message, retryAfterMilliseconds }: ApiFailure
     case "notFound":
       return { outcome: "gone" };
     case "forbidden":
+      return { outcome: "forbidden", message };
     case "invalid":
       return { outcome: "refused", message };
     case "server":
