@@ -11,6 +11,8 @@ export type LegacyContext = Readonly<{
   refuse(path: string, value: unknown, problem: string, remedy: string): void;
   /** For what is taken and has no effect. */
   ignore(path: string, value: unknown, problem: string, remedy: string): void;
+  /** For what contradicts itself and was taken all the same. */
+  conflict(path: string, value: unknown, problem: string, remedy: string): void;
   /** For what some releases refused and others took. */
   differ(rule: GenerationRuleName, path: string, value: unknown): void;
 }>;
@@ -23,13 +25,16 @@ export function createLegacyContext(
   generation: Generation | undefined,
   { faults, notices }: LegacyFindings,
 ): LegacyContext {
-  const context: LegacyContext = {
+  return {
     place,
     refuse: (path, value, problem, remedy) => {
       faults.push(faultAt(place, path, value, problem, remedy));
     },
     ignore: (path, value, problem, remedy) => {
       notices.push(noticeOf(faultAt(place, path, value, problem, remedy), "ignored"));
+    },
+    conflict: (path, value, problem, remedy) => {
+      notices.push(noticeOf(faultAt(place, path, value, problem, remedy), "conflict"));
     },
     differ: (rule, path, value) => {
       const verdict = judge(rule, generation, (problem, remedy) => faultAt(place, path, value, problem, remedy));
@@ -38,5 +43,4 @@ export function createLegacyContext(
       else notices.push(verdict.notice);
     },
   };
-  return context;
 }

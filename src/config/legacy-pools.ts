@@ -118,11 +118,13 @@ function readAdvertisements(
   if (written.length === 0) return [{ meaning: DEFAULT_ADVERTISEMENT, written: {}, path: poolPath }];
   const meanings = new Set<string>();
   const texts = new Set<string>();
+  const preferences = createPreferenceCheck(entries, context);
   return written.flatMap((one, index): LegacyAdvertisement[] => {
     if (one === undefined) return [];
     const advertisementPath = pointerTo(path, index);
     const meaning = readAdvertisement(one, advertisementPath, names, context);
     checkAggregation(meaning, one, advertisementPath, entries, context);
+    preferences(meaning, advertisementPath);
     const text = canonicalText(one);
     if (texts.has(text)) context.differ("duplicateAdvertisement", advertisementPath, one);
     texts.add(text);
@@ -168,7 +170,7 @@ function readAdvertisement(
   };
 }
 
-/** An aggregate may not be longer than what the pool is written as: it would cover addresses of others. */
+/** A route of this length has to lie within what the pool is written as, or it would draw in the traffic of others. */
 function checkAggregation(
   { aggregationLength, aggregationLengthV6 }: BgpAdvertisement,
   written: LegacyAdvertisementDocument,
@@ -189,4 +191,29 @@ function checkAggregation(
       context.differ("aggregationOfFragments", `${path}/aggregation-length`, value);
     }
   }
+}
+
+/** Advertisements of one pool go to the same peers: two that make the same routes should not differ in preference. */
+function createPreferenceCheck(
+  entries: readonly LegacyAddresses[],
+  context: LegacyContext,
+): (meaning: BgpAdvertisement, path: string) => void {
+  const families = new Set(entries.map(({ range }) => range.family));
+  const preferences = new Map<string, number>();
+  return ({ aggregationLength, aggregationLengthV6, localPref }, path) => {
+    for (const family of families) {
+      const routes = `${family}/${family === "ipv4" ? aggregationLength : aggregationLengthV6}`;
+      const earlier = preferences.get(routes);
+      preferences.set(routes, earlier ?? localPref);
+      if (earlier === undefined || earlier === localPref) continue;
+      const problem = `differs from ${earlier} of another advertisement of the same routes: either may be sent`;
+      context.conflict(
+        `${path}/localpref`,
+        localPref,
+        problem,
+        "write the same for both, or another aggregation length",
+      );
+      return;
+    }
+  };
 }

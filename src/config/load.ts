@@ -1,23 +1,131 @@
 import type { Fault } from "../runtime/net/fault.js";
 import type { Result } from "../runtime/net/result.js";
-import { succeed } from "../runtime/net/result.js";
+import { refuse, succeed } from "../runtime/net/result.js";
+import { attachAdvertisements } from "./attach-advertisements.js";
+import type { ChosenDocuments } from "./choose-documents.js";
+import { chooseDocuments, sourcesOf } from "./choose-documents.js";
 import type { KubernetesDocument } from "./documents.js";
-import type { LoadedConfig } from "./model.js";
+import { describeObject } from "./documents.js";
+import type { Generation } from "./generations.js";
+import type { ResourceReading } from "./join-sources.js";
+import { byName, joinBfdProfiles, joinPeers, joinPools } from "./join-sources.js";
+import type { LoadedConfig, Origin } from "./model.js";
+import { faultAt, placeOf, sortFaults } from "./place.js";
+import { isRecord } from "./read-documents.js";
+import type { LegacyReading } from "./read-legacy.js";
+import { readLegacy } from "./read-legacy.js";
+import type { ResourceBgpAdvertisement } from "./resource-advertisements.js";
+import { readBgpAdvertisement, readCommunities, readL2Advertisement } from "./resource-advertisements.js";
+import type { Findings } from "./resource-context.js";
+import { readBfdProfile, readBgpPeer } from "./resource-peers.js";
+import { readIpAddressPool } from "./resource-pools.js";
+import type { TextPosition } from "./text-position.js";
 
 export type LoadOptions = Readonly<{
-  /** Where the configuration is looked for; objects elsewhere are ignored. */
+  /** Where configuration is looked for; objects of other namespaces are ignored. A document without one counts. */
   namespace: string;
   /** Name of the legacy ConfigMap. */
   configMapName: string;
+  /** Read the ConfigMap as strictly as this release did; undefined: as the most lenient did, with notices. */
+  generation?: Generation;
 }>;
 
-/** Stands in until the readers are here: an empty model. */
+/** More faults than this are not told one by one. */
+const MAX_FAULTS = 1000;
+
+/**
+ * Makes one model of a legacy ConfigMap, of metallb.io resources, or of both together, where a resource wins over the
+ * ConfigMap's twin with a notice. Documents that are no configuration are passed over. Pure, and never throws.
+ * @returns the model, or every fault there is, sorted by position: then nothing of it is to be used. Without any
+ *   configuration the model is empty and so is `sources`.
+ */
 export function loadConfig(
   documents: readonly KubernetesDocument[],
   options: LoadOptions,
 ): Result<LoadedConfig, readonly Fault[]> {
-  void documents;
-  void options;
-  const model = { pools: [], peers: [], bfdProfiles: [] };
-  return succeed({ model, origins: new Map(), notices: [], sources: [] });
+  const findings: Findings = { faults: [], notices: [] };
+  const chosen = chooseDocuments(documents, options, findings);
+  const legacy = chosen.configMap && readConfigMap(chosen.configMap, options.generation);
+  if (legacy !== undefined) {
+    findings.faults.push(...legacy.faults);
+    findings.notices.push(...legacy.notices);
+  }
+  const resources = readResources(chosen, findings);
+  const pools = byName(joinPools(resources, legacy, findings));
+  const peers = byName(joinPeers(resources, legacy, findings));
+  const bfdProfiles = byName(joinBfdProfiles(resources, legacy, findings));
+  checkPeerNames(resources.bgpAdvertisements, new Set(peers.map(({ piece }) => piece.name)));
+  if (findings.faults.length > 0) return refuse(limited(sortFaults(findings.faults)));
+  const origins = new Map<string, readonly Origin[]>([
+    ...pools.map(({ piece, origins }) => [`pool/${piece.name}`, origins] as const),
+    ...peers.map(({ piece, origins }) => [`peer/${piece.name}`, origins] as const),
+    ...bfdProfiles.map(({ piece, origins }) => [`bfdProfile/${piece.name}`, origins] as const),
+  ]);
+  return succeed({
+    model: {
+      pools: pools.map(({ piece }) => piece),
+      peers: peers.map(({ piece }) => piece),
+      bfdProfiles: bfdProfiles.map(({ piece }) => piece),
+    },
+    origins,
+    notices: sortFaults(findings.notices),
+    sources: sourcesOf(chosen),
+  });
+}
+
+/** Reads the legacy document out of its ConfigMap. Without the key `config` it is the empty document, which is valid. */
+export function readConfigMap(configMap: KubernetesDocument, generation?: Generation): LegacyReading {
+  const { body, source } = configMap;
+  const object = describeObject(configMap);
+  const data = body["data"] ?? {};
+  const text = isRecord(data) ? (data["config"] ?? "") : data;
+  if (typeof text !== "string") {
+    const path = isRecord(data) ? "/data/config" : "/data";
+    const remedy = "write config: | and the document below it, indented";
+    const fault = faultAt(placeOf(configMap), path, "(not shown)", "is not a text", remedy);
+    return { ...readLegacy({ text: "", object }, generation), faults: [fault] };
+  }
+  if (source === undefined) return readLegacy({ text, object }, generation);
+  const { file } = source;
+  const locate = (inner: TextPosition) => ({ file, ...source.positionInText("/data/config", inner) });
+  return readLegacy({ text, object, locate }, generation);
+}
+
+type Resources = ResourceReading & Readonly<{ bgpAdvertisements: readonly ResourceBgpAdvertisement[] }>;
+
+function readResources({ resources, secrets }: ChosenDocuments, findings: Findings): Resources {
+  const bfdProfiles = resources.BFDProfile.map((document) => readBfdProfile(document, findings));
+  const references = { secrets, bfdProfiles: new Set(bfdProfiles.map(({ profile }) => profile.name)) };
+  const peers = resources.BGPPeer.flatMap((document) => readBgpPeer(document, references, findings) ?? []);
+  const communities = readCommunities(resources.Community, findings);
+  const pools = resources.IPAddressPool.map((document) => readIpAddressPool(document, findings));
+  const layer2 = resources.L2Advertisement.map((document) => readL2Advertisement(document, findings));
+  const bgpAdvertisements = resources.BGPAdvertisement.map((document) =>
+    readBgpAdvertisement(document, communities, findings),
+  );
+  const advertisements = attachAdvertisements(pools, layer2, bgpAdvertisements);
+  return { pools, advertisements, peers, bfdProfiles, bgpAdvertisements };
+}
+
+/** Names of peers that do not exist are no fault, as the peers may come later; they are told. */
+function checkPeerNames(advertisements: readonly ResourceBgpAdvertisement[], peers: ReadonlySet<string>): void {
+  for (const { meaning, context } of advertisements) {
+    for (const name of meaning.peers) {
+      if (peers.has(name)) continue;
+      const remedy = "correct the name, or make the BGPPeer in this namespace";
+      context.remark("unused", "/spec/peers", name, "is not the name of a BGPPeer here", remedy);
+    }
+  }
+}
+
+function limited(faults: readonly Fault[]): readonly Fault[] {
+  if (faults.length <= MAX_FAULTS) return faults;
+  const more: Fault = {
+    object: "configuration",
+    path: "",
+    value: undefined,
+    problem: `has ${faults.length - MAX_FAULTS} more faults`,
+    remedy: "correct these first",
+  };
+  return [...faults.slice(0, MAX_FAULTS), more];
 }

@@ -120,7 +120,7 @@ export type BfdProfile = Readonly<{
 export type Origin = Readonly<{ object: string; path: string; file?: string; line?: number }>;
 
 /** Something that is legal and probably not meant, or not in effect; it never keeps a model from being used. */
-export type Notice = Fault & Readonly<{ class: "shadowed" | "ignored" | "unused" | "generation" }>;
+export type Notice = Fault & Readonly<{ class: "shadowed" | "ignored" | "unused" | "generation" | "conflict" }>;
 
 export type LoadedConfig = Readonly<{
   model: Model;

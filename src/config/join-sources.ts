@@ -1,0 +1,194 @@
+import { formatAddress } from "../runtime/net/address.js";
+import type { AttachedAdvertisements } from "./attach-advertisements.js";
+import { nodesMayIntersect } from "./attach-advertisements.js";
+import { canonicalSet, canonicalText } from "./canonical.js";
+import type { LegacyPool } from "./legacy-pools.js";
+import type { BfdProfile, Layer2Advertisement, Origin, Peer, Pool } from "./model.js";
+import { namePeers } from "./object-names.js";
+import type { RangeClaim } from "./overlap.js";
+import { findOverlaps, mergeRanges } from "./overlap.js";
+import type { Place } from "./place.js";
+import { compareTexts, faultAt, noticeOf, originAt } from "./place.js";
+import type { LegacyReading } from "./read-legacy.js";
+import type { Findings } from "./resource-context.js";
+import type { ResourceBfdProfile, ResourcePeer } from "./resource-peers.js";
+import type { ResourcePool } from "./resource-pools.js";
+
+/** What was read of the resources, each part on its own. */
+export type ResourceReading = Readonly<{
+  pools: readonly ResourcePool[];
+  advertisements: ReadonlyMap<string, AttachedAdvertisements>;
+  peers: readonly ResourcePeer[];
+  bfdProfiles: readonly ResourceBfdProfile[];
+}>;
+
+/** A piece of the model and where it comes from. */
+export type Sourced<Piece> = Readonly<{ piece: Piece; origins: readonly Origin[] }>;
+
+const EVERYWHERE: Layer2Advertisement = { nodeSelectors: [], interfaces: [], serviceSelectors: [], preferredNodes: [] };
+
+/** The pools of both sources. A resource wins over a legacy pool with its name or its addresses. */
+export function joinPools(resources: ResourceReading, legacy: LegacyReading | undefined, findings: Findings) {
+  const twins = new Map<string, Place>();
+  for (const { name, entries, place } of resources.pools) {
+    if (entries.length > 0) twins.set(addressesText(entries), place);
+    twins.set(`name ${name}`, place);
+  }
+  const legacyPools = (legacy?.pools ?? []).filter((pool) => {
+    const twin = twins.get(`name ${pool.name}`) ?? twins.get(addressesText(pool.entries));
+    if (twin === undefined || legacy === undefined) return true;
+    noteShadowed(legacy.place, pool.path, `pool ${pool.name}`, twin, findings);
+    return false;
+  });
+  checkOverlaps(resources.pools, legacyPools, legacy?.place, findings);
+  const pools: Sourced<Pool>[] = resources.pools.map((pool) => resourcePool(pool, resources.advertisements, findings));
+  for (const pool of legacyPools) {
+    if (legacy === undefined) break;
+    pools.push({ piece: legacyPool(pool), origins: [originAt(legacy.place, pool.path)] });
+  }
+  return pools;
+}
+
+function addressesText(entries: readonly RangeEntry[]): string {
+  return `addresses ${canonicalText(mergeRanges(entries.map(({ range }) => range)))}`;
+}
+
+function resourcePool(
+  { name, entries, autoAssign, avoidBuggyIPs, serviceAllocation, place }: ResourcePool,
+  advertisements: ResourceReading["advertisements"],
+  { notices }: Findings,
+): Sourced<Pool> {
+  const { layer2 = [], bgp = [], objects = [] } = advertisements.get(name) ?? {};
+  if (layer2.length + bgp.length === 0) {
+    const problem = "is a pool that no advertisement is for: its addresses are given out and announced by nobody";
+    const remedy = "make an L2Advertisement or a BGPAdvertisement for it in this namespace";
+    notices.push(noticeOf(faultAt(place, "/metadata/name", name, problem, remedy), "unused"));
+  }
+  const piece: Pool = {
+    name,
+    ranges: entries.map(({ range }) => range),
+    autoAssign,
+    avoidBuggyIPs,
+    ...(serviceAllocation && { serviceAllocation }),
+    layer2,
+    bgp,
+  };
+  const origins = objects.map((object) => ({ object, path: "" }));
+  return { piece, origins: [originAt(place, ""), ...origins] };
+}
+
+function legacyPool({ name, entries, autoAssign, avoidBuggyIPs, protocol, advertisements }: LegacyPool): Pool {
+  return {
+    name,
+    ranges: entries.map(({ range }) => range),
+    autoAssign,
+    avoidBuggyIPs,
+    layer2: protocol === "layer2" ? [EVERYWHERE] : [],
+    bgp: canonicalSet(advertisements.map(({ meaning }) => meaning)),
+  };
+}
+
+type RangeEntry = ResourcePool["entries"][number];
+type PoolClaim = RangeClaim & Readonly<{ entry: RangeEntry; pool: string; place: Place }>;
+
+/** No address may be in two pools, nor twice in one. Legacy pools come last: they are the ones to blame. */
+function checkOverlaps(
+  resources: readonly ResourcePool[],
+  legacyPools: readonly LegacyPool[],
+  legacyPlace: Place | undefined,
+  { faults }: Findings,
+): void {
+  const claims: PoolClaim[] = []; // BOUNDED by the ranges of all pools
+  const claim = (pool: string, entries: readonly RangeEntry[], place: Place): void => {
+    for (const entry of entries) claims.push({ range: entry.range, order: claims.length, entry, pool, place });
+  };
+  for (const { name, entries, place } of resources) claim(name, entries, place);
+  if (legacyPlace !== undefined) for (const { name, entries } of legacyPools) claim(name, entries, legacyPlace);
+  for (const { earlier, later } of findOverlaps(claims)) {
+    const isSameObject = earlier.place.object === later.place.object;
+    const where = isSameObject ? `at ${earlier.entry.path}` : `in ${earlier.place.object}`;
+    const problem = `has addresses in common with ${earlier.entry.text} ${where} (pool ${earlier.pool})`;
+    const remedy = "give each address to one pool, and once";
+    faults.push(faultAt(later.place, later.entry.path, later.entry.text, problem, remedy));
+  }
+}
+
+/**
+ * The peers of both sources. A resource wins over a legacy peer with its address, port and VRF, as far as the two can
+ * be on the same node. Legacy peers are named here.
+ */
+export function joinPeers(
+  resources: ResourceReading,
+  legacy: LegacyReading | undefined,
+  findings: Findings,
+): Sourced<Peer>[] {
+  const peers: Sourced<Peer>[] = [];
+  const byTarget = new Map<string, ResourcePeer[]>();
+  for (const resource of resources.peers) {
+    peers.push({ piece: resource.peer, origins: [originAt(resource.place, "")] });
+    const target = targetOf(resource.peer);
+    const list = byTarget.get(target);
+    if (list === undefined) byTarget.set(target, [resource]);
+    else list.push(resource);
+  }
+  if (legacy === undefined) return peers;
+  const twins = legacy.peers.map(({ peer }) =>
+    byTarget.get(targetOf(peer))?.find((other) => nodesMayIntersect(other.peer.nodeSelectors, peer.nodeSelectors)),
+  );
+  // A twin's name is likely the one that conversion gave: it does not count as taken.
+  const twinNames = new Set(twins.map((twin) => twin?.peer.name));
+  const used = new Set(resources.peers.map(({ peer }) => peer.name));
+  const taken = new Set([...used].filter((name) => !twinNames.has(name)));
+  const unnamed = legacy.peers.map(({ peer }) => peer);
+  const names = namePeers(unnamed, taken);
+  for (const [index, { peer, path }] of legacy.peers.entries()) {
+    const twin = twins[index];
+    if (twin !== undefined) {
+      noteShadowed(legacy.place, path, describePeer(peer), twin.place, findings);
+      continue;
+    }
+    let name = names[index] ?? "";
+    while (used.has(name)) name = `${name}-legacy`;
+    used.add(name);
+    peers.push({ piece: { name, ...peer }, origins: [originAt(legacy.place, path)] });
+  }
+  return peers;
+}
+
+function targetOf({ address, interface: interfaceName = "", port, vrf }: Omit<Peer, "name">): string {
+  return canonicalText([address ?? interfaceName, port, vrf]);
+}
+
+function describePeer({ address, port }: Omit<Peer, "name">): string {
+  return `peer ${address === undefined ? "" : formatAddress(address)} port ${port}`;
+}
+
+/** The BFD profiles of both sources. A resource wins over the legacy profile with its name. */
+export function joinBfdProfiles(
+  resources: ResourceReading,
+  legacy: LegacyReading | undefined,
+  findings: Findings,
+): Sourced<BfdProfile>[] {
+  const places = new Map(resources.bfdProfiles.map(({ profile, place }) => [profile.name, place]));
+  const profiles: Sourced<BfdProfile>[] = resources.bfdProfiles.map(({ profile, place }) => ({
+    piece: profile,
+    origins: [originAt(place, "")],
+  }));
+  if (legacy === undefined) return profiles;
+  for (const { profile, path } of legacy.bfdProfiles) {
+    const twin = places.get(profile.name);
+    if (twin !== undefined) noteShadowed(legacy.place, path, `BFD profile ${profile.name}`, twin, findings);
+    else profiles.push({ piece: profile, origins: [originAt(legacy.place, path)] });
+  }
+  return profiles;
+}
+
+function noteShadowed(place: Place, path: string, value: string, twin: Place, { notices }: Findings): void {
+  const problem = `is what ${twin.object} says too, and the resource is the one in force`;
+  notices.push(noticeOf(faultAt(place, path, value, problem, `remove it from ${place.object}`), "shadowed"));
+}
+
+/** By the name of the piece. */
+export function byName<Piece extends Readonly<{ name: string }>>(pieces: readonly Sourced<Piece>[]): Sourced<Piece>[] {
+  return pieces.toSorted((a, b) => compareTexts(a.piece.name, b.piece.name));
+}

@@ -1,0 +1,204 @@
+import type { IpAddress } from "../runtime/net/address.js";
+import { parseAddress } from "../runtime/net/address.js";
+import { basicAuthPassword } from "./basic-auth.js";
+import type { KubernetesDocument } from "./documents.js";
+import { parseGoDuration, wholeSeconds } from "./go-duration.js";
+import { anyOfSelectors } from "./label-selector.js";
+import type { BfdProfile, Peer } from "./model.js";
+import { Password } from "./password.js";
+import type { Place } from "./place.js";
+import type { Findings, ResourceContext } from "./resource-context.js";
+import { readSelectors, specReader } from "./resource-context.js";
+import type { BfdProfileSpec, BgpPeerSpec } from "./resource-schemas.js";
+import { bfdProfileSchema, bgpPeerSchema } from "./resource-schemas.js";
+
+export type ResourcePeer = Readonly<{ peer: Peer; place: Place }>;
+export type ResourceBfdProfile = Readonly<{ profile: BfdProfile; place: Place }>;
+
+/** What a peer may refer to, in its own namespace. */
+export type PeerReferences = Readonly<{
+  secrets: ReadonlyMap<string, KubernetesDocument>;
+  bfdProfiles: ReadonlySet<string>;
+}>;
+
+const DEFAULT_HOLD_TIME_SECONDS = 90;
+const ADDRESS_REMEDY = "write one IPv4 or IPv6 address, without prefix length, zone or host name";
+const DURATION_REMEDY = "write 0s, or a duration of 3s and more with its unit, as in 90s";
+
+const readPeerSpec = specReader<BgpPeerSpec>(bgpPeerSchema);
+const readBfdSpec = specReader<BfdProfileSpec>(bfdProfileSchema);
+
+export function readBfdProfile(document: KubernetesDocument, findings: Findings): ResourceBfdProfile {
+  const { spec, context } = readBfdSpec(document, findings);
+  const { receiveInterval, transmitInterval, detectMultiplier, echoInterval, minimumTtl } = spec;
+  const profile: BfdProfile = {
+    name: document.name,
+    ...(receiveInterval !== undefined && { receiveIntervalMs: receiveInterval }),
+    ...(transmitInterval !== undefined && { transmitIntervalMs: transmitInterval }),
+    ...(detectMultiplier !== undefined && { detectMultiplier }),
+    ...(echoInterval !== undefined && { echoIntervalMs: echoInterval }),
+    echoMode: spec.echoMode ?? false,
+    passiveMode: spec.passiveMode ?? false,
+    ...(minimumTtl !== undefined && { minimumTtl }),
+  };
+  return { profile, place: context.place };
+}
+
+/** Reads a BGPPeer of either version: v1beta1 has fewer fields, and a port of 0 for the default. */
+export function readBgpPeer(
+  document: KubernetesDocument,
+  references: PeerReferences,
+  findings: Findings,
+): ResourcePeer | undefined {
+  const { spec, context } = readPeerSpec(document, findings);
+  const peerAsn = readPeerAsn(spec, context);
+  const target = readTarget(spec, context);
+  const sourceAddress = readAddress(spec, "sourceAddress", context);
+  const routerId = readRouterId(spec, context);
+  const timers = readTimers(spec, context);
+  const connectTimeSeconds = readConnectTime(spec, context);
+  const password = readPassword(spec, references, context);
+  const { bfdProfile = "", localASN: localAsn = 0 } = spec;
+  if (bfdProfile !== "" && !references.bfdProfiles.has(bfdProfile)) {
+    const remedy = "name a BFDProfile of the same namespace, or make one of this name";
+    context.refuse("/spec/bfdProfile", bfdProfile, "is not the name of a BFDProfile", remedy);
+  }
+  const nodeSelectors = anyOfSelectors(readSelectors(spec.nodeSelectors ?? [], "/spec/nodeSelectors", context));
+  if (spec.myASN === undefined || peerAsn === undefined || target === undefined) return undefined;
+  const peer: Peer = {
+    name: document.name,
+    myAsn: spec.myASN,
+    peerAsn,
+    ...target,
+    port: spec.peerPort || 179,
+    ...(sourceAddress !== undefined && { sourceAddress }),
+    ...timers,
+    ...(connectTimeSeconds !== undefined && { connectTimeSeconds }),
+    ...(routerId !== undefined && { routerId }),
+    ...(localAsn !== 0 && { localAsn }),
+    nodeSelectors,
+    ...(password !== undefined && { password }),
+    ...(bfdProfile !== "" && { bfdProfile }),
+    ebgpMultiHop: spec.ebgpMultiHop ?? false,
+    vrf: spec.vrf ?? "",
+    gracefulRestart: spec.enableGracefulRestart ?? false,
+    dualStackAddressFamily: spec.dualStackAddressFamily ?? false,
+    disableMP: spec.disableMP ?? false,
+  };
+  return { peer, place: context.place };
+}
+
+function readPeerAsn(spec: BgpPeerSpec, context: ResourceContext): Peer["peerAsn"] | undefined {
+  const { myASN, peerASN = 0, dynamicASN = "", ebgpMultiHop = false } = spec;
+  if ((peerASN === 0) === (dynamicASN === "")) {
+    const problem = peerASN === 0 ? "is missing, and so is dynamicASN" : "is given beside dynamicASN";
+    context.refuse("/spec/peerASN", spec.peerASN, problem, "write one of peerASN and dynamicASN");
+    return undefined;
+  }
+  if (ebgpMultiHop && (peerASN === myASN || dynamicASN === "internal")) {
+    const remedy = "remove it: a session within one AS crosses routers anyway";
+    context.refuse("/spec/ebgpMultiHop", true, "is for peers of another AS, and this one is of the same", remedy);
+  }
+  return dynamicASN === "" ? peerASN : dynamicASN;
+}
+
+function readTarget(spec: BgpPeerSpec, context: ResourceContext): Pick<Peer, "address" | "interface"> | undefined {
+  const { peerAddress = "", interface: interfaceName = "" } = spec;
+  if ((peerAddress === "") === (interfaceName === "")) {
+    const problem = peerAddress === "" ? "is missing, and so is interface" : "is given beside interface";
+    context.refuse("/spec/peerAddress", spec.peerAddress, problem, "write one of peerAddress and interface");
+    return undefined;
+  }
+  if (interfaceName !== "") return { interface: interfaceName };
+  const address = readAddress(spec, "peerAddress", context);
+  return address === undefined ? undefined : { address };
+}
+
+function readAddress(
+  spec: BgpPeerSpec,
+  field: "peerAddress" | "sourceAddress" | "routerID",
+  context: ResourceContext,
+): IpAddress | undefined {
+  const text = spec[field] ?? "";
+  if (text === "") return undefined;
+  const address = parseAddress(text);
+  if (address === undefined) context.refuse(`/spec/${field}`, text, "is no address", ADDRESS_REMEDY);
+  return address;
+}
+
+/** A BGP identifier has 4 octets (RFC 4271 §4.2), so an IPv6 address cannot be one. */
+function readRouterId(spec: BgpPeerSpec, context: ResourceContext): IpAddress | undefined {
+  const routerId = readAddress(spec, "routerID", context);
+  if (routerId?.family !== "ipv6") return routerId;
+  const remedy = "write an IPv4 address, or remove it: the identifier is then chosen automatically";
+  context.remark("ignored", "/spec/routerID", spec.routerID, "is an IPv6 address and cannot be an identifier", remedy);
+  return undefined;
+}
+
+/** One of the two times gives the other: a keepalive every third of the hold time. RFC 4271 §10 */
+function readTimers(
+  spec: BgpPeerSpec,
+  context: ResourceContext,
+): Pick<Peer, "holdTimeSeconds" | "keepaliveTimeSeconds"> {
+  const written = readSeconds(spec, "holdTime", context);
+  const keepaliveTimeSeconds = readSeconds(spec, "keepaliveTime", context);
+  const derived = keepaliveTimeSeconds === undefined ? DEFAULT_HOLD_TIME_SECONDS : 3 * keepaliveTimeSeconds;
+  const holdTimeSeconds = written ?? derived;
+  if (holdTimeSeconds < 3 && holdTimeSeconds !== 0) {
+    const path = written === undefined ? "/spec/keepaliveTime" : "/spec/holdTime";
+    const value = written === undefined ? spec.keepaliveTime : spec.holdTime;
+    context.refuse(path, value, "makes a hold time that is neither 0 nor at least 3 seconds", DURATION_REMEDY);
+  }
+  if (keepaliveTimeSeconds === undefined) return { holdTimeSeconds };
+  if (keepaliveTimeSeconds > holdTimeSeconds || keepaliveTimeSeconds < 0) {
+    const problem = `is not within the hold time of ${holdTimeSeconds} s`;
+    context.refuse("/spec/keepaliveTime", spec.keepaliveTime, problem, "write at most a third of it");
+  }
+  return { holdTimeSeconds, keepaliveTimeSeconds };
+}
+
+function readConnectTime(spec: BgpPeerSpec, context: ResourceContext): number | undefined {
+  const text = spec.connectTime ?? "";
+  if (text === "") return undefined;
+  const duration = parseGoDuration(text);
+  const seconds = duration.ok ? wholeSeconds(duration.value) : 0;
+  const isWhole = duration.ok && duration.value === BigInt(seconds) * 1_000_000_000n;
+  if (isWhole && seconds >= 1 && seconds <= 65_535) return seconds;
+  const remedy = "write whole seconds, as in 10s";
+  context.refuse("/spec/connectTime", text, "is no whole number of seconds from 1 to 65535", remedy);
+  return undefined;
+}
+
+function readSeconds(
+  spec: BgpPeerSpec,
+  field: "holdTime" | "keepaliveTime",
+  context: ResourceContext,
+): number | undefined {
+  const text = spec[field];
+  if (text === undefined) return undefined;
+  const duration = parseGoDuration(text);
+  if (duration.ok) return wholeSeconds(duration.value);
+  context.refuse(`/spec/${field}`, text, duration.fault, DURATION_REMEDY);
+  return undefined;
+}
+
+function readPassword(spec: BgpPeerSpec, { secrets }: PeerReferences, context: ResourceContext): Password | undefined {
+  const { password = "", passwordSecret } = spec;
+  const name = passwordSecret?.name ?? "";
+  if (name === "") return password === "" ? undefined : new Password(password);
+  const path = "/spec/passwordSecret/name";
+  if (password !== "") {
+    context.refuse(path, name, "is given beside a password", "remove one of password and passwordSecret");
+    return undefined;
+  }
+  const secret = secrets.get(name);
+  if (secret === undefined) {
+    const remedy = "make a Secret of type kubernetes.io/basic-auth with this name";
+    context.refuse(path, name, "is not the name of a Secret in this namespace", remedy);
+    return undefined;
+  }
+  const read = basicAuthPassword(secret);
+  if (read.ok) return read.value;
+  context.refuse(path, name, read.fault.problem, read.fault.remedy);
+  return undefined;
+}
