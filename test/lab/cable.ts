@@ -1,5 +1,6 @@
 /** The cable between a host and the switch: cutting it, and rules for what gets through. */
 import { ipBatch, nft } from "./network.js";
+import { startRelay, type Delays, type Relay } from "./relay.js";
 
 /** Which frames a rule is about; all if left out. */
 export type Match = Readonly<{
@@ -24,6 +25,8 @@ export type Cable = Readonly<{
   block: (match: Match) => Promise<Rule>;
   /** This share of these frames, 0 to 100 percent, is lost, each by its own throw of the dice. */
   lose: (percent: number, match?: Match) => Promise<Rule>;
+  /** Frames take longer, or overtake one another. One at a time for each cable. */
+  delay: (delays: Delays) => Promise<Relay>;
 }>;
 
 /** @param port the cable's end on the switch, which has the host's name */
@@ -71,6 +74,7 @@ export function createCable(switchNamespace: string, port: string): Cable {
     mend: () => ipBatch(switchNamespace, [`link set ${port} up`]),
     block: (match) => lose(100, match),
     lose,
+    delay: (delays) => startRelay(switchNamespace, port, delays),
   };
 }
 

@@ -1,6 +1,10 @@
 /** The lab's API in one place. */
 export { createLab, type Lab, type LabOptions, type LanHost, type Pod } from "./lab.js";
 export type { Cable, Match, Rule } from "./cable.js";
+export type { Capture } from "./capture.js";
+export { describeFrame, type Frame } from "./frames.js";
+export type { Delay, Delays, Relay } from "./relay.js";
+export { encodeArpRequest, type Wire } from "./wire.js";
 export type { Host } from "./host.js";
 export type { Ended, LabProcess, SpawnOptions, Usage } from "./process.js";
 export type { Page, Served } from "./web.js";

@@ -4,6 +4,7 @@ import { Agent, request } from "node:https";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { loadAll } from "js-yaml";
 import type { Sockets } from "./sockets.js";
+import { until } from "./until.js";
 
 /** An object of the API. `kind` and `apiVersion` are filled in for items of lists, which come without. */
 export type KubeObject = {
@@ -101,19 +102,25 @@ export function createKubeClient(sockets: Sockets, access: Access): KubeClient {
 
   function send(method: string, path: string, body?: unknown, contentType = "application/json"): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const headers = { authorization: `Bearer ${token}`, accept: "application/json", "content-type": contentType };
+      const text = body === undefined ? "" : JSON.stringify(body);
+      const headers = {
+        authorization: `Bearer ${token}`,
+        accept: "application/json",
+        "content-type": contentType,
+        "content-length": Buffer.byteLength(text), // Node says nothing of the length of a DELETE's body by itself
+      };
       const sent = request({ agent, host, port, method, path, headers }, (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (part: string) => (text += part));
+        let answer = "";
+        response.setEncoding("utf8").on("data", (part: string) => (answer += part));
         response.on("error", reject);
         response.on("end", () => {
           const code = response.statusCode ?? 0;
-          if (code >= 400) reject(new KubeError(method, path, code, text));
-          else resolve(response.headers["content-type"]?.startsWith("application/json") ? JSON.parse(text) : text);
+          if (code >= 400) reject(new KubeError(method, path, code, answer));
+          else resolve(response.headers["content-type"]?.startsWith("application/json") ? JSON.parse(answer) : answer);
         });
       });
       sent.on("error", (cause) => reject(new Error(`Cannot ${method} ${path}: ${cause.message}`, { cause })));
-      sent.end(body === undefined ? undefined : JSON.stringify(body));
+      sent.end(text);
     });
   }
 
@@ -147,6 +154,15 @@ export function createKubeClient(sockets: Sockets, access: Access): KubeClient {
     return `${namespace}/${name}`;
   };
   const json = async (...args: Parameters<typeof send>): Promise<KubeObject> => (await send(...args)) as KubeObject;
+
+  /** The next document may be of the kind that was just defined. */
+  async function established(kind: string, key: string): Promise<void> {
+    const holds = ({ type, status }: { type: string; status: string }): boolean =>
+      type === "Established" && status === "True";
+    await until(async () => ((await client.get(kind, key))["status"]?.conditions ?? []).some(holds), {
+      what: `${key} to be established`,
+    });
+  }
 
   const client: KubeClient = {
     get: async (kind, key) => json("GET", await pathOf(kind, key)),
@@ -183,9 +199,9 @@ export function createKubeClient(sockets: Sockets, access: Access): KubeClient {
           ? { ...object, metadata: { ...object.metadata, namespace: key.split("/")[0] } }
           : object;
         const path = await pathOf(kindOf(object), key);
-        applied.push(
-          await json("PATCH", `${path}?fieldManager=lab&force=true`, complete, "application/apply-patch+yaml"),
-        );
+        const url = `${path}?fieldManager=lab&force=true`;
+        applied.push(await json("PATCH", url, complete, "application/apply-patch+yaml"));
+        if (object.kind === "CustomResourceDefinition") await established(kindOf(object), key);
       }
       return applied;
     },

@@ -6,6 +6,7 @@ import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NUMBER, planAddresses, podNetwork } from "./address-plan.js";
+import { startCapture, type Capture } from "./capture.js";
 import { createCable, type Cable } from "./cable.js";
 import { guard, removeLab, removeLeftovers } from "./cleanup.js";
 import { createHost, type Host } from "./host.js";
@@ -38,6 +39,8 @@ export type Lab = Readonly<{
   controlPlane: LanHost;
   /** The bridge's own namespace, for looking at it or for rules of one's own; its ports have the hosts' names. */
   switchNamespace: string;
+  /** Every frame that passes the bridge, once: what was sent, before any rule of a receiver's cable. */
+  capture: () => Promise<Capture>;
   /** The node called so. Throws when there is none. */
   node: (name: string) => LanHost;
   /** One more host on the LAN; `forwards` makes a router of it. */
@@ -92,7 +95,7 @@ async function build(name: string, plan: ReturnType<typeof planAddresses>, nodeC
   const hostAt = (end: CableEnd): LanHost => {
     const { number, namespace } = end;
     const [ipv4, ipv6, mac] = [plan.ipv4(number), plan.ipv6(number), plan.mac(number)];
-    const host = createHost({ name: end.name, namespace, ipv4, ipv6, mac }, track);
+    const host = createHost({ name: end.name, namespace, ipv4, ipv6, mac, folder }, track);
     return { ...host, number, cable: createCable(switchNamespace, end.name) };
   };
 
@@ -131,7 +134,8 @@ async function build(name: string, plan: ReturnType<typeof planAddresses>, nodeC
       const others = [...ends.values()].filter((other) => other.forwards && other !== end);
       await addPodNetwork(end, namespace, others, plan);
     } else await ipBatch(namespace, [`address add ${ipv4}/24 dev eth0`, `address add ${ipv6}/64 dev eth0 nodad`]);
-    return { ...createHost({ name: `pod${number - 1}.${node.name}`, namespace, ipv4, ipv6, mac: "" }, track), node };
+    const podName = `pod${number - 1}.${node.name}`;
+    return { ...createHost({ name: podName, namespace, ipv4, ipv6, mac: "", folder }, track), node };
   }
 
   async function close(): Promise<void> {
@@ -147,6 +151,7 @@ async function build(name: string, plan: ReturnType<typeof planAddresses>, nodeC
     client,
     controlPlane,
     switchNamespace,
+    capture: () => startCapture({ name: "switch", namespace: switchNamespace }, folder, "lan"),
     node: (wanted) => {
       const found = nodes.find((node) => node.name === wanted);
       if (found === undefined) throw new Error(`Cannot use node ${wanted}: the lab has n1 to n${nodes.length}`);

@@ -18,10 +18,14 @@ export function isLeftover(name: string): boolean {
   return pid !== undefined && startTime(Number(pid)) !== started;
 }
 
-/** Clock ticks from boot to the start of the process (field 22 of /proc/PID/stat), undefined when there is none. */
+/**
+ * Clock ticks from boot to the start of the process (field 22 of /proc/PID/stat); undefined when there is none, or when
+ * it has ended and only waits for its parent to take notice.
+ */
 export function startTime(pid: number): string | undefined {
   try {
-    return statFields(readFileSync(`/proc/${pid}/stat`, "utf8"))[19];
+    const fields = statFields(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
   } catch {
     return undefined; // no such process
   }
