@@ -16,11 +16,11 @@ import { createServiceStatusWriter, type ServiceStatusWriter } from "./kubernete
 import { systemClock } from "./kubernetes/system-clock.js";
 import { watchResource } from "./kubernetes/watch.js";
 import { createControllerMetrics } from "./metrics/controller-metrics.js";
-import { serveHealth, serveMetrics, type HttpEndpoint } from "./metrics/http.js";
 import { createKubernetesMetrics } from "./metrics/kubernetes-metrics.js";
 import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
 import { createRegistry } from "./metrics/registry.js";
-import { stopOnSignals } from "./stop-on-signals.js";
+import { serveEndpoints } from "./serve-endpoints.js";
+import { aborted, stopOnSignals } from "./stop-on-signals.js";
 import { readNamespace } from "./world/read.js";
 import type { NamespaceView } from "./world/views.js";
 
@@ -76,7 +76,8 @@ export async function runController(options: ControllerMainOptions): Promise<num
   let waitingFor: string | undefined = "the API server has not answered yet";
   let controller: Controller | undefined;
   const metrics = createControllerMetrics(registry, () => controller?.usage() ?? []);
-  const endpoints = await serveEndpoints(options, registry, log, () => waitingFor ?? controller?.notReadyReason());
+  const notReadyReason = (): string | undefined => waitingFor ?? controller?.notReadyReason();
+  const endpoints = await serveEndpoints({ ...options, healthHost: "", registry, notReadyReason }, log);
   if (endpoints === undefined) return 1;
   log.info(
     { server: client.server, access: access.value.description, namespace: options.namespace },
@@ -205,36 +206,6 @@ async function watchNamespaces({ client, ports, signal, streamingList }: Need, c
     ports,
     signal,
     streamingList,
-  });
-}
-
-/** @returns undefined where an endpoint cannot be served, which has been logged */
-async function serveEndpoints(
-  { metricsHost, metricsPort, healthPort }: ControllerMainOptions,
-  registry: ReturnType<typeof createRegistry>,
-  log: Logger,
-  notReadyReason: () => string | undefined,
-): Promise<readonly HttpEndpoint[] | undefined> {
-  const servers = [
-    ...(metricsPort === 0 ? [] : [serveMetrics({ host: metricsHost, port: metricsPort, registry })]),
-    ...(healthPort === 0 ? [] : [serveHealth({ host: "", port: healthPort, notReadyReason })]),
-  ];
-  const endpoints: HttpEndpoint[] = [];
-  let failed = false;
-  for (const served of await Promise.all(servers)) {
-    if (served.ok) endpoints.push(served.value);
-    else log.error({ event: "startFailed" }, served.fault.message);
-    failed ||= !served.ok;
-  }
-  if (!failed) return endpoints;
-  await Promise.all(endpoints.map((endpoint) => endpoint.close()));
-  return undefined;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }
 

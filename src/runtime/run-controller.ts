@@ -7,7 +7,7 @@ import { readDecisions, stateFolderOf, writeDecisions, type StoredDecision } fro
 import { acceptWorld, configNamespace, type ManifestWorld } from "./manifest-world.js";
 import { createLogger, type Logger } from "./metrics/log.js";
 import { USUAL_NAMESPACE, type RunOptions } from "./run-once.js";
-import { stopOnSignals } from "./stop-on-signals.js";
+import { aborted, stopOnSignals } from "./stop-on-signals.js";
 import { objectKey, type ObjectKey, type ServiceView } from "./world/views.js";
 
 /**
@@ -94,7 +94,7 @@ export async function runControllerOnFiles(options: RunOptions): Promise<number>
     },
     signal,
   );
-  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  await aborted(signal);
   await controller?.stop();
   await store.flushed();
   return 0;

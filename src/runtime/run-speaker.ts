@@ -10,10 +10,11 @@ import {
 } from "./files/state-folder.js";
 import { acceptWorld, configNamespace, withDecisions, type ManifestWorld } from "./manifest-world.js";
 import { createLogger, type Logger } from "./metrics/log.js";
+import { createRegistry } from "./metrics/registry.js";
 import { USUAL_NAMESPACE, type RunOptions } from "./run-once.js";
 import { startSpeakerNode, type SpeakerNode } from "./speaker-node.js";
 import type { Speaker } from "./speaker/speaker.js";
-import { stopOnSignals } from "./stop-on-signals.js";
+import { aborted, stopOnSignals } from "./stop-on-signals.js";
 import { objectKey, type ServiceView } from "./world/views.js";
 
 const HEARTBEAT_MS = 200;
@@ -34,7 +35,7 @@ export async function runSpeakerOnFiles(options: RunOptions & Readonly<{ node: s
     const stateFolder = await stateFolderOf(from);
     await mkdir(stateFolder, { recursive: true });
     running = await serve(options, stateFolder, log, signal);
-    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    await aborted(signal);
     await removeHeartbeat(stateFolder, node);
     return 0;
   } catch (error) {
@@ -60,6 +61,7 @@ async function serve(
       loadBalancerClass: options.loadBalancerClass,
       ignoreExcludeLabel: false,
       excludes: [/^lo$/],
+      registry: createRegistry(),
     },
     log,
     (service, event) => log.debug({ event: event.reason, service: objectKey(service) }, event.message),
@@ -82,13 +84,12 @@ async function serve(
     decisionsFile(stateFolder),
     (reading) => {
       if (!reading.ok) return; // nothing is decided yet
-      readDecisions(stateFolder).then(
-        (read) => {
+      readDecisions(stateFolder)
+        .then((read) => {
           decisions = read;
-          tell();
-        },
-        (error: unknown) => log.error({ event: "decisionsUnreadable" }, String(error)),
-      );
+          return tell();
+        })
+        .catch((error: unknown) => log.error({ event: "decisionsUnreadable" }, String(error)));
     },
     signal,
   );

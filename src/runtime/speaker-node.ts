@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { load } from "js-yaml";
 import type { Logger } from "./net/logger.js";
-import { createRegistry, type Registry } from "./metrics/registry.js";
+import type { Registry } from "./metrics/registry.js";
 import { createSpeakerMetrics, type SpeakerMetrics } from "./metrics/speaker-metrics.js";
 import { startLayer2, type Layer2Driver } from "./speaker/layer2-driver.js";
 import { createSpeaker, type Speaker, type SpeakerEvent, type SpeakerOptions } from "./speaker/speaker.js";
@@ -10,7 +10,6 @@ import type { ServiceView } from "./world/views.js";
 /** One node's speaker with all that it answers with: the same on a cluster and on manifests. */
 export type SpeakerNode = Readonly<{
   speaker: Speaker;
-  registry: Registry;
   metrics: SpeakerMetrics;
   /** Asks the worker for its totals; before each scrape. */
   refreshMetrics(): Promise<void>;
@@ -22,12 +21,11 @@ const WORKER_URL = new URL("./layer2-worker.js", import.meta.url);
 
 /** Rejects, with a remedy, where this process may not or cannot answer on any interface. */
 export async function startSpeakerNode(
-  options: SpeakerOptions & Readonly<{ excludes: readonly RegExp[] }>,
+  options: SpeakerOptions & Readonly<{ excludes: readonly RegExp[]; registry: Registry }>,
   log: Logger,
   recordEvent: (service: ServiceView, event: SpeakerEvent) => void,
 ): Promise<SpeakerNode> {
-  const registry = createRegistry();
-  const metrics = createSpeakerMetrics(registry, options.node);
+  const metrics = createSpeakerMetrics(options.registry, options.node);
   const layer2: Layer2Driver = startLayer2({
     workerUrl: WORKER_URL,
     excludes: options.excludes,
@@ -49,7 +47,6 @@ export async function startSpeakerNode(
   });
   return {
     speaker,
-    registry,
     metrics,
     async refreshMetrics() {
       const { addresses, interfaces } = await layer2.counters();

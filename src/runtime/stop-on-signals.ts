@@ -17,3 +17,11 @@ export function stopOnSignals(log: Logger): AbortSignal {
   }
   return stop.signal;
 }
+
+/** Resolves when the signal has been given. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -69,19 +69,25 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   let alive: ReadonlySet<string> = new Set();
   let model: Model | undefined;
   let waiting: Model | undefined; // a model that has no room yet for what is announced
+  let allDirty = false;
   let isSynced = false;
   let stopped = false;
   let deferred = false;
 
   function touch(key: ObjectKey): void {
     dirty.add(key);
-    if (deferred || stopped) return;
-    deferred = true;
-    ports.defer(work);
+    workSoon();
   }
 
   function touchAll(): void {
-    for (const key of services.keys()) touch(key);
+    allDirty = true;
+    workSoon();
+  }
+
+  function workSoon(): void {
+    if (deferred || stopped || !isSynced) return;
+    deferred = true;
+    ports.defer(work);
   }
 
   function work(): void {
@@ -89,6 +95,8 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     if (!isSynced || stopped) return;
     if (waiting !== undefined) tryModel(waiting);
     if (model === undefined) return;
+    if (allDirty) for (const key of services.keys()) dirty.add(key);
+    allDirty = false;
     const world: AnnounceWorld = { model, nodes, alive, ignoreExcludeLabel: options.ignoreExcludeLabel };
     for (const key of dirty) reconcile(key, world);
     dirty.clear();
@@ -159,7 +167,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       waiting = undefined;
       setConfigState(false);
       ports.log.info({ event: "configLoaded", pools: next.pools.length }, "config reloaded");
-      for (const key of services.keys()) dirty.add(key);
+      allDirty = true;
       return;
     }
     if (waiting !== next) {
@@ -201,8 +209,9 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       if (before !== undefined) forgetSlice(key, before);
     },
     nodeChanged(node) {
+      const before = nodes.get(node.name);
       nodes.set(node.name, node);
-      touchAll();
+      if (before === undefined || !decidesAlike(before, node)) touchAll();
     },
     nodeDeleted(name) {
       nodes.delete(name);
@@ -240,6 +249,13 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     if (siblings?.size === 0) slicesByService.delete(service);
     touch(service);
   }
+}
+
+/** A Node's status is written every few minutes: most of what changes there decides nothing. */
+function decidesAlike(a: NodeView, b: NodeView): boolean {
+  if (a.networkUnavailable !== b.networkUnavailable) return false;
+  const keys = Object.keys(a.labels);
+  return keys.length === Object.keys(b.labels).length && keys.every((key) => a.labels[key] === b.labels[key]);
 }
 
 function hasPool(pools: readonly Pool[], text: string): boolean {
