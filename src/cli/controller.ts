@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import type { Exit } from "./commands.js";
 import { clusterOptions, resolveNamespace } from "./options.js";
+import { VERSION } from "./version.js";
 
 export function controllerCommand(exit: Exit): CommandModule {
   return {
@@ -33,6 +34,7 @@ export function commonOptions(args: Readonly<Record<string, unknown>>) {
     metricsPort: args["port"] as number,
     metricsHost: args["host"] as string,
     healthPort: args["healthProbePort"] as number,
+    version: VERSION,
     logLevel: args["logLevel"] as (typeof clusterOptions)["log-level"]["choices"][number],
   };
 }
