@@ -48,13 +48,18 @@ export function uniqueLegalNames(
   for (const text of others) {
     const plain = legalName(text, otherwise);
     const isAlone = wanted.get(plain) === 1 && isFree(plain);
-    names.set(text, give(isAlone ? plain : `${plain.slice(0, MAX_NAME)}-${shortHash(text)}`));
+    names.set(text, give(isAlone ? plain : suffixedName(plain, shortHash(text))));
   }
   return names;
 }
 
+/** A name with a suffix, cut so that the whole can be the name of an object. */
+export function suffixedName(name: string, suffix: string): string {
+  return `${name.slice(0, MAX_NAME).replace(/[.-]+$/, "")}-${suffix}`;
+}
+
 /** Gives each name once: the name that is wished for, or with the next number behind it where that is taken. */
-function createNameGiver(
+export function createNameGiver(
   taken: ReadonlySet<string>,
 ): Readonly<{ isFree(name: string): boolean; give(name: string): string }> {
   const used = new Set(taken); // BOUNDED by the names that are given

@@ -18,9 +18,17 @@ const MAX_VALUE_CHARACTERS = 120;
 
 /** `Cannot use <object>: <path> is <value>, <problem>: <remedy>`, with the position in front where it is known. */
 export function describeFault(fault: Fault): string {
-  const position = describePosition(fault);
-  const subject = fault.path === "" ? "it" : `${fault.path} is ${describeValue(fault.value)}, which`;
-  return `${position}Cannot use ${fault.object}: ${subject} ${fault.problem}: ${fault.remedy}`;
+  return `${describePosition(fault)}Cannot use ${describeFinding(fault)}`;
+}
+
+/** The same of what is only worth telling: `<object>: <path> is <value>, <problem>: <remedy>`. */
+export function describeRemark(remark: Fault): string {
+  return `${describePosition(remark)}${describeFinding(remark)}`;
+}
+
+function describeFinding({ object, path, value, problem, remedy }: Fault): string {
+  const subject = path === "" ? "it" : `${path} is ${describeValue(value)}, which`;
+  return `${object}: ${subject} ${problem}: ${remedy}`;
 }
 
 function describePosition({ file, line, column }: Fault): string {
