@@ -55,17 +55,19 @@ it("block() keeps one protocol from passing, until it is removed", async () => {
 });
 
 it.each([
-  { direction: "out", seen: 1 }, // the answer
-  { direction: "in", seen: 1 }, // the request
-] as const)("block() of direction $direction sees that direction", async ({ direction, seen }) => {
+  { direction: "out", atHost: ["in", "out"] }, // the request comes in, the answer does not get far
+  { direction: "in", atHost: [] },
+] as const)("block() of direction $direction leaves the other direction alone", async ({ direction, atHost }) => {
   const rule = await of(n1).cable.block({ protocol: "arp", direction });
+  const capture = await of(n1).capture();
   expect((await lab.client.whoHas([of(n1).ipv4])).get(of(n1).ipv4)).toEqual([]);
-  expect(await rule.counters()).toEqual({ seen, dropped: seen });
+  expect((await capture.stop()).filter(({ arp }) => arp !== undefined).map((frame) => frame.direction)).toEqual(atHost);
+  expect(await rule.counters()).toEqual({ seen: 1, dropped: 1 });
   await rule.remove();
 });
 
-it("block() of a port counts a frame with that port at both ends once, and no other port", async () => {
-  const rule = await of(n2).cable.block({ protocol: "udp", port: 7946 });
+it.each([0, 100])("lose(%i) of a port counts a frame with it at both ends once, and no other port", async (percent) => {
+  const rule = await of(n2).cable.lose(percent, { protocol: "udp", port: 7946 });
   const socket = await lab.client.sockets.datagrams({ host: lab.client.ipv4, port: 7946 });
   for (const port of [7946, 7947, 80]) await new Promise((sent) => socket.send("x", port, of(n2).ipv4, sent));
   socket.close();
@@ -73,7 +75,7 @@ it("block() of a port counts a frame with that port at both ends once, and no ot
   for (const port of [7946, 7947]) await new Promise((sent) => other.send("x", port, of(n2).ipv4, sent));
   other.close();
   await until(async () => (await rule.counters()).seen >= 4, { what: "all datagrams to have passed" });
-  expect(await rule.counters()).toEqual({ seen: 4, dropped: 4 });
+  expect(await rule.counters()).toEqual({ seen: 4, dropped: percent === 0 ? 0 : 4 });
   await rule.remove();
   await expect(of(n2).cable.block({ protocol: "arp", port: 1 })).rejects.toThrow("protocol is arp: give tcp or udp");
 });

@@ -23,7 +23,7 @@ export type Cable = Readonly<{
   mend: () => Promise<void>;
   /** The link stays up, but these frames do not get through. */
   block: (match: Match) => Promise<Rule>;
-  /** This share of these frames, 0 to 100 percent, is lost, each by its own throw of the dice. */
+  /** This share of these frames, 0 (they are only counted) to 100 percent, is lost, each by its own throw of the dice. */
   lose: (percent: number, match?: Match) => Promise<Rule>;
   /** Frames take longer, or overtake one another. One at a time for each cable. */
   delay: (delays: Delays) => Promise<Relay>;
@@ -43,7 +43,7 @@ export function createCable(switchNamespace: string, port: string): Cable {
     await ensureTable(switchNamespace);
     const added = await Promise.all(
       rules.map(async (rule) => {
-        const drop = share >= 10_000 ? "counter drop" : `numgen random mod 10000 < ${share} counter drop`;
+        const drop = dropShare(share);
         const text = `add rule bridge cables ${rule} counter ${drop}`;
         const echoed = JSON.parse(await nft(switchNamespace, "--echo", "--handle", "--json", text)) as NftOutput;
         const [handle] = echoed.nftables.flatMap(({ add }) => add?.rule?.handle ?? []);
@@ -76,6 +76,11 @@ export function createCable(switchNamespace: string, port: string): Cable {
     lose,
     delay: (delays) => startRelay(switchNamespace, port, delays),
   };
+}
+
+function dropShare(ofTenThousand: number): string {
+  if (ofTenThousand <= 0) return ""; // only counted
+  return ofTenThousand >= 10_000 ? "counter drop" : `numgen random mod 10000 < ${ofTenThousand} counter drop`;
 }
 
 type NftRule = Readonly<{ handle: number; expr: readonly Readonly<{ counter?: { packets: number } }>[] }>;
