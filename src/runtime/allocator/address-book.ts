@@ -13,11 +13,6 @@ export type Note = Readonly<{
   texts: readonly string[];
   /** The pool that has all of them, undefined where there is none. */
   pool: string | undefined;
-  /**
-   * The addresses were in the status before anything was decided, and the claim is still the same: the Service keeps
-   * them even if another one holds them without a right to share.
-   */
-  adopted: boolean;
 }>;
 
 /** An address in use, and where it lies in the pools of the model; `place` is undefined where it is in none. */

@@ -2,18 +2,19 @@ import type { IpAddress } from "../net/address.js";
 import { formatAddress } from "../net/address.js";
 import type { Result } from "../net/result.js";
 import { refuse, succeed } from "../net/result.js";
-import { commonPool, type AddressBook, type Note } from "./address-book.js";
+import { commonPool, type AddressBook } from "./address-book.js";
 import { describeConflict, describeForeign, describeKeptConflict, describeNotInConfig } from "./messages.js";
 import type { AddressPool, PoolSet } from "./pools.js";
 import type { Wish } from "./request.js";
-import { conflictOn, sameClaim } from "./sharing.js";
+import { conflictOn } from "./sharing.js";
 
 /** `conflicts`: what is wrong with addresses that the Service nevertheless keeps. */
 export type Checked = Readonly<{ pool: AddressPool; conflicts: readonly string[] }>;
 
 /**
- * May the Service of `wish` have exactly these addresses, as far as the pools, their scope and other Services go? What
- * it had when it was adopted it may keep, whoever else has it too: no restart takes an address away.
+ * May the Service of `wish` have exactly these addresses, as far as the pools, their scope and other Services go? Where
+ * it is in conflict with others over an address already, as it then was when they were adopted, it may keep it: what
+ * goes on all the time is not for us to cut off. A conflict that its own change would bring is refused.
  * @returns the pool that has all of them, or why not
  */
 export function checkAddresses(
@@ -35,16 +36,12 @@ export function checkAddresses(
     if (used.foreign.size > 0 && !isOwn) return refuse(describeForeign(formatAddress(address), [...used.foreign]));
     const conflict = conflictOn(used, claim);
     if (conflict === undefined) continue;
-    if (!isOwn || !isAsAdopted(note, wish)) {
+    if (!isOwn || note === undefined || conflictOn(used, note.claim) === undefined) {
       return refuse(describeConflict(claim.key, formatAddress(address), conflict));
     }
     conflicts.push(describeKeptConflict(claim.key, formatAddress(address), conflict));
   }
   return succeed({ pool, conflicts });
-}
-
-function isAsAdopted(note: Note | undefined, { claim }: Wish): boolean {
-  return note?.adopted === true && sameClaim(note.claim, claim);
 }
 
 export function describeOutOfScope({ name, notForThis }: AddressPool): string {

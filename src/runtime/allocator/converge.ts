@@ -1,7 +1,7 @@
 import type { IpAddress } from "../net/address.js";
 import { formatAddress, sameAddress } from "../net/address.js";
 import type { ObjectKey, ServiceView } from "../world/views.js";
-import type { AddressBook, Note } from "./address-book.js";
+import type { AddressBook } from "./address-book.js";
 import { checkAddresses } from "./check.js";
 import type { Decision, DecisionEvent, PoolRefusal } from "./decision.js";
 import { quoteList } from "./messages.js";
@@ -115,7 +115,7 @@ function assignAnew(
   const found = findAddresses(wish, requested, pools, book);
   if (!found.ok) return giveUp(situation, found.fault.reason, found.fault.refusals, events);
   const { addresses, pool, reason, refusals } = found.value;
-  const texts = note(situation, wish, { addresses, pool }, undefined);
+  const texts = note(situation, wish, { addresses, pool });
   const assigned = normal("IPAllocated", `Assigned IP ${quoteList(texts)}`);
   return { outcome: "assigned", addresses: texts, pool, reason, events: [...events, assigned], refusals };
 }
@@ -128,10 +128,8 @@ function move(
   standing: Standing,
   events: readonly DecisionEvent[],
 ): Convergence {
-  const before = situation.book.note(situation.key);
   const decision = assignAnew(situation, wish, requested, events);
   if (decision.outcome === "assigned") return decision;
-  note(situation, wish, standing, before);
   return hold(situation, wish, standing, decision.events, decision.reason, decision.refusals);
 }
 
@@ -148,8 +146,7 @@ function addFamily(
   const additional = lowestIn(pool, family, wish.claim);
   if (additional !== undefined) {
     const grown = { ...standing, addresses: [...standing.addresses, additional] };
-    const before = situation.book.note(situation.key);
-    const addresses = note(situation, wish, grown, before);
+    const addresses = note(situation, wish, grown);
     const message = `Assigned additional IP ${JSON.stringify(formatAddress(additional))}`;
     const reason = `an address of the other family in pool ${JSON.stringify(pool.name)} came to the one it had`;
     const all = [...events, normal("IPAllocated", message)];
@@ -168,7 +165,7 @@ function confirm(
   standing: Standing,
   events: readonly DecisionEvent[],
 ): Extract<Decision, { outcome: "assigned" }> {
-  const addresses = note(situation, wish, standing, situation.book.note(situation.key));
+  const addresses = note(situation, wish, standing);
   const { pool, conflicts } = standing;
   const reason = conflicts[0] ?? `keeps what it has, pool ${JSON.stringify(pool)} allows it`;
   return { outcome: "assigned", addresses, pool, reason, events, refusals: [] };
@@ -183,7 +180,7 @@ function hold(
   reason: string,
   refusals: readonly PoolRefusal[],
 ): Convergence {
-  const addresses = note(situation, wish, standing, situation.book.note(situation.key));
+  const addresses = note(situation, wish, standing);
   return { outcome: "kept", addresses, pool: standing.pool, reason, events, refusals };
 }
 
@@ -212,14 +209,11 @@ function note(
   { book, key }: Situation,
   { claim }: Wish,
   { addresses, pool }: Pick<Standing, "addresses" | "pool">,
-  before: Note | undefined,
 ): readonly string[] {
   const noted = book.note(key);
-  const unchanged = before !== undefined && sameClaim(before.claim, claim);
-  if (unchanged && before === noted && before.pool === pool && sameList(before.addresses, addresses))
-    return before.texts;
+  if (noted?.pool === pool && sameClaim(noted.claim, claim) && sameList(noted.addresses, addresses)) return noted.texts;
   const texts = addresses.map(formatAddress);
-  book.put({ claim, addresses, texts, pool, adopted: unchanged && before.adopted });
+  book.put({ claim, addresses, texts, pool });
   return texts;
 }
 

@@ -36,7 +36,7 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
     if (!isOurs(service)) book.putForeign(key, addresses);
     else if (addresses.length > 0) {
       const pool = pools === undefined ? undefined : commonPool(pools, addresses);
-      book.put({ claim: readClaim(service, key), addresses, texts, pool, adopted: true });
+      book.put({ claim: readClaim(service, key), addresses, texts, pool });
     }
     if (freed.some((text) => !texts.includes(text))) vacancies += 1;
   };
