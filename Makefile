@@ -34,6 +34,12 @@ lint: node_modules/.package-lock.json ## Types, lint rules (also the direction o
 	node_modules/.bin/oxlint --deny-warnings
 	node_modules/.bin/prettier --check --log-level warn .
 
+	node scripts/run-ts.mjs scripts/generate-crds.ts --check
+
+.PHONY: manifests
+manifests: node_modules/.package-lock.json ## Write manifests/crds from the schemas of src/config
+	node scripts/run-ts.mjs scripts/generate-crds.ts
+
 .PHONY: unit
 unit: node_modules/.package-lock.json $(ADDON) ## Unit tests alone
 	node_modules/.bin/vitest run --project unit

@@ -6,6 +6,7 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${SMELTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/smelter}
 
+go=
 work=
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT # also when a build fails in the middle
 
@@ -17,16 +18,13 @@ build() { # name of the module's folder, its main module; the remaining argument
   digest=$(cat "$source/go.mod" "$source/go.sum" | sha256sum | cut -c1-16)
   folder=$cache/testbed/$name-$version-$digest
   [ -e "$folder/.complete" ] && return 0
-  if ! command -v go >/dev/null; then
-    echo "Cannot build $name $version for the tests: go is not on the PATH: install Go 1.26 or newer" >&2
-    exit 1
-  fi
+  [ -n "$go" ] || go=$("$top/scripts/find-go.sh")
   echo "building $name $version (once; minutes the first time)" >&2
   mkdir -p "$cache/testbed"
   work=$(mktemp -d "$cache/testbed/.building-XXXXXX")
   chmod 755 "$work"
   local minor=${version#v*.}
-  (cd "$source" && CGO_ENABLED=0 go build -o "$work/" -ldflags "-s -w
+  (cd "$source" && CGO_ENABLED=0 "$go" build -o "$work/" -ldflags "-s -w
     -X k8s.io/component-base/version.gitVersion=$version
     -X k8s.io/component-base/version.gitMajor=1
     -X k8s.io/component-base/version.gitMinor=${minor%%.*}" "$@" >&2)

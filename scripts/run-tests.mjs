@@ -13,6 +13,7 @@ const parts = [
   check("types", "node_modules/.bin/tsc", "-p", "."),
   check("lint", "node_modules/.bin/oxlint", "--deny-warnings"),
   check("format", "node_modules/.bin/prettier", "--check", "--log-level", "warn", "."),
+  check("manifests", process.execPath, "scripts/run-ts.mjs", "scripts/generate-crds.ts", "--check"),
   suite(`unit on Node.js ${process.versions.node}`, process.execPath, "unit"),
   suite("unit on Node.js 24", node24, "unit"),
   suite("lab", process.execPath, "lab"),

@@ -4,7 +4,7 @@ import { decideWorld, type ServiceOutcome } from "./decide-world.js";
 import { readManifests } from "./files/manifests.js";
 import { readDecisions, stateFolderOf } from "./files/state-folder.js";
 import { configNamespace, readWorld, withDecisions } from "./manifest-world.js";
-import { describeFault } from "./net/fault.js";
+import { describeFault, describeRemark } from "./net/fault.js";
 import type { LogLevel } from "./metrics/log.js";
 
 /** What all ways of running on manifests take. */
@@ -43,7 +43,7 @@ export async function runOnce(
   const faults = [...world.faults, ...(config.ok ? [] : config.fault)];
   for (const fault of faults) err.write(`${describeFault(fault)}\n`);
   if (!config.ok || faults.length > 0) return 1;
-  for (const notice of config.value.notices) err.write(`${notice.class}: ${describeFault(notice)}\n`);
+  for (const notice of config.value.notices) err.write(`Note (${notice.class}): ${describeRemark(notice)}\n`);
   const decisions = await readDecisions(await stateFolderOf(options.from));
   const outcomes = decideWorld({ ...world, services: withDecisions(world.services, decisions) }, config.value, {
     loadBalancerClass: options.loadBalancerClass,

@@ -1,5 +1,13 @@
 /** Smelter on a lab's cluster: permissions from manifests/, the controller on the control-plane host, speakers on nodes. */
-import { createLab, startKubernetes, until, type Kubernetes, type Lab, type LabProcess, type LanHost } from "../lab/index.js";
+import {
+  createLab,
+  startKubernetes,
+  until,
+  type Kubernetes,
+  type Lab,
+  type LabProcess,
+  type LanHost,
+} from "../lab/index.js";
 import { renderBase } from "./render-base.js";
 
 export const SMELTER = `${process.cwd()}/bin/smelter`;

@@ -93,7 +93,13 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   function work(): void {
     deferred = false;
     if (!isSynced || stopped) return;
-    if (waiting !== undefined) tryModel(waiting);
+    do {
+      if (waiting !== undefined) tryModel(waiting);
+      reconcileDirty();
+    } while (waiting !== undefined && strandedBy(waiting) === undefined); // what was in its way was withdrawn just now
+  }
+
+  function reconcileDirty(): void {
     if (model === undefined) return;
     if (allDirty) for (const key of services.keys()) dirty.add(key);
     allDirty = false;
@@ -159,9 +165,14 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     return undefined;
   }
 
+  /** An address that is announced and in no pool of the model. */
+  function strandedBy({ pools }: Model): string | undefined {
+    return announced.addresses().find((address) => !hasPool(pools, address));
+  }
+
   /** A model without room for an announced address waits until the controller has moved the Service. */
   function tryModel(next: Model): void {
-    const stranded = announced.addresses().find((address) => !hasPool(next.pools, address));
+    const stranded = strandedBy(next);
     if (stranded === undefined) {
       model = next;
       waiting = undefined;

@@ -1,0 +1,159 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { dump } from "js-yaml";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { loadConfig } from "../../src/config/load.js";
+import type { Model } from "../../src/config/model.js";
+import { documentOfObject } from "../../src/config/read-documents.js";
+import { until, type LabProcess, type Pod } from "../lab/index.js";
+import { assignedAddresses, inParallel, legacyConfigMap, prepareCluster, SMELTER, type Smelter } from "./smelter.js";
+
+const NAMESPACE = "metallb";
+const SERVICES = 30;
+const KINDS = ["IPAddressPool", "L2Advertisement", "BGPAdvertisement", "BGPPeer", "Community", "BFDProfile"] as const;
+const VERSIONS: Readonly<Record<string, string>> = { BGPPeer: "v1beta2" };
+const CONFIG = `
+peers:
+- peer-address: 10.77.0.1
+  peer-asn: 64501
+  my-asn: 64500
+  hold-time: 3s
+  password: a marked password
+  node-selectors:
+  - match-labels:
+      kubernetes.io/hostname: n1
+  - match-expressions:
+    - {key: rack, operator: In, values: [b, a]}
+bgp-communities:
+  mark: 64512:1
+address-pools:
+- name: homelab
+  protocol: layer2
+  addresses:
+  - 10.77.200.10-10.77.200.29
+- name: spare
+  protocol: layer2
+  auto-assign: false
+  avoid-buggy-ips: true
+  addresses:
+  - 10.77.201.0/24
+- name: routed
+  protocol: bgp
+  addresses:
+  - 10.99.0.0/28
+  bgp-advertisements:
+  - aggregation-length: 32
+    localpref: 100
+    communities: [mark, "64512:7"]
+  - aggregation-length: 28
+`;
+
+let smelter: Smelter;
+let pods: readonly Pod[];
+
+beforeAll(async () => {
+  smelter = await prepareCluster({ namespace: NAMESPACE });
+  pods = await Promise.all(smelter.lab.nodes.map((node) => smelter.lab.addPod(node)));
+});
+afterAll(() => smelter?.close());
+
+type Outcome = Readonly<{ addresses: ReadonlyMap<string, string>; owners: ReadonlyMap<string, string>; model: Model }>;
+
+/** Lets Smelter serve the Services of the world, and says what came out; nothing of it is left afterwards. */
+async function outcome(): Promise<Outcome> {
+  const { lab, kubernetes } = smelter;
+  const keys = Array.from({ length: SERVICES }, (_, index) => `default/web-${`${index}`.padStart(2, "0")}`);
+  await inParallel(keys, 8, async (key) => {
+    await kubernetes.createService(key, [{ port: 80, targetPort: 8080 }]);
+    await kubernetes.setEndpoints(
+      key,
+      pods.map((pod) => ({ node: pod.node.name, address: pod.ipv4 })),
+    );
+  });
+  const processes: LabProcess[] = [await smelter.startController()];
+  const addresses = await assignedAddresses(kubernetes, SERVICES);
+  processes.push(...(await Promise.all(lab.nodes.map((node) => smelter.startSpeaker(node)))));
+  const onLink = [...addresses.values()].filter((address) => address.startsWith("10.77."));
+  const owners = new Map(await inParallel(onLink, 5, async (address) => [address, await ownerOf(address)] as const));
+  const model = await modelInForce();
+  await Promise.all(processes.map((process) => process.terminate()));
+  await inParallel(keys, 8, (key) => kubernetes.admin.delete("v1/Service", key));
+  return { addresses, owners, model };
+}
+
+/** The MAC address that answers for an address, by the client's own kernel. */
+function ownerOf(address: string): Promise<string> {
+  const { client } = smelter.lab;
+  return until(
+    async () => {
+      const { output } = await pingOnce(address);
+      return /\[([0-9A-F:]{17})\]/.exec(output)?.[1]?.toLowerCase();
+    },
+    { what: `an ARP answer for ${address}`, deadlineMs: 30_000, everyMs: 50 },
+  );
+  async function pingOnce(target: string): Promise<{ output: string }> {
+    const { stdout } = await client.attempt(["arping", "-c", "1", "-w", "1", "-I", "eth0", target]);
+    return { output: stdout };
+  }
+}
+
+async function modelInForce(): Promise<Model> {
+  const { admin } = smelter.kubernetes;
+  const lists = await Promise.all([
+    admin.list("v1/ConfigMap", { namespace: NAMESPACE }),
+    admin.list("v1/Secret", { namespace: NAMESPACE }),
+    ...KINDS.map((kind) =>
+      admin.list(`metallb.io/${VERSIONS[kind] ?? "v1beta1"}/${kind}`, { namespace: NAMESPACE }).catch(() => []),
+    ),
+  ]);
+  const documents = lists.flat().map((object) => {
+    const document = documentOfObject(object);
+    if (!document.ok) throw new Error(document.fault.problem);
+    return document.value;
+  });
+  const config = loadConfig(documents, { namespace: NAMESPACE, configMapName: "config" });
+  if (!config.ok) throw new Error(JSON.stringify(config.fault));
+  return config.value.model;
+}
+
+/** `smelter migrate convert` as a user runs it. */
+async function converted(config: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "smelter-convert-"));
+  try {
+    const file = join(folder, "config.yaml");
+    await writeFile(file, dump(legacyConfigMap(NAMESPACE, config)));
+    return (await promisify(execFile)(SMELTER, ["migrate", "convert", file])).stdout;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+it("comes to the same model, addresses and announcements from a ConfigMap and from what convert makes of it", async () => {
+  const { admin } = smelter.kubernetes;
+  await admin.create(legacyConfigMap(NAMESPACE, CONFIG));
+  const legacy = await outcome();
+  expect(legacy.owners.size).toBe(20);
+  expect(new Set(legacy.addresses.values()).size).toBe(SERVICES);
+
+  await admin.delete("v1/ConfigMap", `${NAMESPACE}/config`);
+  for (const file of await readdir("manifests/crds"))
+    await admin.apply(await readFile(`manifests/crds/${file}`, "utf8"));
+  const resources = await converted(CONFIG);
+  expect(resources).not.toMatch(/^ *password: a marked password/m);
+  await until(
+    async () => {
+      await admin.apply(resources);
+      return true;
+    },
+    { what: "the API server to take the resources", deadlineMs: 30_000, everyMs: 100 },
+  );
+  const resourced = await outcome();
+
+  expect(resourced.model).toEqual(legacy.model);
+  expect(resourced.model.peers[0]?.password?.reveal()).toBe(legacy.model.peers[0]?.password?.reveal());
+  expect(resourced.addresses).toEqual(legacy.addresses);
+  expect(resourced.owners).toEqual(legacy.owners);
+});

@@ -1,0 +1,103 @@
+import { afterEach, expect, it } from "vitest";
+import type { Layer2Error } from "../../../../src/runtime/layer2/messages.js";
+import { startLayer2, type Layer2Driver } from "../../../../src/runtime/speaker/layer2-driver.js";
+
+// What the real worker does is in test/lab/layer2.test.ts. Here are threads that fail in ways that it should not.
+
+/** A worker that says what it was told, by way of its list of interfaces: `told` names them. */
+function workerThat(onMessage: string): URL {
+  const program = `
+    import { parentPort, workerData, threadId } from "node:worker_threads";
+    const log = [];
+    const tell = () => parentPort.postMessage({ type: "interfaces", interfaces: [...log] });
+    const done = ({ id }) => parentPort.postMessage({ type: "done", id });
+    tell();
+    parentPort.on("message", (message) => {
+      const { type, changes } = message;
+      if (changes !== undefined) log.push([type, [...changes.keys], [...changes.scopes], changes.interfaceSets]);
+      if (type === "stop") return parentPort.close();
+      ${onMessage}
+    });`;
+  return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
+}
+
+let driver: Layer2Driver | undefined;
+afterEach(() => driver?.stop());
+
+function start(workerUrl: URL): { driver: Layer2Driver; errors: Layer2Error[]; told: unknown[] } {
+  const [errors, told]: [Layer2Error[], unknown[]] = [[], []];
+  const onInterfaces = (interfaces: readonly unknown[]): void => void told.splice(0, Infinity, ...interfaces);
+  driver = startLayer2({ workerUrl, excludes: [], onError: (error) => errors.push(error), onInterfaces });
+  return { driver, errors, told };
+}
+
+it("makes one message of all changes of one turn, in their order", async () => {
+  const { driver, told } = start(workerThat("tell(); done(message);"));
+  await Promise.all([
+    driver.announce("0.0.0.1", []),
+    driver.announce("0.0.0.2", ["eth0"]),
+    driver.withdraw("0.0.0.1"),
+    driver.announce("0.0.0.3", ["eth0"]),
+  ]);
+  await driver.announce("0.0.0.4", []);
+  expect(told).toEqual([
+    ["change", [1, 2, 1, 3], [0, 1, -1, 1], [["eth0"]]],
+    ["change", [4], [0], []],
+  ]);
+});
+
+it("setAll() names what is to be announced, and nothing that was meant before", async () => {
+  const { driver, told } = start(workerThat("tell(); done(message);"));
+  void driver.announce("0.0.0.1", []);
+  await driver.setAll(new Map([["0.0.0.2", []]]));
+  expect(told.filter((message) => (message as unknown[][])[1]?.length !== 0)).toEqual([["replace", [2], [0], []]]);
+});
+
+it("a thread that ends is started again with all that is announced, and who waits is answered then", async () => {
+  // Ends at the first change, and takes a whole list.
+  const { driver, errors, told } = start(
+    workerThat(`if (type === "change") throw new Error("out of order"); tell(); done(message);`),
+  );
+  await Promise.all([driver.announce("0.0.0.1", []), driver.announce("0.0.0.2", ["eth0"])]);
+  expect(told).toEqual([["replace", [1, 2], [0, 1], [["eth0"]]]]);
+  expect(errors).toMatchObject([{ code: "ERR_LAYER2_THREAD", message: expect.stringContaining("out of order") }]);
+  expect(await driver.counters().then(({ restarts }) => restarts, String)).toBe(1);
+});
+
+it("counters() of a thread that ends is empty, and does not wait", async () => {
+  const { driver } = start(workerThat(`if (type === "counters") process.exit(3);`));
+  expect(await driver.counters()).toEqual({ addresses: new Map(), interfaces: [], restarts: 0 });
+});
+
+it("a thread that cannot work at all is not started again; nobody waits for it", async () => {
+  const program = `
+    import { parentPort } from "node:worker_threads";
+    const error = { interface: undefined, code: "ERR_NATIVE_PART_MISSING", message: "Cannot load" };
+    parentPort.postMessage({ type: "failed", error });
+    parentPort.on("message", ({ type }) => { if (type === "stop") parentPort.close(); });
+    setImmediate(() => parentPort.close());`;
+  const { driver, errors } = start(new URL(`data:text/javascript,${encodeURIComponent(program)}`));
+  await expect(driver.ready).rejects.toThrow("Cannot load");
+  await driver.announce("0.0.0.1", []);
+  expect(errors).toHaveLength(1);
+});
+
+it("an address that is not IPv4 is told about, and left out", async () => {
+  const { driver, errors, told } = start(workerThat("tell(); done(message);"));
+  await driver.announce("2001:db8::1", []);
+  await driver.announce("0.0.0.1", []);
+  expect(errors).toMatchObject([{ code: "ERR_NOT_IPV4", message: expect.stringContaining("2001:db8::1") }]);
+  expect(told).toEqual([["change", [1], [0], []]]);
+});
+
+it("stop() releases who waits, and is final", async () => {
+  const heard = new Promise<void>((resolve) => {
+    const onInterfaces = (told: readonly unknown[]): void => (told.length > 0 ? resolve() : undefined);
+    driver = startLayer2({ workerUrl: workerThat("tell();"), excludes: [], onError: () => {}, onInterfaces });
+  });
+  const waiting = driver?.announce("0.0.0.1", []);
+  await heard;
+  await driver?.stop();
+  await Promise.all([waiting, driver?.stop(), driver?.announce("0.0.0.2", []), driver?.setAll(new Map())]);
+  expect(await driver?.counters()).toMatchObject({ interfaces: [] });
+});

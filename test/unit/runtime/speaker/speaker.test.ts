@@ -1,0 +1,168 @@
+import { beforeEach, expect, it } from "vitest";
+import { readDocuments } from "../../../../src/config/read-documents.js";
+import { createSpeaker, type Speaker } from "../../../../src/runtime/speaker/speaker.js";
+import { readEndpointSlice, readNode, readService } from "../../../../src/runtime/world/read.js";
+import type { EndpointSliceView, NodeView, ServiceView } from "../../../../src/runtime/world/views.js";
+
+const node = (name: string, labels: Record<string, string> = {}): NodeView => {
+  const read = readNode({ metadata: { name, labels }, status: { conditions: [{ type: "Ready", status: "True" }] } });
+  if (!read.ok) throw new Error(read.fault.problem);
+  return read.value;
+};
+const service = (name: string, ip: string | undefined, spec: object = {}): ServiceView => {
+  const read = readService({
+    metadata: { name, namespace: "default" },
+    spec: { type: "LoadBalancer", clusterIP: "10.96.0.1", ports: [{ port: 80 }], ...spec },
+    status: { loadBalancer: { ingress: ip === undefined ? [] : [{ ip }] } },
+  });
+  if (!read.ok) throw new Error(read.fault.problem);
+  return read.value;
+};
+const endpoints = (name: string, nodes: readonly string[]): EndpointSliceView => {
+  const read = readEndpointSlice({
+    metadata: { name: `${name}-1`, namespace: "default", labels: { "kubernetes.io/service-name": name } },
+    endpoints: nodes.map((nodeName) => ({ addresses: ["10.244.0.1"], nodeName, conditions: { ready: true } })),
+  });
+  if (!read.ok) throw new Error(read.fault.problem);
+  return read.value;
+};
+const config = (addresses: string) =>
+  readDocuments(
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "config", namespace: "metallb-system" },
+      data: { config: `address-pools:\n- {name: p, protocol: layer2, addresses: [${addresses}]}\n` },
+    }),
+    "config.json",
+  ).documents;
+
+let wire: string[];
+let events: string[];
+let stale: boolean | undefined;
+let deferred: (() => void)[];
+let speaker: Speaker;
+const settle = (): void => {
+  for (const work of deferred.splice(0)) work();
+};
+
+beforeEach(() => {
+  [wire, events, stale, deferred] = [[], [], undefined, []];
+  speaker = createSpeaker(
+    {
+      node: "n1",
+      namespace: "metallb-system",
+      configMapName: "config",
+      loadBalancerClass: "",
+      ignoreExcludeLabel: false,
+    },
+    {
+      announce: (address) => wire.push(`+${address}`),
+      withdraw: (address) => wire.push(`-${address}`),
+      recordEvent: (_, { reason, message }) => events.push(`${reason}: ${message}`),
+      gaugeAnnounced: () => undefined,
+      gaugeConfig: (state) => (stale = state.stale),
+      defer: (work) => deferred.push(work),
+      log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+    },
+  );
+  speaker.nodeChanged(node("n1"));
+  speaker.aliveChanged(new Set(["n1"]));
+});
+
+function begin(): void {
+  speaker.serviceChanged(service("web", "192.0.2.1"));
+  speaker.endpointSliceChanged(endpoints("web", ["n1"]));
+  speaker.configChanged(config("192.0.2.0/24"));
+  speaker.synced();
+}
+
+it("announces nothing before everything is known, then what it owns, and tells the Service's owner", () => {
+  speaker.serviceChanged(service("web", "192.0.2.1"));
+  speaker.endpointSliceChanged(endpoints("web", ["n1"]));
+  speaker.configChanged(config("192.0.2.0/24"));
+  settle();
+  expect(wire).toEqual([]);
+  speaker.synced();
+  expect(wire).toEqual(["+192.0.2.1"]);
+  expect(events).toEqual(['nodeAssigned: announcing from node "n1" with protocol "layer2"']);
+});
+
+it.each<{ name: string; change: () => void }>([
+  { name: "the Service is deleted", change: () => speaker.serviceDeleted("default/web") },
+  { name: "the Service loses its address", change: () => speaker.serviceChanged(service("web", undefined)) },
+  {
+    name: "its type changes",
+    change: () => speaker.serviceChanged(service("web", "192.0.2.1", { type: "ClusterIP" })),
+  },
+  {
+    name: "it gets a class that is not ours",
+    change: () => speaker.serviceChanged(service("web", "192.0.2.1", { loadBalancerClass: "other" })),
+  },
+  { name: "the last endpoint goes", change: () => speaker.endpointSliceChanged(endpoints("web", [])) },
+  { name: "the EndpointSlice is deleted", change: () => speaker.endpointSliceDeleted("default/web-1") },
+  { name: "the node is not alive", change: () => speaker.aliveChanged(new Set()) },
+  {
+    name: "the node is excluded by label",
+    change: () => speaker.nodeChanged(node("n1", { "node.kubernetes.io/exclude-from-external-load-balancers": "" })),
+  },
+])("withdraws when $name", ({ change }) => {
+  begin();
+  change();
+  settle();
+  expect(wire).toEqual(["+192.0.2.1", "-192.0.2.1"]);
+});
+
+it("changes its address when the Service does", () => {
+  begin();
+  speaker.serviceChanged(service("web", "192.0.2.2"));
+  settle();
+  expect(wire).toEqual(["+192.0.2.1", "-192.0.2.1", "+192.0.2.2"]);
+});
+
+it("goes on with the last good model while the newest is refused, and takes the former one back", () => {
+  begin();
+  speaker.configChanged(config("192.0.2.0/33"));
+  settle();
+  expect([wire, stale]).toEqual([["+192.0.2.1"], true]);
+  speaker.serviceChanged(service("more", "192.0.2.9"));
+  speaker.endpointSliceChanged(endpoints("more", ["n1"]));
+  settle();
+  expect(wire).toEqual(["+192.0.2.1", "+192.0.2.9"]);
+  speaker.configChanged(config("192.0.2.0/24"));
+  settle();
+  expect([wire, stale]).toEqual([["+192.0.2.1", "+192.0.2.9"], false]);
+});
+
+it("waits with a model that has no room for what it announces until the Service has moved", () => {
+  begin();
+  speaker.configChanged(config("198.51.100.0/24"));
+  settle();
+  expect([wire, stale]).toEqual([["+192.0.2.1"], true]);
+  speaker.serviceChanged(service("web", "198.51.100.1"));
+  settle();
+  settle();
+  expect([wire.at(-1), stale]).toEqual(["+198.51.100.1", false]);
+  expect(wire).toContain("-192.0.2.1");
+});
+
+it("keeps the former configuration when it is deleted", () => {
+  begin();
+  speaker.configChanged([]);
+  settle();
+  expect([wire, stale]).toEqual([["+192.0.2.1"], true]);
+});
+
+it("does nothing anew when a Node's status is written again", () => {
+  begin();
+  speaker.nodeChanged({ ...node("n1"), internalIPs: ["192.0.2.77"] });
+  expect(deferred).toEqual([]);
+});
+
+it("withdraws everything when it stops", () => {
+  begin();
+  speaker.stop();
+  speaker.serviceChanged(service("web", "192.0.2.2"));
+  settle();
+  expect(wire).toEqual(["+192.0.2.1", "-192.0.2.1"]);
+});
