@@ -17,21 +17,22 @@ build() { # name of the module's folder, its main module; the remaining argument
   version=$(awk -v module="$module" '{ sub(/^require /, "") } $1 == module { print $2; exit }' "$source/go.mod")
   digest=$(cat "$source/go.mod" "$source/go.sum" | sha256sum | cut -c1-16)
   folder=$cache/testbed/$name-$version-$digest
-  [ -e "$folder/.complete" ] && return 0
+  [ "$(cat "$folder/.complete" 2>/dev/null)" = "$*" ] && return 0
   [ -n "$go" ] || go=$("$top/scripts/find-go.sh")
   echo "building $name $version (once; minutes the first time)" >&2
   mkdir -p "$cache/testbed"
   work=$(mktemp -d "$cache/testbed/.building-XXXXXX")
-  chmod 755 "$work"
   local minor=${version#v*.}
   (cd "$source" && CGO_ENABLED=0 "$go" build -o "$work/" -ldflags "-s -w
     -X k8s.io/component-base/version.gitVersion=$version
     -X k8s.io/component-base/version.gitMajor=1
     -X k8s.io/component-base/version.gitMinor=${minor%%.*}" "$@" >&2)
   [ ! -e "$work/server" ] || mv "$work/server" "$work/etcd" # go names a program after its package's last part
-  touch "$work/.complete"
-  # Another run may have finished first: its folder is as good as this one, and may be in use already.
-  mv -T "$work" "$folder" 2>/dev/null || [ -e "$folder/.complete" ]
+  # One by one, and the mark last: another run may be doing the same, and a program may be in use already.
+  mkdir -p "$folder"
+  mv -f "$work"/* "$folder/"
+  echo "$*" >"$work/.complete"
+  mv -f "$work/.complete" "$folder/.complete"
   rm -rf "$work"
 }
 
