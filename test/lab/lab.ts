@@ -73,7 +73,7 @@ async function build(name: string, plan: ReturnType<typeof planAddresses>, nodeC
   const switchNamespace = `${name}-switch`;
   const processes = new Set<LabProcess>(); // BOUNDED by what runs: an ended one is taken out
   const ends = new Map<string, CableEnd>(); // BOUNDED by the hosts
-  const pods = new Map<string, number>(); // how many a node has. BOUNDED by the nodes
+  const podsOf = new Map<string, { network: Promise<void>; last: number }>(); // BOUNDED by the nodes
 
   const track = (process: LabProcess): void => {
     processes.add(process);
@@ -127,15 +127,17 @@ async function build(name: string, plan: ReturnType<typeof planAddresses>, nodeC
     if (end === undefined) throw new Error(`Cannot add a pod to ${node.name}: it is not a host of this lab`);
     const namespace = `${end.namespace}.pods`;
     const network = podNetwork(end.number);
-    const number = (pods.get(node.name) ?? 1) + 1; // 1 is the node
-    pods.set(node.name, number);
-    const [ipv4, ipv6] = [network.address4(number), network.address6(number)];
-    if (number === 2) {
-      const others = [...ends.values()].filter((other) => other.forwards && other !== end);
-      await addPodNetwork(end, namespace, others, plan);
-    } else await ipBatch(namespace, [`address add ${ipv4}/24 dev eth0`, `address add ${ipv6}/64 dev eth0 nodad`]);
-    const podName = `pod${number - 1}.${node.name}`;
-    return { ...createHost({ name: podName, namespace, ipv4, ipv6, mac: "", folder }, track), node };
+    const others = [...ends.values()].filter((other) => other.forwards && other !== end);
+    const pods = podsOf.get(node.name) ?? { network: addPodNetwork(end, namespace, others, plan), last: 1 }; // 1: the node
+    podsOf.set(node.name, pods);
+    pods.last += 1;
+    const [number, ipv4, ipv6] = [pods.last - 1, network.address4(pods.last), network.address6(pods.last)];
+    await pods.network;
+    await ipBatch(namespace, [`address add ${ipv4}/24 dev eth0`, `address add ${ipv6}/64 dev eth0 nodad`]);
+    return {
+      ...createHost({ name: `pod${number}.${node.name}`, namespace, ipv4, ipv6, mac: "", folder }, track),
+      node,
+    };
   }
 
   async function close(): Promise<void> {

@@ -59,7 +59,7 @@ it("addHost() puts one more host on the LAN", async () => {
 it("addPod() makes addresses behind a node, known on every node", async () => {
   const lab = await labFor({ nodes: 2 });
   const [n1, n2] = lab.nodes as [Lab["router"], Lab["router"]];
-  const pods = [await lab.addPod(n2), await lab.addPod(n2), await lab.addPod(n1)];
+  const pods = await Promise.all([lab.addPod(n2), lab.addPod(n2), lab.addPod(n1)]);
   expect(pods.map(({ ipv4 }) => ipv4)).toEqual(["10.244.12.2", "10.244.12.3", "10.244.11.2"]);
   for (const pod of pods) {
     await pod.serveHttp(80);

@@ -93,8 +93,8 @@ export async function addPodNetwork(
   await ipBatch(podsNamespace, [
     "link set lo up",
     "link set eth0 up",
-    `address add ${network.address4(2)}/24 dev eth0`,
-    `address add ${network.address6(2)}/64 dev eth0 nodad`,
+    `route add ${network.gateway4} dev eth0`, // the addresses come one by one, with the pods
+    `route add ${network.gateway6} dev eth0`,
     `route add default via ${network.gateway4}`,
     `route add default via ${network.gateway6}`,
   ]);
