@@ -19,7 +19,7 @@ export function runCommand(exit: Exit): CommandModule {
           describe: "Announce as the speaker of this node what was decided; without it, decide",
           requiresArg: true,
         })
-        .option("once", { type: "boolean", default: false, describe: "Print what is decided and end; writes nothing" })
+        .option("once", { type: "boolean", describe: "Print what is decided and end; writes nothing" })
         .option("output", {
           alias: "o",
           choices: OUTPUT_FORMATS,

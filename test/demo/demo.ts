@@ -3,6 +3,7 @@
 import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createLab, type Lab, type LanHost } from "../lab/lab.js";
+import type { LabProcess } from "../lab/process.js";
 import { until } from "../lab/until.js";
 import { showDecisions } from "./without-wire.js";
 import { forwardServices, startBackends } from "./backends.js";
@@ -33,15 +34,17 @@ async function play(lab: Lab): Promise<void> {
   await startBackends(lab);
   say(`\nsmelter run --from ${EXAMPLE}: the ConfigMap of a homelab, six Services, and one speaker on each node\n`);
   const started = performance.now();
-  lab.controlPlane.spawn([SMELTER, "run", "--from", world], { name: "smelter run" });
+  const controller = lab.controlPlane.spawn([SMELTER, "run", "--from", world], { name: "smelter run" });
   const speakers = new Map(
     lab.nodes.map((node) => [
       node.name,
       node.spawn([SMELTER, "run", "--from", world, "--node", node.name], { name: `speaker of ${node.name}` }),
     ]),
   );
-  const targets = await decidedTargets(world);
+  const all = [controller, ...speakers.values()];
+  const targets = await decidedTargets(world, all);
   await forwardServices(lab, targets);
+  await Promise.all([...speakers.values()].map((speaker) => speaker.waitForOutput(/config reloaded/)));
 
   const probe = createProbe(lab, targets);
   const table = createLiveTable(process.stdout);
@@ -49,17 +52,18 @@ async function play(lab: Lab): Promise<void> {
     async () => {
       const rows = await probe.look();
       table.show(rows);
-      return rows.every(({ client }) => client !== "-") ? rows : undefined;
+      return rows.every(({ client }) => client !== "-") || all.some(hasEnded) ? rows : undefined;
     },
     { what: "an answer through every Service", deadlineMs: 60_000, everyMs: 100 },
   );
+  table.done();
+  failIfEnded(all);
   say(`\nEvery Service answers, ${seconds(performance.now() - started)} after the start.`);
 
   const victim = announcerOf(before, "default/nginx", lab);
   say(`\nNow ${victim.name}, which announces default/nginx, is killed: its speaker, and its cable.\n`);
-  table.next();
-  await Promise.all([speakers.get(victim.name)?.kill(), victim.cable.cut()]);
   const killed = performance.now();
+  await Promise.all([speakers.get(victim.name)?.kill(), victim.cable.cut()]);
   await until(() => probe.answers("default/nginx"), {
     what: "an answer of default/nginx from another node",
     deadlineMs: 60_000,
@@ -74,6 +78,7 @@ async function play(lab: Lab): Promise<void> {
     },
     { what: "an answer through every Service from the nodes that are left", deadlineMs: 60_000, everyMs: 100 },
   );
+  table.done();
   const heir = announcerOf(after, "default/nginx", lab);
   say(
     `\ndefault/nginx moved from ${victim.name} to ${heir.name}: the client had a page again after ${seconds(moved)}.`,
@@ -84,9 +89,10 @@ async function play(lab: Lab): Promise<void> {
 }
 
 /** The Services and addresses that the controller wrote down, as soon as all six are there. */
-function decidedTargets(world: string): Promise<readonly Target[]> {
-  return until(
+async function decidedTargets(world: string, processes: readonly LabProcess[]): Promise<readonly Target[]> {
+  const targets = await until(
     async () => {
+      if (processes.some(hasEnded)) return [];
       const { services } = JSON.parse(await readFile(join(world, ".smelter/decisions.json"), "utf8")) as {
         services: { namespace: string; name: string; addresses: string[] }[];
       };
@@ -97,6 +103,17 @@ function decidedTargets(world: string): Promise<readonly Target[]> {
     },
     { what: "an address for each of the six Services", deadlineMs: 30_000 },
   );
+  failIfEnded(processes);
+  return targets;
+}
+
+function hasEnded(process: LabProcess): boolean {
+  return !process.running();
+}
+
+function failIfEnded(processes: readonly LabProcess[]): void {
+  const ended = processes.find(hasEnded);
+  if (ended !== undefined) throw new Error(`${ended.name} ended: ${ended.output()}`);
 }
 
 function announcerOf(rows: readonly Row[], service: string, lab: Lab): LanHost {
@@ -105,4 +122,6 @@ function announcerOf(rows: readonly Row[], service: string, lab: Lab): LanHost {
   return lab.node(row.announcedBy);
 }
 
-const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(2)} s`;
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(2)} s`;
+}

@@ -9,22 +9,22 @@ const HEADINGS: Row = {
 };
 const COLUMNS = ["service", "address", "announcedBy", "client"] as const;
 
-/** Prints a table, on a terminal over the one before, elsewhere only when it says something new. */
-export function createLiveTable(out: NodeJS.WriteStream): Readonly<{ show(rows: readonly Row[]): void; next(): void }> {
+/** Prints a table: on a terminal each over the one before, elsewhere only the last, when it is done. */
+export function createLiveTable(out: NodeJS.WriteStream): Readonly<{ show(rows: readonly Row[]): void; done(): void }> {
   let shownLines = 0;
   let shown = "";
   return {
     show(rows) {
       const text = formatRows(rows);
       if (text === shown) return;
-      if (out.isTTY && shownLines > 0) out.write(`\x1b[${shownLines}A\x1b[J`);
-      out.write(text);
       shown = text;
+      if (!out.isTTY) return;
+      out.write(`${shownLines > 0 ? `\x1b[${shownLines}A\x1b[J` : ""}${text}`);
       shownLines = rows.length + 1;
     },
-    next() {
-      shownLines = 0;
-      shown = "";
+    done() {
+      if (!out.isTTY) out.write(shown);
+      [shownLines, shown] = [0, ""];
     },
   };
 }
