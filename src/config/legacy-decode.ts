@@ -8,6 +8,8 @@ import { MAX_DEPTH } from "./yaml-node.js";
 /** The part of a JSON schema that directs how scalars are read. */
 export type DecodeSchema = Readonly<{
   type?: string;
+  /** What an absent value means, where that is not the zero of the type. */
+  default?: unknown;
   properties?: Readonly<Record<string, DecodeSchema>>;
   additionalProperties?: boolean | DecodeSchema;
   items?: DecodeSchema;
@@ -148,13 +150,17 @@ function textOf(node: YamlScalar, meaning: ScalarMeaning): string {
   return node.tag === "binary" && meaning.type === "string" ? meaning.value : node.text;
 }
 
-function decodeScalar(decoding: Decoding, node: YamlScalar, { type }: DecodeSchema, { path }: Where): unknown {
+function decodeScalar(decoding: Decoding, node: YamlScalar, schema: DecodeSchema, { path }: Where): unknown {
+  const { type } = schema;
   const meaning = meaningOf(node);
   switch (meaning.type) {
     case "invalid":
       return note(decoding, path, node, meaning.problem, "remove the tag or correct the text");
-    case "null":
-      return undefined;
+    case "null": {
+      // The old decoder took two of the spellings for a value, not for its absence.
+      const isZero = schema.default !== undefined && (node.text === "Null" || node.text === "NULL");
+      return isZero ? zeroOf(schema) : undefined;
+    }
     default:
       if (type === "string") return textOf(node, meaning);
       if (type !== "integer" || meaning.type !== "float") return meaning.value;

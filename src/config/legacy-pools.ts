@@ -73,9 +73,11 @@ export function readLegacyPools(
     }
     const entries = readEntries(written, path, context);
     const advertisements = readAdvertisements(written, path, { communities, aliases }, entries, context);
-    if (name === undefined || protocol === undefined) return [];
     const { "auto-assign": autoAssign = true, "avoid-buggy-ips": avoidBuggyIPs = false } = written;
-    return [{ name, protocol, entries, autoAssign, avoidBuggyIPs, advertisements, path }];
+    // What is missing has been refused by the schema; the pool still takes part in the search for overlaps.
+    return [
+      { name: name ?? "", protocol: protocol ?? "bgp", entries, autoAssign, avoidBuggyIPs, advertisements, path },
+    ];
   });
 }
 

@@ -65,8 +65,8 @@ const bgpAdvertisement = {
   type: "object",
   additionalProperties: false,
   properties: {
-    "aggregation-length": { type: "integer", minimum: 0, maximum: 32 },
-    "aggregation-length-v6": { type: "integer", minimum: 0, maximum: 128 },
+    "aggregation-length": { type: "integer", minimum: 0, maximum: 32, default: 32 },
+    "aggregation-length-v6": { type: "integer", minimum: 0, maximum: 128, default: 128 },
     localpref: { type: "integer", minimum: 0, maximum: UINT32_MAX },
     communities: texts,
   },
@@ -81,7 +81,7 @@ const pool = {
     protocol: { type: "string", enum: ["layer2", "bgp"], description: "layer2 or bgp" },
     addresses: { type: "array", minItems: 1, items: text, description: "a list of prefixes and ranges" },
     "avoid-buggy-ips": bool,
-    "auto-assign": bool,
+    "auto-assign": { ...bool, default: true },
     "bgp-advertisements": { type: "array", items: bgpAdvertisement },
   },
 };

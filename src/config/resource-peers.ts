@@ -21,7 +21,7 @@ export type PeerReferences = Readonly<{
   bfdProfiles: ReadonlySet<string>;
 }>;
 
-const DEFAULT_HOLD_TIME_SECONDS = 90;
+const DEFAULT_HOLD_TIME = 90_000_000_000n; // nanoseconds
 const ADDRESS_REMEDY = "write one IPv4 or IPv6 address, without prefix length, zone or host name";
 const DURATION_REMEDY = "write 0s, or a duration of 3s and more with its unit, as in 90s";
 
@@ -95,7 +95,7 @@ function readPeerAsn(spec: BgpPeerSpec, context: ResourceContext): Peer["peerAsn
     context.refuse("/spec/peerASN", spec.peerASN, problem, "write one of peerASN and dynamicASN");
     return undefined;
   }
-  if (ebgpMultiHop && (peerASN === myASN || dynamicASN === "internal")) {
+  if (ebgpMultiHop && peerASN === myASN) {
     const remedy = "remove it: a session within one AS crosses routers anyway";
     context.refuse("/spec/ebgpMultiHop", true, "is for peers of another AS, and this one is of the same", remedy);
   }
@@ -140,21 +140,26 @@ function readTimers(
   spec: BgpPeerSpec,
   context: ResourceContext,
 ): Pick<Peer, "holdTimeSeconds" | "keepaliveTimeSeconds"> {
-  const written = readSeconds(spec, "holdTime", context);
-  const keepaliveTimeSeconds = readSeconds(spec, "keepaliveTime", context);
-  const derived = keepaliveTimeSeconds === undefined ? DEFAULT_HOLD_TIME_SECONDS : 3 * keepaliveTimeSeconds;
-  const holdTimeSeconds = written ?? derived;
+  const written = readDuration(spec, "holdTime", context);
+  const keepaliveTime = readDuration(spec, "keepaliveTime", context);
+  const holdTime = written ?? (keepaliveTime === undefined ? DEFAULT_HOLD_TIME : 3n * keepaliveTime);
+  const holdTimeSeconds = wholeSeconds(holdTime);
   if (holdTimeSeconds < 3 && holdTimeSeconds !== 0) {
-    const path = written === undefined ? "/spec/keepaliveTime" : "/spec/holdTime";
-    const value = written === undefined ? spec.keepaliveTime : spec.holdTime;
-    context.refuse(path, value, "makes a hold time that is neither 0 nor at least 3 seconds", DURATION_REMEDY);
+    const field = written === undefined ? "keepaliveTime" : "holdTime";
+    const problem = "makes a hold time that is neither 0 nor at least 3 seconds";
+    context.refuse(`/spec/${field}`, spec[field], problem, DURATION_REMEDY);
   }
-  if (keepaliveTimeSeconds === undefined) return { holdTimeSeconds };
-  if (keepaliveTimeSeconds > holdTimeSeconds || keepaliveTimeSeconds < 0) {
-    const problem = `is not within the hold time of ${holdTimeSeconds} s`;
+  if (keepaliveTime === undefined) return { holdTimeSeconds };
+  if (keepaliveTime > holdTime) {
+    const problem = `is longer than the hold time of ${holdTimeSeconds} s`;
     context.refuse("/spec/keepaliveTime", spec.keepaliveTime, problem, "write at most a third of it");
   }
-  return { holdTimeSeconds, keepaliveTimeSeconds };
+  if (keepaliveTime < 0n) {
+    const remedy = "remove it: a third of the hold time is used";
+    context.remark("ignored", "/spec/keepaliveTime", spec.keepaliveTime, "is negative and cannot be used", remedy);
+    return { holdTimeSeconds };
+  }
+  return { holdTimeSeconds, keepaliveTimeSeconds: wholeSeconds(keepaliveTime) };
 }
 
 function readConnectTime(spec: BgpPeerSpec, context: ResourceContext): number | undefined {
@@ -169,15 +174,16 @@ function readConnectTime(spec: BgpPeerSpec, context: ResourceContext): number | 
   return undefined;
 }
 
-function readSeconds(
+/** Nanoseconds; undefined where nothing is written or what is written is refused. */
+function readDuration(
   spec: BgpPeerSpec,
   field: "holdTime" | "keepaliveTime",
   context: ResourceContext,
-): number | undefined {
+): bigint | undefined {
   const text = spec[field];
   if (text === undefined) return undefined;
   const duration = parseGoDuration(text);
-  if (duration.ok) return wholeSeconds(duration.value);
+  if (duration.ok) return duration.value;
   context.refuse(`/spec/${field}`, text, duration.fault, DURATION_REMEDY);
   return undefined;
 }

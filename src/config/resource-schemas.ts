@@ -110,7 +110,7 @@ export const bgpAdvertisementSchema = specSchema({
 });
 
 export const l2AdvertisementSchema = specSchema({
-  ipAddressPools: texts,
+  ipAddressPools: uniqueTexts,
   ipAddressPoolSelectors: selectors,
   nodeSelectors: selectors,
   interfaces: texts,
