@@ -1,19 +1,17 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 
 #include "smelter-native.h"
 
-enum { OPERATION_OFFSET = 20, OPERATION_END = 22, REQUEST = 1, VLAN_ID_MASK = 0x0fff, WHOLE_FRAME = 0x40000 };
+enum { OPERATION_OFFSET = 20, OPERATION_END = 22, REQUEST = 1, WHOLE_FRAME = 0x40000 };
 
 const struct sock_fprog *arp_request_filter(void) {
   static struct sock_filter program[] = {
-      // A frame of a VLAN that has no interface here arrives on the parent with its tag taken off: an answer would go
-      // out without a tag, into another network. Only priority tags (VLAN 0) may pass.
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 3, 0),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG)),
-      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, VLAN_ID_MASK),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 7),
+      // What the kernel holds for another host's: unicast to another hardware address, and frames of a VLAN that has no
+      // interface here. Those have lost their tag by now, so an answer would go out without one, into another network.
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OTHERHOST, 7, 0),
       BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_ARP, 0, 5),
       // Too short to have an operation: passes, so that it is dropped with a name and counted.

@@ -1,0 +1,46 @@
+// Runs in a host of the lab: drivers of layer 2, told what to do by layer2-process.ts over the IPC channel.
+import { startLayer2, type Layer2Driver } from "../../src/runtime/speaker/layer2-driver.js";
+import type { AgentAnswer, AgentCall } from "./layer2-process.js";
+
+const drivers = new Map<number, Layer2Driver>(); // BOUNDED by what the test starts
+const send = (answer: AgentAnswer): void => void process.send?.(answer);
+
+async function perform({ driver: number, call, excludes, addresses, interfaces }: AgentCall): Promise<unknown> {
+  if (call === "start") {
+    const driver = startLayer2({
+      workerUrl: new URL("./layer2-worker.js", import.meta.url),
+      excludes: excludes.map((source) => new RegExp(source)),
+      onError: (error) => send({ error }),
+      onInterfaces: (list) => send({ interfaces: list }),
+    });
+    drivers.set(number, driver);
+    return driver.ready;
+  }
+  const driver = drivers.get(number);
+  if (driver === undefined) throw new Error(`there is no driver ${number}`);
+  switch (call) {
+    case "announce":
+      return Promise.all(addresses.map((address) => driver.announce(address, interfaces)));
+    case "withdraw":
+      return Promise.all(addresses.map((address) => driver.withdraw(address)));
+    case "setAll":
+      return driver.setAll(new Map(addresses.map((address) => [address, interfaces])));
+    case "counters": {
+      const counters = await driver.counters();
+      return { ...counters, addresses: Object.fromEntries(counters.addresses) };
+    }
+    case "scan":
+      return driver.scan();
+    case "stop":
+      return driver.stop();
+  }
+}
+
+process.on("message", (call: AgentCall) => {
+  perform(call).then(
+    (value) => send({ id: call.id, value }),
+    (error: unknown) => send({ id: call.id, failure: String(error) }),
+  );
+});
+// The test has ended, or wants this to end.
+process.on("disconnect", () => void Promise.all([...drivers.values()].map((driver) => driver.stop())));

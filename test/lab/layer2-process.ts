@@ -1,0 +1,144 @@
+/** Layer 2 as it is shipped, driver and worker thread and native part, in a process on a host of the lab. */
+import { once } from "node:events";
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import type {
+  AddressCounters,
+  InterfaceCounters,
+  Layer2Error,
+  Layer2Interface,
+} from "../../src/runtime/layer2/messages.js";
+import type { LanHost } from "./lab.js";
+import { repositoryRoot } from "./places.js";
+import { startIn, type SpawnOptions } from "./process.js";
+import { until } from "./until.js";
+
+export type AgentCall = Readonly<{
+  id: number;
+  driver: number;
+  call: "start" | "announce" | "withdraw" | "setAll" | "counters" | "scan" | "stop";
+  excludes: readonly string[];
+  addresses: readonly string[];
+  interfaces: readonly string[];
+}>;
+export type AgentAnswer =
+  | Readonly<{ id: number; value?: unknown }>
+  | Readonly<{ id: number; failure: string }>
+  | Readonly<{ error: Layer2Error }>
+  | Readonly<{ interfaces: readonly Layer2Interface[] }>;
+
+export type Counters = Readonly<{
+  addresses: Readonly<Record<string, AddressCounters>>;
+  interfaces: readonly InterfaceCounters[];
+  restarts: number;
+}>;
+
+export type Layer2Process = Readonly<{
+  announce: (addresses: readonly string[], interfaces?: readonly string[]) => Promise<void>;
+  withdraw: (addresses: readonly string[]) => Promise<void>;
+  setAll: (addresses: readonly string[]) => Promise<void>;
+  counters: () => Promise<Counters>;
+  scan: () => Promise<readonly Layer2Interface[]>;
+  stop: () => Promise<void>;
+  /** All that went wrong so far. */
+  errors: () => readonly Layer2Error[];
+  /** Waits until the list of interfaces says so. */
+  untilInterfaces: (what: string, holds: (interfaces: readonly Layer2Interface[]) => boolean) => Promise<void>;
+  /** One more driver in the same process, with a worker thread of its own. */
+  another: () => Promise<Layer2Process>;
+  /** Ends the process, by itself or by force; tells its exit code. */
+  end: () => Promise<number | null>;
+}>;
+
+export type Layer2ProcessOptions = Readonly<{
+  /** The Node.js that runs it; that of the tests if left out. */
+  node?: string;
+  excludes?: readonly string[];
+  privileges?: NonNullable<SpawnOptions["privileges"]>;
+}>;
+
+/** Bundles what runs into `folder`, once. */
+export async function bundleLayer2(folder: string): Promise<string> {
+  const target = join(folder, "layer2");
+  if (existsSync(join(target, "agent.mjs"))) return target;
+  const root = repositoryRoot();
+  const addon = join(root, "build/Release/smelter_native.node");
+  if (!existsSync(addon)) throw new Error(`Cannot run layer 2: ${addon} is not there: run make build`);
+  mkdirSync(target, { recursive: true });
+  copyFileSync(addon, join(target, "smelter_native.node"));
+  const common = { bundle: true, format: "esm", platform: "node", target: "node20.19", logLevel: "warning" } as const;
+  const worker = join(root, "src/runtime/layer2-worker.ts");
+  await build({ ...common, entryPoints: [worker], outfile: join(target, "layer2-worker.js") });
+  const agent = join(root, "test/lab/layer2-agent.ts");
+  await build({ ...common, entryPoints: [agent], outfile: join(target, "agent.mjs") });
+  return target;
+}
+
+export async function startLayer2On(
+  host: LanHost,
+  folder: string,
+  { node = process.execPath, excludes = ["^lo$"], privileges }: Layer2ProcessOptions = {},
+): Promise<Layer2Process> {
+  const bundle = await bundleLayer2(folder);
+  const options = privileges === undefined ? {} : { privileges };
+  const child = startIn(host.namespace, [node, join(bundle, "agent.mjs")], options, [
+    "ignore",
+    "inherit",
+    "inherit",
+    "ipc",
+  ]);
+  const waiting = new Map<number, (answer: AgentAnswer) => void>(); // BOUNDED by the calls in flight
+  const errors: Layer2Error[] = []; // BOUNDED by what a test lets go wrong
+  let interfaces: readonly Layer2Interface[] = [];
+  let nextId = 1;
+  let nextDriver = 0;
+
+  child.on("message", (answer: AgentAnswer) => {
+    if ("error" in answer) errors.push(answer.error);
+    else if ("interfaces" in answer) interfaces = answer.interfaces;
+    else waiting.get(answer.id)?.(answer);
+  });
+  const ended = once(child, "exit").then(([code]) => {
+    for (const [id, tell] of waiting) tell({ id, failure: `the process ended with exit code ${String(code)}` });
+    return code as number | null;
+  });
+
+  function ask(driver: number, call: AgentCall["call"], more: Partial<AgentCall> = {}): Promise<unknown> {
+    const id = nextId;
+    nextId += 1;
+    child.send({ id, driver, call, excludes, addresses: [], interfaces: [], ...more });
+    return new Promise((resolve, reject) => {
+      waiting.set(id, (answer) => {
+        waiting.delete(id);
+        if ("failure" in answer) reject(new Error(`Cannot ${call} on ${host.name}: ${answer.failure}`));
+        else resolve("value" in answer ? answer.value : undefined);
+      });
+    });
+  }
+
+  async function another(): Promise<Layer2Process> {
+    const driver = nextDriver;
+    nextDriver += 1;
+    await ask(driver, "start");
+    return {
+      announce: async (addresses, names = []) => void (await ask(driver, "announce", { addresses, interfaces: names })),
+      withdraw: async (addresses) => void (await ask(driver, "withdraw", { addresses })),
+      setAll: async (addresses) => void (await ask(driver, "setAll", { addresses })),
+      counters: async () => (await ask(driver, "counters")) as Counters,
+      scan: async () => (await ask(driver, "scan")) as readonly Layer2Interface[],
+      stop: async () => void (await ask(driver, "stop")),
+      errors: () => errors.slice(),
+      untilInterfaces: async (what, holds) => void (await until(() => holds(interfaces), { what })),
+      another,
+      end: async () => {
+        child.disconnect();
+        const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
+        const code = await ended;
+        clearTimeout(timer);
+        return code;
+      },
+    };
+  }
+  return another();
+}
