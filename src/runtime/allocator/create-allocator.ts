@@ -3,7 +3,7 @@ import { refuse, succeed } from "../net/result.js";
 import { objectKey, type NamespaceView, type ObjectKey, type ServiceView } from "../world/views.js";
 import { commonPool, createAddressBook, type AddressBook, type Note } from "./address-book.js";
 import type { Allocator, AllocatorOptions } from "./allocator.js";
-import { CURRENT_PREFIX, deprecatedAnnotations, type AnnotationName } from "./annotations.js";
+import { CURRENT_PREFIX, deprecatedAnnotations, type AnnotationName } from "../world/annotations.js";
 import { converge, type Convergence } from "./converge.js";
 import type { Decision, DecisionEvent, PoolUsage, StrandedAddress } from "./decision.js";
 import { createPoolSet, type AddressPool, type PoolSet, type PoolSpace } from "./pools.js";

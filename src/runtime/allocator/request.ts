@@ -3,7 +3,7 @@ import { formatAddress, parseAddress, sameAddress } from "../net/address.js";
 import type { Result } from "../net/result.js";
 import { refuse, succeed } from "../net/result.js";
 import type { ObjectKey, ServiceView } from "../world/views.js";
-import { annotationOf } from "./annotations.js";
+import { annotationOf } from "../world/annotations.js";
 import { quoteList } from "./messages.js";
 import type { Scope } from "./pools.js";
 import type { Claim } from "./sharing.js";

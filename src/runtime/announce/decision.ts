@@ -1,4 +1,5 @@
 import type { Model } from "../../config/model.js";
+import type { PoolFinder } from "./pool-finder.js";
 import type { EndpointSliceView, NodeView, ServiceView } from "../world/views.js";
 
 /** What one node needs to know to decide what it announces. */
@@ -9,6 +10,8 @@ export type AnnounceWorld = Readonly<{
   /** Names of the nodes whose speaker is alive. */
   alive: ReadonlySet<string>;
   ignoreExcludeLabel: boolean;
+  /** createPoolFinder(model), for many decisions on one model; without it each looks through all pools. */
+  findPool?: PoolFinder;
 }>;
 
 export type ServiceWorld = Readonly<{ service: ServiceView; endpointSlices: readonly EndpointSliceView[] }>;
@@ -34,7 +37,7 @@ export type Layer2Announcement =
   | Readonly<{ announce: true; addresses: readonly string[]; interfaces: readonly string[]; explanation: string }>
   | Readonly<{ announce: false; reason: WithholdReason; winner?: string; explanation: string }>;
 
-/** A prefix to send, and to whom. */
+/** A prefix to send, and to whom. A prefix comes twice where peers are to hear of it with different attributes. */
 export type BgpRoute = Readonly<{
   prefix: string;
   localPref: number;

@@ -1,5 +1,6 @@
 import type { Fault } from "../net/fault.js";
 import type { Result } from "../net/result.js";
+import { CURRENT_PREFIX, DEPRECATED_PREFIX } from "./annotations.js";
 import {
   note,
   optional,
@@ -17,7 +18,7 @@ import { readObject } from "./object.js";
 import type { ServiceView } from "./views.js";
 
 // A cluster holds thousands of Services, and kubectl leaves a whole copy of each in an annotation.
-const KEPT_ANNOTATIONS = ["metallb.universe.tf/", "metallb.io/"];
+const KEPT_ANNOTATIONS = [CURRENT_PREFIX, DEPRECATED_PREFIX];
 const FAMILIES = ["IPv4", "IPv6"] as const;
 const SINGLE_STACK_FIRST = ["SingleStack", "PreferDualStack", "RequireDualStack"] as const;
 const DUAL_STACK_FIRST = ["RequireDualStack", "PreferDualStack", "SingleStack"] as const;

@@ -1,4 +1,4 @@
-import type { ServiceView } from "../world/views.js";
+import type { ServiceView } from "./views.js";
 
 /** The prefixes of the annotations that Services carry: what is written now, and what older releases wrote. */
 export const CURRENT_PREFIX = "metallb.io/";
