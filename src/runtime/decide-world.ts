@@ -3,6 +3,7 @@ import { createAllocator } from "./allocator/create-allocator.js";
 import type { Decision } from "./allocator/decision.js";
 import { announcersOf, type Announcer } from "./announce/announcers-of.js";
 import type { AnnounceWorld } from "./announce/decision.js";
+import { createPoolFinder } from "./announce/pool-finder.js";
 import type { ManifestWorld } from "./manifest-world.js";
 import { objectKey, type EndpointSliceView, type ObjectKey, type ServiceView } from "./world/views.js";
 
@@ -32,7 +33,13 @@ export function decideWorld(
   allocator.useNamespaces([...world.namespaces.values()]);
   const services = [...world.services.values()].toSorted(byKey);
   for (const service of services) allocator.adopt(service);
-  const announceWorld: AnnounceWorld = { model, nodes: world.nodes, alive: options.alive, ignoreExcludeLabel: false };
+  const announceWorld: AnnounceWorld = {
+    model,
+    nodes: world.nodes,
+    alive: options.alive,
+    ignoreExcludeLabel: false,
+    findPool: createPoolFinder(model),
+  };
   const slices = slicesByService(world.endpointSlices.values());
   const outcomes: ServiceOutcome[] = [];
   for (const service of services) {

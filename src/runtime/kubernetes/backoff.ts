@@ -1,7 +1,8 @@
 /** Exponential delays. `baseMilliseconds` doubles with each attempt up to `limitMilliseconds`. */
 export type Backoff = Readonly<{ baseMilliseconds: number; limitMilliseconds: number }>;
 
-export const RECONNECT_BACKOFF: Backoff = { baseMilliseconds: 200, limitMilliseconds: 30_000 };
+/** Short at its end: after an outage of the API server what changed meanwhile is known within seconds. */
+export const RECONNECT_BACKOFF: Backoff = { baseMilliseconds: 200, limitMilliseconds: 8_000 };
 
 /** For permissions and kinds that are not there: they may come, but nobody is to be asked in a loop. */
 export const REFUSED_BACKOFF: Backoff = { baseMilliseconds: 1_000, limitMilliseconds: 300_000 };

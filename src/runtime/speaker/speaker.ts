@@ -1,13 +1,14 @@
-import { rangeContains, parseAddress } from "../net/address.js";
+import { parseAddress } from "../net/address.js";
 import type { Logger } from "../net/logger.js";
 import { describeFault } from "../net/fault.js";
 import type { EndpointSliceView, NodeView, ObjectKey, ServiceView } from "../world/views.js";
 import { objectKey } from "../world/views.js";
 import type { KubernetesDocument } from "../../config/documents.js";
 import { loadConfig } from "../../config/load.js";
-import type { Model, Pool } from "../../config/model.js";
+import type { Model } from "../../config/model.js";
 import { decideService } from "../announce/decide-service.js";
 import type { AnnounceDecision, AnnounceWorld } from "../announce/decision.js";
+import { createPoolFinder, type PoolFinder } from "../announce/pool-finder.js";
 import { createAnnouncedAddresses } from "./announced-addresses.js";
 
 /** What the shell needs of the world around it; the join passes edges in, a test passes arrays. */
@@ -58,6 +59,9 @@ export type SpeakerOptions = Readonly<{
   ignoreExcludeLabel: boolean;
 }>;
 
+/** A model, and the index over its pools that many decisions share. */
+type IndexedModel = Readonly<{ model: Model; findPool: PoolFinder }>;
+
 export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Speaker {
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist
   const slices = new Map<ObjectKey, EndpointSliceView>(); // BOUNDED by the EndpointSlices that exist
@@ -67,8 +71,8 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   const dirty = new Set<ObjectKey>(); // BOUNDED by the Services that exist or are announced
   const announced = createAnnouncedAddresses(ports);
   let alive: ReadonlySet<string> = new Set();
-  let model: Model | undefined;
-  let waiting: Model | undefined; // a model that has no room yet for what is announced
+  let inForce: IndexedModel | undefined;
+  let waiting: IndexedModel | undefined; // a model that has no room yet for what is announced
   let allDirty = false;
   let isSynced = false;
   let stopped = false;
@@ -100,10 +104,10 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   }
 
   function reconcileDirty(): void {
-    if (model === undefined) return;
+    if (inForce === undefined) return;
     if (allDirty) for (const key of services.keys()) dirty.add(key);
     allDirty = false;
-    const world: AnnounceWorld = { model, nodes, alive, ignoreExcludeLabel: options.ignoreExcludeLabel };
+    const world: AnnounceWorld = { ...inForce, nodes, alive, ignoreExcludeLabel: options.ignoreExcludeLabel };
     for (const key of dirty) reconcile(key, world);
     dirty.clear();
   }
@@ -151,33 +155,37 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   }
 
   /** The model that the documents make, or undefined where they are refused, which is logged. */
-  function readModel(documents: readonly KubernetesDocument[]): Model | undefined {
+  function readModel(documents: readonly KubernetesDocument[]): IndexedModel | undefined {
     const config = loadConfig(documents, { namespace: options.namespace, configMapName: options.configMapName });
     if (!config.ok) {
       for (const fault of config.fault)
         ports.log.error({ event: "configStale", object: fault.object }, describeFault(fault));
       return undefined;
     }
-    if (config.value.sources.length > 0) return config.value.model;
-    if (model !== undefined) {
+    const { model, sources } = config.value;
+    if (sources.length > 0) return { model, findPool: createPoolFinder(model) };
+    if (inForce !== undefined) {
       ports.log.error({ event: "configStale" }, "the configuration was deleted: keeping the former one");
     }
     return undefined;
   }
 
   /** An address that is announced and in no pool of the model. */
-  function strandedBy({ pools }: Model): string | undefined {
-    return announced.addresses().find((address) => !hasPool(pools, address));
+  function strandedBy({ findPool }: IndexedModel): string | undefined {
+    return announced.addresses().find((text) => {
+      const address = parseAddress(text);
+      return address === undefined || findPool(address) === undefined;
+    });
   }
 
   /** A model without room for an announced address waits until the controller has moved the Service. */
-  function tryModel(next: Model): void {
+  function tryModel(next: IndexedModel): void {
     const stranded = strandedBy(next);
     if (stranded === undefined) {
-      model = next;
+      inForce = next;
       waiting = undefined;
       setConfigState(false);
-      ports.log.info({ event: "configLoaded", pools: next.pools.length }, "config reloaded");
+      ports.log.info({ event: "configLoaded", pools: next.model.pools.length }, "config reloaded");
       allDirty = true;
       return;
     }
@@ -193,7 +201,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   }
 
   function setConfigState(stale: boolean): void {
-    ports.gaugeConfig({ loaded: model !== undefined, stale });
+    ports.gaugeConfig({ loaded: inForce !== undefined, stale });
   }
 
   return {
@@ -240,7 +248,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     },
     synced() {
       isSynced = true;
-      touchAll();
+      allDirty = true;
       work();
     },
     announced: announced.byAddress,
@@ -267,9 +275,4 @@ function decidesAlike(a: NodeView, b: NodeView): boolean {
   if (a.networkUnavailable !== b.networkUnavailable) return false;
   const keys = Object.keys(a.labels);
   return keys.length === Object.keys(b.labels).length && keys.every((key) => a.labels[key] === b.labels[key]);
-}
-
-function hasPool(pools: readonly Pool[], text: string): boolean {
-  const address = parseAddress(text);
-  return address !== undefined && pools.some((pool) => pool.ranges.some((range) => rangeContains(range, address)));
 }
