@@ -20,14 +20,16 @@ export type LegacyDecoding = Readonly<{
   /** What fits the schema by type has that type; the rest is left as it came, for the schema to refuse. */
   value: unknown;
   faults: readonly DecodeFault[];
+  /** Not all of it was read: there is one fault, which says why. */
+  isIncomplete: boolean;
   /** Numbers whose fraction was cut off: an AS number in the form 1.10 is read as 1. */
   truncated: readonly Readonly<{ path: string; text: string; value: number }>[];
   /** Where the value at each JSON pointer was written. */
   offsets: ReadonlyMap<string, number>;
 }>;
 
-/** More values than this, aliases expanded, are no configuration. A ConfigMap holds a million characters. */
-const MAX_VALUES = 1_000_000;
+/** More values than this, aliases expanded, are no configuration: 1,000 pools and 1,000 peers have 15,000. */
+const MAX_VALUES = 300_000;
 const MAX_FAULTS = 1000;
 
 /**
@@ -40,10 +42,17 @@ const MAX_FAULTS = 1000;
  * Never throws; BOUNDED by MAX_VALUES and MAX_DEPTH, with a fault when it ends there.
  */
 export function decodeLegacy(root: YamlNode | undefined, schema: DecodeSchema): LegacyDecoding {
-  const decoding: Decoding = { faults: [], truncated: [], offsets: new Map(), remaining: MAX_VALUES };
+  const decoding: Decoding = {
+    faults: [],
+    truncated: [],
+    offsets: new Map(),
+    remaining: MAX_VALUES,
+    excess: undefined,
+  };
   const value = root === undefined ? undefined : decode(decoding, root, schema, { path: "", depth: 0 });
-  const { faults, truncated, offsets } = decoding;
-  return { value: plainOf(value ?? new Map()), faults, truncated, offsets };
+  const { faults, truncated, offsets, excess } = decoding;
+  if (excess !== undefined) return { value: {}, faults: [excess], isIncomplete: true, truncated: [], offsets };
+  return { value: plainOf(value ?? new Map()), faults, isIncomplete: false, truncated, offsets };
 }
 
 type Decoding = {
@@ -51,6 +60,7 @@ type Decoding = {
   truncated: { path: string; text: string; value: number }[];
   offsets: Map<string, number>;
   remaining: number;
+  excess: DecodeFault | undefined;
 };
 type Where = Readonly<{ path: string; depth: number }>;
 
@@ -192,16 +202,17 @@ function zeroOf(schema: DecodeSchema | undefined): unknown {
   }
 }
 
-function isWithinBounds(decoding: Decoding, node: YamlNode, { path, depth }: Where): boolean {
-  if (depth > MAX_DEPTH) {
-    note(decoding, path, node, `is nested more than ${MAX_DEPTH} levels deep`, "write it with fewer levels");
-    return false;
-  }
+function isWithinBounds(decoding: Decoding, { offset }: YamlNode, { path, depth }: Where): boolean {
+  if (decoding.excess !== undefined) return false; // ends the walk wherever it is
   decoding.remaining -= 1;
-  if (decoding.remaining === -1) {
-    note(decoding, path, node, `is beyond the first ${MAX_VALUES} values, aliases expanded`, "write less of them");
+  if (depth > MAX_DEPTH) {
+    const problem = `is nested more than ${MAX_DEPTH} levels deep`;
+    decoding.excess = { path, offset, problem, remedy: "write it with fewer levels" };
+  } else if (decoding.remaining < 0) {
+    const problem = `is beyond the first ${MAX_VALUES} values, aliases expanded`;
+    decoding.excess = { path, offset, problem, remedy: "write less of them" };
   }
-  return decoding.remaining >= 0;
+  return decoding.excess === undefined;
 }
 
 function note({ faults }: Decoding, path: string, { offset }: YamlNode, problem: string, remedy: string): undefined {

@@ -1,5 +1,5 @@
 import { meaningOf } from "./yaml-scalar.js";
-import type { YamlFault, YamlMapping, YamlNode, YamlScalar } from "./yaml-node.js";
+import type { YamlDocument, YamlFault, YamlMapping, YamlNode, YamlScalar } from "./yaml-node.js";
 import { MAX_DEPTH } from "./yaml-node.js";
 
 /** Values that aliases may add to those that are written out: more is a bomb, not a manifest. */
@@ -13,55 +13,74 @@ export type ManifestValue = Readonly<{ value: unknown; faults: readonly YamlFaul
  * merge wins over the keys above it), dates stay text. A repeated key is a fault. BOUNDED by the values of the tree
  * and MAX_ALIASED_VALUES; never throws.
  */
-export function manifestValue(root: YamlNode): ManifestValue {
-  const reading: Reading = { faults: [], seen: new Set(), aliased: 0 };
-  const value = valueOf(reading, root, 0);
+export function manifestValue(document: YamlDocument): ManifestValue {
+  if (document.root === undefined) return { value: null, faults: [] };
+  const reading: Reading = { faults: [], shared: document.shared, met: new Set(), aliased: 0, isTooDeep: false };
+  const value = valueOf(reading, document.root, { depth: 0, isRepeat: false });
   return { value, faults: reading.faults };
 }
 
-type Reading = { faults: YamlFault[]; seen: Set<YamlNode>; aliased: number };
+type Reading = {
+  faults: YamlFault[];
+  readonly shared: ReadonlySet<YamlNode>;
+  /** Shared nodes that have been met. */
+  readonly met: Set<YamlNode>;
+  aliased: number;
+  isTooDeep: boolean;
+};
+/** `isRepeat`: below a node that was met before. */
+type Where = Readonly<{ depth: number; isRepeat: boolean }>;
 
-function valueOf(reading: Reading, node: YamlNode, depth: number): unknown {
-  if (!isWithinBounds(reading, node, depth)) return null;
+function valueOf(reading: Reading, node: YamlNode, above: Where): unknown {
+  const where = enter(reading, node, above);
+  if (where === undefined) return null;
   switch (node.kind) {
     case "scalar":
       return scalarValue(reading, node);
     case "sequence":
-      return node.items.map((item) => valueOf(reading, item, depth + 1));
+      return node.items.map((item) => valueOf(reading, item, where));
     case "mapping": {
       const entries = new Map<string, unknown>();
-      collect(reading, node, entries, depth);
+      collect(reading, node, entries, where);
       return Object.fromEntries(entries); // unlike an assignment, it makes __proto__ a key like any other
     }
   }
 }
 
-/** Counts a visit; said once when there are too many, and from then on nothing is expanded a second time. */
-function isWithinBounds(reading: Reading, node: YamlNode, depth: number): boolean {
+/** One level down, or undefined where it is too deep or too much has been repeated. Both are said once. */
+function enter(reading: Reading, node: YamlNode, { depth, isRepeat }: Where): Where | undefined {
   if (depth > MAX_DEPTH) {
-    note(reading, node, `is nested more than ${MAX_DEPTH} levels deep`, "write it with fewer levels");
-    return false;
+    if (!reading.isTooDeep) {
+      note(reading, node, `is nested more than ${MAX_DEPTH} levels deep`, "write it with fewer levels");
+    }
+    reading.isTooDeep = true;
+    return undefined;
   }
-  if (!reading.seen.has(node)) {
-    reading.seen.add(node);
-    return true;
-  }
-  reading.aliased += 1;
+  const isMet = isRepeat || reading.met.has(node);
+  if (!isMet && reading.shared.has(node)) reading.met.add(node);
+  if (isMet) reading.aliased += 1;
   if (reading.aliased === MAX_ALIASED_VALUES + 1) {
     const problem = `expands to more than ${MAX_ALIASED_VALUES} values through aliases`;
     note(reading, node, problem, "write the values out");
   }
-  return reading.aliased <= MAX_ALIASED_VALUES;
+  if (isMet && reading.aliased > MAX_ALIASED_VALUES) {
+    reading.aliased = MAX_ALIASED_VALUES + 2;
+    return undefined;
+  }
+  return { depth: depth + 1, isRepeat: isMet };
 }
 
-function collect(reading: Reading, node: YamlMapping, into: Map<string, unknown>, depth: number): void {
+function collect(reading: Reading, node: YamlMapping, into: Map<string, unknown>, where: Where): void {
   const seen = new Set<string>();
   for (const { key, value } of node.entries) {
     if (isMergeKey(key)) {
       for (const source of mergeSources(value)) {
-        if (source.kind !== "mapping")
+        if (source.kind !== "mapping") {
           note(reading, source, "is merged (<<) and is not a mapping", "merge mappings only");
-        else if (isWithinBounds(reading, source, depth + 1)) collect(reading, source, into, depth + 1);
+          continue;
+        }
+        const inner = enter(reading, source, where);
+        if (inner !== undefined) collect(reading, source, into, inner);
       }
       continue;
     }
@@ -72,7 +91,7 @@ function collect(reading: Reading, node: YamlMapping, into: Map<string, unknown>
       note(reading, key, "is a key that this mapping has already", "remove one of the two");
     } else {
       seen.add(name);
-      into.set(name, valueOf(reading, value, depth + 1));
+      into.set(name, valueOf(reading, value, where));
     }
   }
 }

@@ -9,7 +9,11 @@ import { splitDocuments, splitJsonObjects } from "./split-documents.js";
 import { createLineIndex } from "./text-position.js";
 import type { TextPosition } from "./text-position.js";
 import type { YamlFault, YamlNode } from "./yaml-node.js";
-import { parseYaml } from "./yaml-node.js";
+import { MANIFEST_LIMITS, parseYaml } from "./yaml-node.js";
+
+/** Most documents of one text, and most faults that are told of it. */
+const MAX_DOCUMENTS = 100_000;
+const MAX_FAULTS = 1000;
 
 /**
  * Reads a stream of Kubernetes manifests in YAML or JSON: several documents, `kind: List` and typed lists taken apart,
@@ -19,8 +23,17 @@ import { parseYaml } from "./yaml-node.js";
  */
 export function readDocuments(text: string, file: string): DocumentReading {
   const stream: Stream = { text, file, positionAt: createLineIndex(text), documents: [], faults: [] };
-  for (const slice of splitDocuments(text)) readSlice(stream, slice);
-  return { documents: stream.documents, faults: stream.faults };
+  const slices = splitDocuments(text);
+  if (slices.length > MAX_DOCUMENTS) {
+    const problem = `holds ${slices.length} documents, more than ${MAX_DOCUMENTS}`;
+    const fault = { object: "document", path: "", value: undefined, problem, remedy: "split it into several files" };
+    return { documents: [], faults: [{ ...fault, file }] };
+  }
+  for (const slice of slices) {
+    if (stream.faults.length >= MAX_FAULTS) break; // the rest would say no more than that something is wrong
+    readSlice(stream, slice);
+  }
+  return { documents: stream.documents, faults: stream.faults.slice(0, MAX_FAULTS) };
 }
 
 /**
@@ -44,7 +57,7 @@ type Stream = Readonly<{
 
 function readSlice(stream: Stream, slice: DocumentSlice): void {
   const text = stream.text.slice(slice.start, slice.end);
-  const parsed = parseYaml(text);
+  const parsed = parseYaml(text, MANIFEST_LIMITS);
   if (!parsed.ok) {
     const parts = text.trimStart().startsWith("{") ? splitJsonObjects(text) : undefined;
     if (parts !== undefined && parts.length > 1) {
@@ -54,7 +67,7 @@ function readSlice(stream: Stream, slice: DocumentSlice): void {
     }
     return;
   }
-  if (parsed.value === undefined) return;
+  if (parsed.value.root === undefined) return;
   const { value, faults } = manifestValue(parsed.value);
   if (faults.length > 0) {
     for (const fault of faults) stream.faults.push(syntaxFault(stream, slice, fault));
@@ -140,8 +153,8 @@ function createSource({ text, file, positionAt }: Stream, { start, end }: Docume
   let isParsed = false;
   const nodesAt = (path: string): readonly YamlNode[] => {
     if (!isParsed) {
-      const parsed = parseYaml(text.slice(start, end));
-      root = parsed.ok ? parsed.value : undefined;
+      const parsed = parseYaml(text.slice(start, end), MANIFEST_LIMITS);
+      root = parsed.ok ? parsed.value.root : undefined;
       isParsed = true;
     }
     return root === undefined ? [] : nodesOnPath(root, pointerKeys(path));

@@ -15,6 +15,7 @@ import { checkAgainst, pruneAt } from "./schema-faults.js";
 import { splitDocuments } from "./split-documents.js";
 import { createLineIndex } from "./text-position.js";
 import type { TextPosition } from "./text-position.js";
+import type { YamlLimits } from "./yaml-node.js";
 import { parseYaml } from "./yaml-node.js";
 
 /** The text of a `config` key and where it comes from. */
@@ -40,6 +41,9 @@ export type LegacyReading = Readonly<{
 
 const check = checkAgainst(legacySchema);
 
+/** A ConfigMap holds a million characters at most; files may hold more of them. */
+const LEGACY_LIMITS: YamlLimits = { characters: 4 * 1024 * 1024, marks: 200_000 };
+
 /**
  * Reads the document that a legacy ConfigMap holds, with every fault that it has. Only the first document of a stream
  * counts; an empty one is valid and says nothing. Never throws.
@@ -52,14 +56,20 @@ export function readLegacy({ text, object, locate }: LegacyText, generation?: Ge
     const inner = positionAt(slice.start + Math.max(offset, 0));
     return locate?.(inner) ?? inner;
   };
-  const parsed = parseYaml(text.slice(slice.start, slice.end));
+  const parsed = parseYaml(text.slice(slice.start, slice.end), LEGACY_LIMITS);
   if (!parsed.ok) {
     const { offset, problem, remedy } = parsed.fault;
     const place = { object, positionOf: () => positionOfOffset(offset) };
     const fault = { object, path: "", value: undefined, problem, remedy, ...positionOfOffset(offset) };
     return { ...EMPTY_READING, place, faults: [fault] };
   }
-  const { value, faults: decodeFaults, truncated, offsets } = decodeLegacy(parsed.value, legacySchema);
+  const {
+    value,
+    faults: decodeFaults,
+    isIncomplete,
+    truncated,
+    offsets,
+  } = decodeLegacy(parsed.value.root, legacySchema);
   const place: Place = { object, positionOf: (path) => positionOfOffset(closestOffset(offsets, path)) };
   const findings: LegacyFindings = { faults: [], notices: [] };
   const context = createLegacyContext(place, generation, findings);
@@ -67,6 +77,7 @@ export function readLegacy({ text, object, locate }: LegacyText, generation?: Ge
     const position = offset < 0 ? place.positionOf(path) : positionOfOffset(offset);
     findings.faults.push({ object, path, value: "(not shown)", problem, remedy, ...position });
   }
+  if (isIncomplete) return { ...EMPTY_READING, place, faults: findings.faults };
   for (const { path, text: number, value: read } of truncated) {
     context.ignore(path, number, `has a fraction, which is cut off: it counts as ${read}`, "write a whole number");
   }

@@ -11,11 +11,13 @@ export function splitDocuments(text: string): DocumentSlice[] {
   let start = 0;
   let began = false; // a `---` was seen: what follows is this document, even if it is empty
   let hasContent = false;
+  let hasDirectives = false;
   const close = (end: number, next: number): void => {
-    if (began || hasContent) slices.push({ start, end });
+    if (began || hasContent || hasDirectives) slices.push({ start, end });
     start = next;
     began = false;
     hasContent = false;
+    hasDirectives = false;
   };
   const lines = /([^\r\n]*)(\r\n?|\n|$)/g;
   for (let offset = 0; offset < text.length; offset = lines.lastIndex) {
@@ -28,7 +30,8 @@ export function splitDocuments(text: string): DocumentSlice[] {
     } else if (/^\.\.\.(?:[ \t]|$)/.test(line)) {
       close(next, next);
     } else if (!began && !hasContent) {
-      hasContent = !/^\uFEFF?(?:[ \t]*(?:#.*)?|%.*)$/.test(line);
+      if (line.startsWith("%")) hasDirectives = true;
+      else hasContent = !/^\uFEFF?[ \t]*(?:#.*)?$/.test(line);
     }
   }
   close(text.length, text.length);

@@ -28,20 +28,23 @@ export type YamlEntry = Readonly<{ key: YamlNode; value: YamlNode }>;
 /** What is wrong with a text and where. Never quotes the text, which may be a password. */
 export type YamlFault = Readonly<{ offset: number; problem: string; remedy: string }>;
 
-/** Most characters of one document. A cluster dump of 5,000 Services has 10 million. */
-export const MAX_CHARACTERS = 64 * 1024 * 1024;
-/** Most values that one document can hold by the marks in it, so that a parse stays within some hundred MiB. */
-export const MAX_MARKS = 4_000_000;
+/** What one document may cost. `marks` are line breaks, commas and opening brackets: values are fewer than those. */
+export type YamlLimits = Readonly<{ characters: number; marks: number }>;
+/** For manifests: a List of 5,000 Services has 10 million characters and 400,000 marks. */
+export const MANIFEST_LIMITS: YamlLimits = { characters: 32 * 1024 * 1024, marks: 1_000_000 };
 /** Deepest nesting of collections, aliases included. */
 export const MAX_DEPTH = 100;
 
+/** A parsed document. `shared`: the nodes that aliases refer to, which a walk over the tree meets more than once. */
+export type YamlDocument = Readonly<{ root: YamlNode | undefined; shared: ReadonlySet<YamlNode> }>;
+
 /**
- * Parses one YAML document (or JSON, which is YAML). Never throws. Work and memory are BOUNDED by MAX_CHARACTERS,
- * MAX_MARKS and MAX_DEPTH.
- * @returns undefined where the document is empty
+ * Parses one YAML document (or JSON, which is YAML). Never throws. Work and memory are BOUNDED by the limits, which
+ * are checked before anything is parsed, and by MAX_DEPTH.
+ * @returns the document, without a root where it is empty
  */
-export function parseYaml(text: string): Result<YamlNode | undefined, YamlFault> {
-  const excess = excessOf(text);
+export function parseYaml(text: string, limits: YamlLimits): Result<YamlDocument, YamlFault> {
+  const excess = excessOf(text, limits);
   if (excess !== undefined) return refuse({ offset: 0, problem: excess, remedy: "split it into smaller documents" });
   let events: Event[];
   try {
@@ -49,11 +52,11 @@ export function parseYaml(text: string): Result<YamlNode | undefined, YamlFault>
   } catch (error) {
     return refuse(describeException(error));
   }
-  return nodeOfEvents(text, events);
+  return documentOfEvents(text, events);
 }
 
-function excessOf(text: string): string | undefined {
-  if (text.length > MAX_CHARACTERS) return `has ${text.length} characters, more than ${MAX_CHARACTERS}`;
+function excessOf(text: string, limits: YamlLimits): string | undefined {
+  if (text.length > limits.characters) return `has ${text.length} characters, more than ${limits.characters}`;
   let marks = 0;
   for (let index = 0; index < text.length; index += 1) {
     switch (text.charCodeAt(index)) {
@@ -67,20 +70,25 @@ function excessOf(text: string): string | undefined {
       default:
     }
   }
-  return marks > MAX_MARKS ? `has more than ${MAX_MARKS} lines and values` : undefined;
+  return marks > limits.marks ? `has more than ${limits.marks} lines and values` : undefined;
 }
 
 /** The parser's texts may quote the input; these are the same in words that cannot. */
 function describeException(error: unknown): YamlFault {
   if (!(error instanceof YAMLException)) {
-    const problem = "is nested too deeply or otherwise more than the parser can hold";
-    return { offset: 0, problem, remedy: "write it with fewer levels" };
+    const problem = "is more than the parser can hold";
+    return { offset: 0, problem, remedy: "write it with fewer levels and values" };
+  }
+  const offset = error.mark?.position ?? 0;
+  if (error.reason.startsWith("nesting exceeded")) {
+    const problem = `is nested more than ${MAX_DEPTH} levels deep`;
+    return { offset, problem, remedy: "write it with fewer levels" };
   }
   const reason = error.reason.replace(/["!:(].*$/s, "").trimEnd();
   const remedy = /indentation|tab characters/.test(reason)
     ? "indent with blanks, the same number for the keys of one mapping"
     : "correct the text here or on the line before";
-  return { offset: error.mark?.position ?? 0, problem: `is not YAML (${reason})`, remedy };
+  return { offset, problem: `is not YAML (${reason})`, remedy };
 }
 
 type OpenNode =
@@ -88,9 +96,10 @@ type OpenNode =
   | { kind: "sequence"; node: YamlSequence; items: YamlNode[] }
   | { kind: "mapping"; node: YamlMapping; entries: YamlEntry[]; key: YamlNode | undefined };
 
-function nodeOfEvents(text: string, events: readonly Event[]): Result<YamlNode | undefined, YamlFault> {
+function documentOfEvents(text: string, events: readonly Event[]): Result<YamlDocument, YamlFault> {
   const open: OpenNode[] = []; // BOUNDED by MAX_DEPTH
   const anchors = new Map<string, YamlNode>(); // BOUNDED by the values of the document
+  const shared = new Set<YamlNode>(); // BOUNDED by the aliases of the document
   let root: YamlNode | undefined;
   for (const event of events) {
     switch (event.type) {
@@ -119,6 +128,7 @@ function nodeOfEvents(text: string, events: readonly Event[]): Result<YamlNode |
             remedy: "write the value out",
           });
         }
+        shared.add(node);
         addNode(open, node);
         break;
       }
@@ -146,7 +156,7 @@ function nodeOfEvents(text: string, events: readonly Event[]): Result<YamlNode |
       }
     }
   }
-  return succeed(root);
+  return succeed({ root, shared });
 }
 
 function addNode(open: readonly OpenNode[], node: YamlNode): void {
