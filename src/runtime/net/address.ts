@@ -24,11 +24,19 @@ export const ADDRESS_BITS: Readonly<Record<Family, number>> = { ipv4: 32, ipv6: 
 export function parseAddress(text: string): IpAddress | undefined {
   if (isIPv4(text)) return { family: "ipv4", value: octetsToValue(ipaddr.IPv4.parse(text).toByteArray()) };
   if (!isIPv6(text) || text.includes("%")) return undefined;
-  const parsed = ipaddr.IPv6.parse(text);
+  const parsed = ipaddr.IPv6.parse(text.replace(DOTTED_TAIL, dottedToHex));
   if (parsed.isIPv4MappedAddress()) {
     return { family: "ipv4", value: octetsToValue(parsed.toIPv4Address().toByteArray()) };
   }
   return { family: "ipv6", value: octetsToValue(parsed.toByteArray()) };
+}
+
+// The parser takes `::192.0.2.1` for an IPv4-mapped address; written in hex nothing is left to interpret.
+const DOTTED_TAIL = /\d+\.\d+\.\d+\.\d+$/;
+
+function dottedToHex(dotted: string): string {
+  const [a, b, c, d] = ipaddr.IPv4.parse(dotted).toByteArray();
+  return `${(((a ?? 0) << 8) | (b ?? 0)).toString(16)}:${(((c ?? 0) << 8) | (d ?? 0)).toString(16)}`;
 }
 
 /** Dotted decimal for IPv4, RFC 5952 text for IPv6: one text for each address, so that it can be a key. */
