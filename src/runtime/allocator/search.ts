@@ -113,7 +113,7 @@ function searchList(wish: Wish, list: readonly AddressPool[]): Search {
 const ONE_FAMILY = ", as no pool has both families";
 
 function found({ name }: AddressPool, addresses: readonly IpAddress[], remark = ""): Found {
-  return { pool: name, addresses, reason: `first that suits in pool ${JSON.stringify(name)}${remark}` };
+  return { pool: name, addresses, reason: `lowest suitable address of pool ${JSON.stringify(name)}${remark}` };
 }
 
 /** Whatever the order of the Service's families: the first address in the status decides who announces both. */
