@@ -51,8 +51,12 @@ export function createWire({ name, namespace, ipv4, mac, folder }: WirePlan): Wi
   async function whoHas(addresses: readonly string[], { quietMs = 100 }: Readonly<{ quietMs?: number }> = {}) {
     const listening = await capture();
     const answers = new Map<string, string[]>(addresses.map((address) => [address, []]));
+    // A gratuitous reply answers nobody: its target is its own sender.
     const isAnswer = ({ arp, direction }: Frame): boolean =>
-      direction === "in" && arp?.operation === 2 && answers.has(arp.senderProtocolAddress);
+      direction === "in" &&
+      arp?.operation === 2 &&
+      arp.targetProtocolAddress === ipv4 &&
+      answers.has(arp.senderProtocolAddress);
     await send(addresses.map((address) => encodeArpRequest(mac, ipv4, address)));
     for (let since = 0; ; since = (await listening.frames()).length) {
       const later = listening.waitFor(isAnswer, { what: "one more answer", deadlineMs: quietMs, since });
