@@ -23,6 +23,7 @@ function canonicalPart(part: unknown): unknown {
 
 /** Without repeats, sorted by canonical text: the order in which the elements were written means nothing. */
 export function canonicalSet<Value>(values: readonly Value[]): Value[] {
+  if (values.length < 2) return [...values];
   return [...new Map(values.map((value) => [canonicalText(value), value])).entries()]
     .toSorted(([a], [b]) => compareTexts(a, b))
     .map(([, value]) => value);

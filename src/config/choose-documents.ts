@@ -112,6 +112,6 @@ export function looksLegacy({ body }: KubernetesDocument): boolean {
   const config = isRecord(body["data"]) ? body["data"]["config"] : undefined;
   return (
     typeof config === "string" &&
-    /^(address-pools|peers|bgp-communities|bfd-profiles|peer-autodiscovery)\s*:/m.test(config)
+    /(?:^|[{,])\s*["']?(?:address-pools|peers|bgp-communities|bfd-profiles|peer-autodiscovery)["']?\s*:/m.test(config)
   );
 }

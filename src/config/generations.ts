@@ -1,6 +1,3 @@
-import type { Fault } from "../runtime/net/fault.js";
-import type { Notice } from "./model.js";
-
 /** The releases that read the ConfigMap and are still met. */
 export const GENERATIONS = ["v0.9", "v0.10", "v0.11", "v0.12"] as const;
 export type Generation = (typeof GENERATIONS)[number];
@@ -70,24 +67,22 @@ function keySince(first: Generation): GenerationRule {
   return { refusedBy, reason: `is a key that came with ${first}`, remedy: KEY_REMEDY };
 }
 
-export type GenerationVerdict = Readonly<{ fault: Fault } | { notice: Notice }> | undefined;
+/**
+ * What a release says to it.
+ * @returns the problem as a fault words it, or undefined where the release takes it
+ */
+export function refusalBy(name: GenerationRuleName, generation: Generation): string | undefined {
+  const { refusedBy, reason }: GenerationRule = GENERATION_RULES[name];
+  return refusedBy.includes(generation) ? `${reason}, which ${generation} refuses` : undefined;
+}
 
 /**
- * Judges one finding.
- * @param generation the release to be as strict as; undefined: as lenient as the most lenient one
- * @returns the fault, the notice, or undefined where the generation in question takes it without a word
+ * What is told where no release is stood in for.
+ * @param more in how many more places of the document it is so
  */
-export function judge(
-  name: GenerationRuleName,
-  generation: Generation | undefined,
-  faultWith: (problem: string, remedy: string) => Fault,
-): GenerationVerdict {
-  const { refusedBy, reason, remedy }: GenerationRule = GENERATION_RULES[name];
-  if (generation !== undefined) {
-    return refusedBy.includes(generation)
-      ? { fault: faultWith(`${reason}, which ${generation} refuses`, remedy) }
-      : undefined;
-  }
-  const releases = new Intl.ListFormat("en", { type: "conjunction" }).format(refusedBy);
-  return { notice: { ...faultWith(`${reason}; ${releases} refused it`, remedy), class: "generation" } };
+export function differenceBetween(name: GenerationRuleName, more: number): string {
+  const { refusedBy, reason }: GenerationRule = GENERATION_RULES[name];
+  const releases = refusedBy.join(", ").replace(/, ([^,]*)$/, " and $1");
+  const places = more === 0 ? "" : ` (so in ${more} more place${more === 1 ? "" : "s"})`;
+  return `${reason}${places}; ${releases} refused it`;
 }

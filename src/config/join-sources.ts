@@ -1,7 +1,7 @@
 import { formatAddress } from "../runtime/net/address.js";
 import type { AttachedAdvertisements } from "./attach-advertisements.js";
 import { nodesMayIntersect } from "./attach-advertisements.js";
-import { canonicalSet, canonicalText } from "./canonical.js";
+import { canonicalSet } from "./canonical.js";
 import type { LegacyPool } from "./legacy-pools.js";
 import type { BfdProfile, Layer2Advertisement, Origin, Peer, Pool } from "./model.js";
 import { namePeers } from "./object-names.js";
@@ -50,7 +50,8 @@ export function joinPools(resources: ResourceReading, legacy: LegacyReading | un
 }
 
 function addressesText(entries: readonly RangeEntry[]): string {
-  return `addresses ${canonicalText(mergeRanges(entries.map(({ range }) => range)))}`;
+  const ranges = mergeRanges(entries.map(({ range }) => range));
+  return `addresses ${ranges.map(({ family, first, last }) => `${family} ${first} ${last}`).join()}`;
 }
 
 function resourcePool(
@@ -156,7 +157,8 @@ export function joinPeers(
 }
 
 function targetOf({ address, interface: interfaceName = "", port, vrf }: Omit<Peer, "name">): string {
-  return canonicalText([address ?? interfaceName, port, vrf]);
+  const target = address === undefined ? interfaceName : `${address.family} ${address.value}`;
+  return `${target} ${port} ${vrf}`;
 }
 
 function describePeer({ address, port }: Omit<Peer, "name">): string {

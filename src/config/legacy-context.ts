@@ -1,46 +1,67 @@
 import type { Fault } from "../runtime/net/fault.js";
 import type { Generation, GenerationRuleName } from "./generations.js";
-import { judge } from "./generations.js";
+import { GENERATION_RULES, differenceBetween, refusalBy } from "./generations.js";
 import type { Notice } from "./model.js";
 import type { Place } from "./place.js";
 import { faultAt, noticeOf } from "./place.js";
 
 /** Where the readers of a legacy document's parts put what they find. Paths lead into the document. */
 export type LegacyContext = Readonly<{
-  place: Place;
   refuse(path: string, value: unknown, problem: string, remedy: string): void;
   /** For what is taken and has no effect. */
   ignore(path: string, value: unknown, problem: string, remedy: string): void;
   /** For what contradicts itself and was taken all the same. */
   conflict(path: string, value: unknown, problem: string, remedy: string): void;
-  /** For what some releases refused and others took. */
+  /** For what some releases refused and others took: a fault, or one notice for all places where it is so. */
   differ(rule: GenerationRuleName, path: string, value: unknown): void;
 }>;
 
 /** What was found, in the order of finding. BOUNDED by the values of the document. */
-export type LegacyFindings = Readonly<{ faults: Fault[]; notices: Notice[] }>;
+export type LegacyFindings = Readonly<{
+  faults: Fault[];
+  notices: Notice[];
+  differences: Map<GenerationRuleName, Difference>;
+}>;
+/** The first place where releases differ, and how many there are. */
+type Difference = { path: string; value: unknown; count: number };
 
 export function createLegacyContext(
   place: Place,
   generation: Generation | undefined,
-  { faults, notices }: LegacyFindings,
+  { faults, notices, differences }: LegacyFindings,
 ): LegacyContext {
+  const remark = (
+    noticeClass: Notice["class"],
+    path: string,
+    value: unknown,
+    problem: string,
+    remedy: string,
+  ): void => {
+    notices.push(noticeOf(faultAt(place, path, value, problem, remedy), noticeClass));
+  };
   return {
-    place,
     refuse: (path, value, problem, remedy) => {
       faults.push(faultAt(place, path, value, problem, remedy));
     },
-    ignore: (path, value, problem, remedy) => {
-      notices.push(noticeOf(faultAt(place, path, value, problem, remedy), "ignored"));
-    },
-    conflict: (path, value, problem, remedy) => {
-      notices.push(noticeOf(faultAt(place, path, value, problem, remedy), "conflict"));
-    },
+    ignore: (path, value, problem, remedy) => remark("ignored", path, value, problem, remedy),
+    conflict: (path, value, problem, remedy) => remark("conflict", path, value, problem, remedy),
     differ: (rule, path, value) => {
-      const verdict = judge(rule, generation, (problem, remedy) => faultAt(place, path, value, problem, remedy));
-      if (verdict === undefined) return;
-      if ("fault" in verdict) faults.push(verdict.fault);
-      else notices.push(verdict.notice);
+      if (generation !== undefined) {
+        const problem = refusalBy(rule, generation);
+        if (problem !== undefined) faults.push(faultAt(place, path, value, problem, GENERATION_RULES[rule].remedy));
+        return;
+      }
+      const known = differences.get(rule);
+      if (known === undefined) differences.set(rule, { path, value, count: 1 });
+      else known.count += 1;
     },
   };
+}
+
+/** One notice for each rule that the releases differ in, at the first place where it matters. */
+export function differenceNotices(place: Place, { differences }: LegacyFindings): Notice[] {
+  return [...differences].map(([rule, { path, value, count }]) => {
+    const problem = differenceBetween(rule, count - 1);
+    return noticeOf(faultAt(place, path, value, problem, GENERATION_RULES[rule].remedy), "generation");
+  });
 }

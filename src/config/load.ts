@@ -43,6 +43,14 @@ export function loadConfig(
   documents: readonly KubernetesDocument[],
   options: LoadOptions,
 ): Result<LoadedConfig, readonly Fault[]> {
+  return loadWithReading(documents, options).result;
+}
+
+/** As loadConfig, and with what was read of the ConfigMap part by part, for those who write it in another form. */
+export function loadWithReading(
+  documents: readonly KubernetesDocument[],
+  options: LoadOptions,
+): Readonly<{ result: Result<LoadedConfig, readonly Fault[]>; legacy: LegacyReading | undefined }> {
   const findings: Findings = { faults: [], notices: [] };
   const chosen = chooseDocuments(documents, options, findings);
   const legacy = chosen.configMap && readConfigMap(chosen.configMap, options.generation);
@@ -55,13 +63,13 @@ export function loadConfig(
   const peers = byName(joinPeers(resources, legacy, findings));
   const bfdProfiles = byName(joinBfdProfiles(resources, legacy, findings));
   checkPeerNames(resources.bgpAdvertisements, new Set(peers.map(({ piece }) => piece.name)));
-  if (findings.faults.length > 0) return refuse(limited(sortFaults(findings.faults)));
+  if (findings.faults.length > 0) return { result: refuse(limited(sortFaults(findings.faults))), legacy };
   const origins = new Map<string, readonly Origin[]>([
     ...pools.map(({ piece, origins }) => [`pool/${piece.name}`, origins] as const),
     ...peers.map(({ piece, origins }) => [`peer/${piece.name}`, origins] as const),
     ...bfdProfiles.map(({ piece, origins }) => [`bfdProfile/${piece.name}`, origins] as const),
   ]);
-  return succeed({
+  const result = succeed({
     model: {
       pools: pools.map(({ piece }) => piece),
       peers: peers.map(({ piece }) => piece),
@@ -71,10 +79,11 @@ export function loadConfig(
     notices: sortFaults(findings.notices),
     sources: sourcesOf(chosen),
   });
+  return { result, legacy };
 }
 
 /** Reads the legacy document out of its ConfigMap. Without the key `config` it is the empty document, which is valid. */
-export function readConfigMap(configMap: KubernetesDocument, generation?: Generation): LegacyReading {
+function readConfigMap(configMap: KubernetesDocument, generation?: Generation): LegacyReading {
   const { body, source } = configMap;
   const object = describeObject(configMap);
   const data = body["data"] ?? {};

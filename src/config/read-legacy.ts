@@ -1,7 +1,7 @@
 import type { Fault } from "../runtime/net/fault.js";
 import type { Generation } from "./generations.js";
-import { createLegacyContext } from "./legacy-context.js";
-import type { LegacyFindings } from "./legacy-context.js";
+import type { LegacyContext, LegacyFindings } from "./legacy-context.js";
+import { createLegacyContext, differenceNotices } from "./legacy-context.js";
 import { decodeLegacy } from "./legacy-decode.js";
 import type { LegacyBfdProfile, LegacyPeer } from "./legacy-peers.js";
 import { readLegacyBfdProfiles, readLegacyPeers } from "./legacy-peers.js";
@@ -71,7 +71,7 @@ export function readLegacy({ text, object, locate }: LegacyText, generation?: Ge
     offsets,
   } = decodeLegacy(parsed.value.root, legacySchema);
   const place: Place = { object, positionOf: (path) => positionOfOffset(closestOffset(offsets, path)) };
-  const findings: LegacyFindings = { faults: [], notices: [] };
+  const findings: LegacyFindings = { faults: [], notices: [], differences: new Map() };
   const context = createLegacyContext(place, generation, findings);
   for (const { path, offset, problem, remedy } of decodeFaults) {
     const position = offset < 0 ? place.positionOf(path) : positionOfOffset(offset);
@@ -90,7 +90,8 @@ export function readLegacy({ text, object, locate }: LegacyText, generation?: Ge
   const isMapping = !schemaFaults.some(({ path }) => path === "");
   const reading = isMapping ? readParts(value as LegacyDocument, context) : EMPTY_READING;
   const passwords = passwordsOf(value);
-  const { faults, notices } = findings;
+  const { faults } = findings;
+  const notices = [...findings.notices, ...differenceNotices(place, findings)];
   return { ...reading, place, faults: hide(faults, passwords), notices: hide(notices, passwords) };
 }
 
@@ -105,7 +106,7 @@ const EMPTY_READING = {
 
 function readParts(
   document: LegacyDocument,
-  context: ReturnType<typeof createLegacyContext>,
+  context: LegacyContext,
 ): Pick<LegacyReading, "pools" | "peers" | "bfdProfiles" | "communities"> {
   const bfdProfiles = readLegacyBfdProfiles(document, context);
   const peers = readLegacyPeers(document, context);

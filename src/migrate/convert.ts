@@ -1,7 +1,7 @@
 import { revealingText } from "../config/canonical.js";
 import { documentOfObject } from "../config/read-documents.js";
 import type { KubernetesDocument } from "../config/documents.js";
-import { loadConfig, readConfigMap } from "../config/load.js";
+import { loadConfig, loadWithReading } from "../config/load.js";
 import type { Model, Notice } from "../config/model.js";
 import { compareTexts, faultAt, sortFaults } from "../config/place.js";
 import type { LegacyReading } from "../config/read-legacy.js";
@@ -43,9 +43,10 @@ export function convert(text: string, options: ConvertOptions): Result<Conversio
   const { configMap, others, isBare } = found.value;
   const called = <Kind extends Fault>(faults: readonly Kind[]): Kind[] =>
     isBare ? faults.map((fault) => ({ ...fault, object: "configuration" })) : [...faults];
-  const loaded = loadConfig([configMap], { namespace: configMap.namespace, configMapName: configMap.name });
+  const source = { namespace: configMap.namespace, configMapName: configMap.name };
+  const { result: loaded, legacy: reading } = loadWithReading([configMap], source);
   if (!loaded.ok) return refuse(called(loaded.fault));
-  const reading = readConfigMap(configMap);
+  if (reading === undefined) return succeed({ documents: [], text: "", notices: [] }); // not without a ConfigMap
   const limits = beyondResources(reading, loaded.value.notices);
   if (limits.length > 0) return refuse(called(sortFaults(limits)));
   const namespace = options.namespace ?? (configMap.namespace || DEFAULT_NAMESPACE);
@@ -104,7 +105,7 @@ function differenceOf(
   const remedy = "keep the ConfigMap and report this as a bug of Smelter";
   const documents: KubernetesDocument[] = [];
   for (const object of objects) {
-    const document = documentOfObject(JSON.parse(JSON.stringify(object)));
+    const document = documentOfObject(object);
     if (!document.ok) return [`becomes resources that are none (${document.fault.problem})`, remedy];
     documents.push(document.value);
   }
