@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { until, type LabProcess, type Pod } from "../lab/index.js";
 import {
   assignedAddresses,
@@ -45,6 +45,12 @@ beforeAll(async () => {
   await Promise.all(pods.map((pod) => pod.serveHttp(8080, pod.name)));
   await kubernetes.admin.create(legacyConfigMap("metallb-system", GOOD));
   await createServices("web", SERVICES);
+});
+afterEach(({ task }) => {
+  if (task.result?.state !== "fail") return;
+  for (const process of [controller, ...(speakers ?? [])]) {
+    console.error(`${process.name} said last:\n${process.output().slice(-6000)}`);
+  }
 });
 afterAll(() => smelter?.close());
 
@@ -200,7 +206,11 @@ it("goes on announcing while the API server is away for 20 s, and works again af
     deadlineMs: 60_000,
     everyMs: 200,
   });
-  await expectPages(fresh);
+  await until(() => expectPages(fresh).then(() => true), {
+    what: "kube-proxy, which has an outage to get over too, to forward to them",
+    deadlineMs: 90_000,
+    everyMs: 500,
+  });
 });
 
 it("releases the address of a Service that is deleted or is no LoadBalancer any more", async () => {

@@ -60,7 +60,11 @@ beforeAll(async () => {
 });
 afterAll(() => smelter?.close());
 
-type Outcome = Readonly<{ addresses: ReadonlyMap<string, string>; owners: ReadonlyMap<string, string>; model: Model }>;
+type Outcome = Readonly<{
+  addresses: ReadonlyMap<string, string>;
+  owners: ReadonlyMap<string, readonly string[]>;
+  model: Model;
+}>;
 
 /** Lets Smelter serve the Services of the world, and says what came out; nothing of it is left afterwards. */
 async function outcome(): Promise<Outcome> {
@@ -77,27 +81,22 @@ async function outcome(): Promise<Outcome> {
   const addresses = await assignedAddresses(kubernetes, SERVICES);
   processes.push(...(await Promise.all(lab.nodes.map((node) => smelter.startSpeaker(node)))));
   const onLink = [...addresses.values()].filter((address) => address.startsWith("10.77."));
-  const owners = new Map(await inParallel(onLink, 5, async (address) => [address, await ownerOf(address)] as const));
+  const owners = await ownersOf(onLink);
   const model = await modelInForce();
   await Promise.all(processes.map((process) => process.terminate()));
   await inParallel(keys, 8, (key) => kubernetes.admin.delete("v1/Service", key));
   return { addresses, owners, model };
 }
 
-/** The MAC address that answers for an address, by the client's own kernel. */
-function ownerOf(address: string): Promise<string> {
-  const { client } = smelter.lab;
+/** The MAC addresses that answer for each address, once each is answered. */
+function ownersOf(addresses: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
   return until(
     async () => {
-      const { output } = await pingOnce(address);
-      return /\[([0-9A-F:]{17})\]/.exec(output)?.[1]?.toLowerCase();
+      const owners = await smelter.lab.client.whoHas(addresses, { quietMs: 300 });
+      return [...owners.values()].every(({ length }) => length === 1) ? owners : undefined;
     },
-    { what: `an ARP answer for ${address}`, deadlineMs: 30_000, everyMs: 50 },
+    { what: `one answer for each of ${addresses.join(", ")}`, deadlineMs: 30_000, everyMs: 100 },
   );
-  async function pingOnce(target: string): Promise<{ output: string }> {
-    const { stdout } = await client.attempt(["arping", "-c", "1", "-w", "1", "-I", "eth0", target]);
-    return { output: stdout };
-  }
 }
 
 async function modelInForce(): Promise<Model> {
