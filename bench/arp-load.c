@@ -1,5 +1,7 @@
 // Asks for addresses by ARP as fast as answers come, with a given number of requests in flight, and prints one JSON line.
-// Usage: arp-load INTERFACE OWN_ADDRESS FIRST_ADDRESS ADDRESSES IN_FLIGHT MILLISECONDS
+// Usage: arp-load INTERFACE OWN_ADDRESS FIRST_ADDRESS ADDRESSES IN_FLIGHT MILLISECONDS awake|asleep
+// Awake, it looks for answers without sleeping, so that what it takes to wake this program up is not measured; asleep, it
+// leaves the processor to others.
 // The same program measures any answerer; what it costs itself is in every figure alike.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -7,6 +9,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -56,10 +59,11 @@ static double percentile(uint64_t count, double share) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 7) {
-    fprintf(stderr, "usage: arp-load INTERFACE OWN_ADDRESS FIRST_ADDRESS ADDRESSES IN_FLIGHT MILLISECONDS\n");
+  if (argc != 8) {
+    fprintf(stderr, "usage: arp-load INTERFACE OWN_ADDRESS FIRST_ADDRESS ADDRESSES IN_FLIGHT MILLISECONDS awake|asleep\n");
     return 2;
   }
+  bool awake = strcmp(argv[7], "awake") == 0;
   uint32_t own = inet_addr(argv[2]), first = ntohl(inet_addr(argv[3])), addresses = (uint32_t)atoi(argv[4]);
   uint32_t in_flight = (uint32_t)atoi(argv[5]);
   if (addresses < 1 || addresses > MAX_ADDRESSES || in_flight < 1 || in_flight > MAX_IN_FLIGHT) return 2;
@@ -109,8 +113,14 @@ int main(int argc, char **argv) {
       sent += (uint32_t)count;
     }
     wanted = 0;
+    uint64_t sent = now;
     while (wanted == 0) {
-      int count = recvmmsg(fd, in, MAX_IN_FLIGHT, MSG_WAITFORONE, NULL);
+      bool stay = awake && now_ns() - sent < LOST_AFTER_MS / 2 * 1000000U;
+      int count = recvmmsg(fd, in, MAX_IN_FLIGHT, stay ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
+      if (count < 0 && errno == EAGAIN && stay) {
+        sched_yield();  // the answerer may be on this processor
+        continue;
+      }
       if (count < 0 && errno != EAGAIN && errno != EINTR) fail("receive");
       now = now_ns();
       if (count < 0) {  // whatever is under way is lost

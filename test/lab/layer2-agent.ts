@@ -1,14 +1,16 @@
 // Runs in a host of the lab: drivers of layer 2, told what to do by layer2-process.ts over the IPC channel.
+import { pathToFileURL } from "node:url";
 import { startLayer2, type Layer2Driver } from "../../src/runtime/speaker/layer2-driver.js";
 import type { AgentAnswer, AgentCall } from "./layer2-process.js";
 
 const drivers = new Map<number, Layer2Driver>(); // BOUNDED by what the test starts
 const send = (answer: AgentAnswer): void => void process.send?.(answer);
 
-async function perform({ driver: number, call, excludes, addresses, interfaces }: AgentCall): Promise<unknown> {
+async function perform(request: AgentCall): Promise<unknown> {
+  const { driver: number, call, excludes, addresses, interfaces } = request;
   if (call === "start") {
     const driver = startLayer2({
-      workerUrl: new URL("./layer2-worker.js", import.meta.url),
+      workerUrl: pathToFileURL(request.worker),
       excludes: excludes.map((source) => new RegExp(source)),
       onError: (error) => send({ error }),
       onInterfaces: (list) => send({ interfaces: list }),
@@ -31,6 +33,9 @@ async function perform({ driver: number, call, excludes, addresses, interfaces }
     }
     case "scan":
       return driver.scan();
+    case "busy":
+      for (const end = performance.now() + request.milliseconds; performance.now() < end;);
+      return undefined;
     case "stop":
       return driver.stop();
   }

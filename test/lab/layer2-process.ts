@@ -17,7 +17,9 @@ import { until } from "./until.js";
 export type AgentCall = Readonly<{
   id: number;
   driver: number;
-  call: "start" | "announce" | "withdraw" | "setAll" | "counters" | "scan" | "stop";
+  call: "start" | "announce" | "withdraw" | "setAll" | "counters" | "scan" | "stop" | "busy";
+  worker: string;
+  milliseconds: number;
   excludes: readonly string[];
   addresses: readonly string[];
   interfaces: readonly string[];
@@ -41,6 +43,8 @@ export type Layer2Process = Readonly<{
   counters: () => Promise<Counters>;
   scan: () => Promise<readonly Layer2Interface[]>;
   stop: () => Promise<void>;
+  /** Keeps the main thread computing for so long. */
+  busy: (milliseconds: number) => Promise<void>;
   /** All that went wrong so far. */
   errors: () => readonly Layer2Error[];
   /** Waits until the list of interfaces says so. */
@@ -55,6 +59,8 @@ export type Layer2ProcessOptions = Readonly<{
   /** The Node.js that runs it; that of the tests if left out. */
   node?: string;
   excludes?: readonly string[];
+  /** The worker's bundle; one made of the sources if left out. */
+  worker?: string;
   privileges?: NonNullable<SpawnOptions["privileges"]>;
 }>;
 
@@ -78,9 +84,10 @@ export async function bundleLayer2(folder: string): Promise<string> {
 export async function startLayer2On(
   host: LanHost,
   folder: string,
-  { node = process.execPath, excludes = ["^lo$"], privileges }: Layer2ProcessOptions = {},
+  { node = process.execPath, excludes = ["^lo$"], worker, privileges }: Layer2ProcessOptions = {},
 ): Promise<Layer2Process> {
   const bundle = await bundleLayer2(folder);
+  const workerFile = worker ?? join(bundle, "layer2-worker.js");
   const options = privileges === undefined ? {} : { privileges };
   const child = startIn(host.namespace, [node, join(bundle, "agent.mjs")], options, [
     "ignore",
@@ -107,7 +114,8 @@ export async function startLayer2On(
   function ask(driver: number, call: AgentCall["call"], more: Partial<AgentCall> = {}): Promise<unknown> {
     const id = nextId;
     nextId += 1;
-    child.send({ id, driver, call, excludes, addresses: [], interfaces: [], ...more });
+    const fixed = { id, driver, call, excludes, worker: workerFile };
+    child.send({ ...fixed, addresses: [], interfaces: [], milliseconds: 0, ...more } satisfies AgentCall);
     return new Promise((resolve, reject) => {
       waiting.set(id, (answer) => {
         waiting.delete(id);
@@ -128,6 +136,7 @@ export async function startLayer2On(
       counters: async () => (await ask(driver, "counters")) as Counters,
       scan: async () => (await ask(driver, "scan")) as readonly Layer2Interface[],
       stop: async () => void (await ask(driver, "stop")),
+      busy: async (milliseconds) => void (await ask(driver, "busy", { milliseconds })),
       errors: () => errors.slice(),
       untilInterfaces: async (what, holds) => void (await until(() => holds(interfaces), { what })),
       another,

@@ -1,0 +1,244 @@
+// Run by native.test.ts in a namespace with an interface `left` whose other end is `right`, with --expose-gc: lies to the native
+// part and treats it badly. Whatever it does, it must not crash; what it should see is checked here.
+const assert = require("node:assert/strict");
+const { Worker, isMainThread, parentPort, workerData } = require("node:worker_threads");
+const native = require(process.argv[2] ?? workerData.addon);
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const indexOf = (name) => native.listLinks().find((link) => link.name === name).index;
+const open = (name, onBatch = () => 0, onUnsent = () => {}, onError = (error) => assert.fail(error)) =>
+  native.openPacketSocket(indexOf(name), 16, 128, onBatch, onUnsent, onError);
+
+/** Fills slot `slot` of the frames to send with a request; gives back its octets. */
+function fillIn(socket, slot, octets = 60) {
+  const frame = new Uint8Array(socket.buffer, 16 * 128 + slot * 128, 128).fill(0);
+  frame.set([255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, slot, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
+  new Uint32Array(socket.buffer, 2 * 16 * 128 + 4 * 16, 16)[slot] = octets;
+  return frame;
+}
+const errnos = (socket) => [...new Int32Array(socket.buffer, 2 * 16 * 128 + 8 * 16, 16)];
+
+async function until(condition) {
+  for (const end = Date.now() + 10_000; !condition();) {
+    assert(Date.now() < end, `waited in vain for ${condition}`);
+    await turn();
+  }
+}
+
+const cases = {
+  "wrong arguments are refused by name"() {
+    const nothing = () => 0;
+    const refusals = [
+      [[], /ifindex/],
+      [["1"], /ifindex/],
+      [[0, 16, 128, nothing, nothing, nothing], /ifindex/],
+      [[2 ** 40, 16, 128, nothing, nothing, nothing], /ifindex/],
+      [[1.5, 16, 128, nothing, nothing, nothing], /ifindex/],
+      [[NaN, 16, 128, nothing, nothing, nothing], /ifindex/],
+      [[1, 0, 128, nothing, nothing, nothing], /slots/],
+      [[1, 1025, 128, nothing, nothing, nothing], /slots/],
+      [[1, 16, 63, nothing, nothing, nothing], /slotOctets/],
+      [[1, 16, 1e9, nothing, nothing, nothing], /slotOctets/],
+      [[1, 16, 128, {}, nothing, nothing], /onBatch/],
+      [[1, 16, 128, nothing, null, nothing], /onUnsent/],
+      [[1, 16, 128, nothing, nothing], /onError/],
+    ];
+    for (const [args, message] of refusals) assert.throws(() => native.openPacketSocket(...args), message);
+    assert.throws(() => native.openLinkEvents(7), /onChange/);
+  },
+  "an interface that is not there is ENODEV"() {
+    const nothing = () => 0;
+    assert.throws(() => native.openPacketSocket(4242, 16, 128, nothing, nothing, nothing), {
+      code: "ENODEV",
+      syscall: "bind",
+      errno: -19,
+    });
+  },
+  "handles of another kind are refused"() {
+    const socket = open("left");
+    const events = native.openLinkEvents(() => {});
+    for (const wrong of [undefined, null, 1, {}, [], () => 0, events, Object.create(socket), socket.buffer]) {
+      assert.throws(() => native.sendFrames(wrong, 0), { code: "ERR_INVALID_ARG_TYPE" });
+      assert.throws(() => native.closePacketSocket(wrong), { code: "ERR_INVALID_ARG_TYPE" });
+      assert.throws(() => native.droppedByKernel(wrong), { code: "ERR_INVALID_ARG_TYPE" });
+    }
+    assert.throws(() => native.closeLinkEvents(socket), { code: "ERR_INVALID_ARG_TYPE" });
+    native.closeLinkEvents(events);
+    native.closePacketSocket(socket);
+  },
+  "a closed socket sends nothing, and can be closed again"() {
+    const socket = open("left");
+    native.closePacketSocket(socket);
+    native.closePacketSocket(socket);
+    assert.throws(() => native.sendFrames(socket, 1), { code: "EBADF" });
+    assert.equal(native.droppedByKernel(socket), 0);
+  },
+  async "frames arrive in order, with their length on the wire"() {
+    const lengths = [];
+    const b = open("right", (count) => {
+      lengths.push(...new Uint32Array(b.buffer, 2 * 16 * 128, count));
+      return 0;
+    });
+    const a = open("left");
+    [60, 42, 41, 128].forEach((octets, slot) => fillIn(a, slot, octets));
+    assert.equal(native.sendFrames(a, 4), 0);
+    await until(() => lengths.length === 4);
+    assert.deepEqual(lengths, [60, 42, 41, 128]);
+    native.closePacketSocket(a);
+    native.closePacketSocket(b);
+  },
+  "lengths that are no frame's are refused one by one, the rest is sent"() {
+    const a = open("left");
+    [60, 0, 13, 129, 4_000_000_000, 60].forEach((octets, slot) => fillIn(a, slot, octets));
+    assert.equal(native.sendFrames(a, 6), 4);
+    assert.deepEqual(
+      errnos(a)
+        .slice(0, 6)
+        .map((errno) => errno !== 0),
+      [false, true, true, true, true, false],
+    );
+    assert.throws(() => native.sendFrames(a, 17), { code: "ERR_OUT_OF_RANGE" });
+    assert.throws(() => native.sendFrames(a, -1), { code: "ERR_OUT_OF_RANGE" });
+    native.closePacketSocket(a);
+  },
+  async "memory that was taken away is neither read nor written"() {
+    const errors = [];
+    const a = open("left");
+    const b = open(
+      "right",
+      () => 0,
+      undefined,
+      (error) => errors.push(error.code),
+    );
+    structuredClone(b.buffer, { transfer: [b.buffer] });
+    assert.throws(() => native.sendFrames(b, 1), { code: "EFAULT" });
+    fillIn(a, 0);
+    native.sendFrames(a, 1);
+    await until(() => errors.length > 0);
+    assert.deepEqual(errors, ["EFAULT"]);
+    const c = open(
+      "right",
+      () => {
+        structuredClone(c.buffer, { transfer: [c.buffer] }); // and then wants to send
+        return 1;
+      },
+      undefined,
+      (error) => errors.push(error.code),
+    );
+    native.sendFrames(a, 1);
+    await until(() => errors.length > 1);
+    assert.deepEqual(errors, ["EFAULT", "EINVAL"]);
+    native.closePacketSocket(a);
+    native.closePacketSocket(c);
+  },
+  async "a callback may return nonsense, and close its own socket"() {
+    const a = open("left");
+    fillIn(a, 0);
+    for (const answer of [undefined, null, "7", NaN, -1, 1.5, {}, Infinity, 2 ** 53]) {
+      let called = 0;
+      const b = open(
+        "right",
+        () => {
+          called += 1;
+          return answer;
+        },
+        undefined,
+        () => {},
+      );
+      native.sendFrames(a, 1);
+      await until(() => called > 0);
+      native.closePacketSocket(b);
+    }
+    let called = 0;
+    const b = open("right", () => {
+      called += 1;
+      native.closePacketSocket(b);
+      global.gc();
+      return 1;
+    });
+    native.sendFrames(a, 1);
+    await until(() => called > 0);
+    native.sendFrames(a, 1);
+    for (let turns = 0; turns < 10; turns += 1) await turn();
+    assert.equal(called, 1);
+    native.closePacketSocket(a);
+  },
+  async "what a callback throws is an uncaught exception, and the socket goes on"() {
+    const caught = [];
+    const keep = (error) => caught.push(error.message);
+    process.on("uncaughtException", keep);
+    const a = open("left");
+    fillIn(a, 0);
+    const b = open("right", () => {
+      throw new Error("out of order");
+    });
+    native.sendFrames(a, 1);
+    await until(() => caught.length === 1);
+    native.sendFrames(a, 1);
+    await until(() => caught.length === 2);
+    process.off("uncaughtException", keep);
+    assert.deepEqual(caught, ["out of order", "out of order"]);
+    native.closePacketSocket(a);
+    native.closePacketSocket(b);
+  },
+  async "an open socket lives on when its handle is forgotten; a closed one is collected"() {
+    let received = 0;
+    (() => open("right", () => void (received += 1)))();
+    const a = open("left");
+    fillIn(a, 0);
+    for (let round = 0; round < 50; round += 1) {
+      native.closePacketSocket(open("right"));
+      native.closeLinkEvents(native.openLinkEvents(() => {}));
+      await turn();
+      global.gc();
+    }
+    native.sendFrames(a, 1);
+    await until(() => received === 1);
+    native.closePacketSocket(a);
+  },
+  async "threads that end, by themselves or by force, take their sockets with them"() {
+    const threads = Array.from({ length: 24 }, async (_, number) => {
+      const thread = new Worker(__filename, { workerData: { addon: process.argv[2], number }, execArgv: [] });
+      await new Promise((resolve) => thread.once("message", resolve));
+      if (number % 3 === 0) return thread.terminate();
+      thread.postMessage("end", []);
+      return new Promise((resolve, reject) => thread.once("exit", resolve).once("error", reject));
+    });
+    const codes = await Promise.all(threads);
+    assert.equal(codes.length, 24);
+    const sockets = require("node:fs").readFileSync("/proc/net/packet", "utf8").trim().split("\n").length - 1;
+    assert.equal(sockets, 1); // the forgotten one
+  },
+};
+
+async function inThread() {
+  const a = open("left", () => 0);
+  const b = open("right", () => {
+    fillIn(b, 0);
+    return 1;
+  });
+  native.openLinkEvents(() => {});
+  fillIn(a, 0);
+  native.sendFrames(a, 1); // the two threads of each kind keep one another busy
+  parentPort.postMessage("ready", []);
+  parentPort.once("message", () => {
+    if (workerData.number % 3 === 1) process.exit(0);
+    native.closePacketSocket(a);
+    parentPort.close();
+    setImmediate(() => process.exit(0)); // b and the events are open still
+  });
+}
+
+async function main() {
+  for (const [name, run] of Object.entries(cases)) {
+    await run();
+    console.log(`ok ${name}`);
+  }
+  console.log("done");
+  process.exit(0); // with a socket open
+}
+
+(isMainThread ? main() : inThread()).catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
