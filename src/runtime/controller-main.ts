@@ -5,6 +5,7 @@ import { createController } from "./controller/create-controller.js";
 import { SOURCE_POOL_ANNOTATION, type StatusOutcome, type StatusWrite } from "./controller/ports.js";
 import { createApiClient, type ApiClient } from "./kubernetes/api-client.js";
 import { loadClusterAccess } from "./kubernetes/cluster-access.js";
+import { backoffDelay, type Backoff } from "./kubernetes/backoff.js";
 import { createCollection } from "./kubernetes/collection.js";
 import { connectToServer } from "./kubernetes/connect.js";
 import { createEventRecorder, type EventRecorder } from "./kubernetes/event-recorder.js";
@@ -165,19 +166,27 @@ function join(options: ControllerMainOptions, need: Need): Readonly<{ controller
   return { controller, events };
 }
 
-/** How long to leave the server alone after it was found that statuses may not be written at all. */
-const FORBIDDEN_MILLISECONDS = 60_000;
+/** Statuses may not be written at all: the server is left alone longer and longer. One that starts refuses briefly. */
+const FORBIDDEN_BACKOFF: Backoff = { baseMilliseconds: 1_000, limitMilliseconds: 60_000 };
 
-function createStatusPort({ client }: Need, statuses: ServiceStatusWriter) {
+function createStatusPort({ client, ports }: Need, statuses: ServiceStatusWriter) {
+  let refusals = 0; // in a row, those of writes that were in flight together counted once
+  let askAgainAt = 0; // on the clock
   return async ({ service, addresses, pool }: StatusWrite): Promise<StatusOutcome> => {
     const written = await statuses.write({ service, addresses, annotations: { [SOURCE_POOL_ANNOTATION]: pool } });
-    if (written.outcome !== "forbidden") return written;
+    if (written.outcome !== "forbidden") {
+      refusals = 0;
+      return written;
+    }
     const { message } = written;
     const permitted = await isPermitted(client, { ...SERVICES, plural: "services/status" }, ["update"]);
-    if (permitted.ok && !permitted.value) {
-      return { outcome: "unavailable", message, retryAfterMilliseconds: FORBIDDEN_MILLISECONDS };
+    if (permitted.ok && permitted.value) return { outcome: "refused", message };
+    const now = ports.clock.now();
+    if (now >= askAgainAt) {
+      askAgainAt = now + backoffDelay(FORBIDDEN_BACKOFF, refusals, ports.random());
+      refusals += 1;
     }
-    return { outcome: "refused", message };
+    return { outcome: "unavailable", message, retryAfterMilliseconds: askAgainAt - now };
   };
 }
 

@@ -116,6 +116,7 @@ export function watchResource<View>(options: WatchOptions<View>): Watch {
   }
 
   async function run(): Promise<void> {
+    let lastWhy: WatchEnd | undefined;
     for (let failures = 0; !signal.aborted;) {
       const wasStreaming = streaming;
       const started = ports.clock.now();
@@ -129,7 +130,10 @@ export function watchResource<View>(options: WatchOptions<View>): Watch {
         continue;
       }
       resumeFrom = undefined; // what was missed meanwhile is found by a list
-      failures = lived > RECONNECT_BACKOFF.limitMilliseconds ? 0 : failures + 1;
+      // A trouble of another kind begins its own count: a server that starts after a long outage refuses everybody for
+      // a moment, and that first refusal is not to be waited out for minutes.
+      failures = lived > RECONNECT_BACKOFF.limitMilliseconds ? 0 : end.why === lastWhy ? failures + 1 : 1;
+      lastWhy = end.why;
       noteFailure(end, failures);
       if (wasStreaming !== streaming || (end.why === "expired" && failures <= 1)) continue;
       const backoff = end.why === "refused" || end.why === "not_served" ? REFUSED_BACKOFF : RECONNECT_BACKOFF;
