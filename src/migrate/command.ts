@@ -28,6 +28,7 @@ export const convertCommand = (io: TextIo, exit: Exit): CommandModule<object, Co
       .positional("file", {
         type: "string",
         demandOption: true,
+        coerce: (file: string) => (file === "" ? "-" : file), // yargs makes an empty text of a lone hyphen
         describe: "ConfigMap manifest in YAML or JSON, or the text of its config key; - for standard input",
       })
       .option("namespace", {

@@ -49,6 +49,7 @@ export async function runOnce(
     loadBalancerClass: options.loadBalancerClass,
     alive: new Set([...world.nodes.values()].filter(({ ready }) => ready).map(({ name }) => name)),
   });
+  if (outcomes.length === 0) err.write(`Note: there is no Service of type LoadBalancer in ${options.from}\n`);
   out.write(formatOutcomes(outcomes, output));
   return 0;
 }
