@@ -18,7 +18,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
   const { log, metrics } = ports;
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist, as the next three
   const decisions = new Map<ObjectKey, Decision>();
-  const pending = new Set<ObjectKey>(); // want an address and have none
+  const pending = new Set<ObjectKey>(); // want an address that they do not have
   const untold = new Map<ObjectKey, readonly DecisionEvent[]>(); // of decisions whose write has not succeeded yet
   const configuration = createConfiguration(options, { allocator, ports });
   const queue = createWorkQueue({
@@ -48,7 +48,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
     metrics.updateHandled();
     const decision = decide(key, service);
     decisions.set(key, decision);
-    if (decision.outcome === "pending") pending.add(key);
+    if (decision.outcome === "pending" || decision.outcome === "kept") pending.add(key);
     else pending.delete(key);
     if (decision.outcome !== "ignored" && decision.events.length > 0) untold.set(key, decision.events);
     const wanted = wantedStatus(decision);
