@@ -122,6 +122,7 @@ function join(options: ControllerMainOptions, need: Need): Readonly<{ controller
       configMapName: options.configMapName,
       poolChange: options.poolChange,
       writesInFlight: WRITES_IN_FLIGHT,
+      keepDecisions: false, // nobody asks, and there may be many
     },
     createAllocator({ loadBalancerClass: options.loadBalancerClass }),
     {

@@ -35,7 +35,7 @@ export interface Controller {
   settled(): Promise<void>;
   /** A Service waits to be decided or written: what is less important may wait. */
   busy(): boolean;
-  /** The last decision on a Service. */
+  /** The last decision on a Service, where they are kept. */
   decision(key: ObjectKey): Decision | undefined;
   /** For the gauges of the pools. */
   usage(): readonly PoolUsage[];
@@ -51,6 +51,8 @@ export type ControllerOptions = Readonly<{
   poolChange: "refuse" | "reassign";
   /** Default: 16. */
   writesInFlight?: number;
+  /** Keeps the last decision on each Service for decision(); default: true. */
+  keepDecisions?: boolean;
 }>;
 
 export type CreateController = (options: ControllerOptions, allocator: Allocator, ports: ControllerPorts) => Controller;

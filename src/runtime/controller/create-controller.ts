@@ -16,13 +16,14 @@ const REFUSED_BACKOFF: Backoff = { baseMilliseconds: 1_000, limitMilliseconds: 3
 /** @see Controller */
 export function createController(options: ControllerOptions, allocator: Allocator, ports: ControllerPorts): Controller {
   const { log, metrics } = ports;
+  const { writesInFlight = WRITES_IN_FLIGHT, keepDecisions = true } = options;
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist, as the next three
   const decisions = new Map<ObjectKey, Decision>();
   const pending = new Set<ObjectKey>(); // want an address that they do not have
   const untold = new Map<ObjectKey, readonly DecisionEvent[]>(); // of decisions whose write has not succeeded yet
   const configuration = createConfiguration(options, { allocator, ports });
   const queue = createWorkQueue({
-    inFlight: options.writesInFlight ?? WRITES_IN_FLIGHT,
+    inFlight: writesInFlight,
     work: reconcile,
     onDrained: requeuePending,
     onIdle: () => {
@@ -47,7 +48,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
     if (isHeld(key, service)) return undefined;
     metrics.updateHandled();
     const decision = decide(key, service);
-    decisions.set(key, decision);
+    if (keepDecisions) decisions.set(key, decision);
     if (decision.outcome === "pending" || decision.outcome === "kept") pending.add(key);
     else pending.delete(key);
     if (decision.outcome !== "ignored" && decision.events.length > 0) untold.set(key, decision.events);

@@ -37,14 +37,14 @@ export type EventRecorderOptions = Readonly<{
 }>;
 
 const MAX_WAITING = 20_000;
-const MAX_REMEMBERED = 4_096;
+const MAX_REMEMBERED = 2_048;
 const IN_FLIGHT = 4;
 const PATIENCE_MILLISECONDS = 10_000; // of other work without a pause; then one Event at a time goes beside it
 const RETRY_MILLISECONDS = 500;
 const NOT_PERMITTED_MILLISECONDS = 600_000; // then permission is tried again
 const MAX_ATTEMPTS = 5;
 // As the Go client does it: 25 Events about one object at once, then one in five minutes.
-const LIMITS = { burst: 25, refillMilliseconds: 300_000, maxKeys: 4_096 };
+const LIMITS = { burst: 25, refillMilliseconds: 300_000, maxKeys: 2_048 };
 
 type Waiting = { record: EventRecord; attempts: number };
 

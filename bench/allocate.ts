@@ -1,0 +1,127 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  createLab,
+  repositoryRoot,
+  startKubernetes,
+  type Kubernetes,
+  type Lab,
+  type LabProcess,
+} from "../test/lab/index.js";
+import type { Report } from "./run.js";
+import { median } from "./statistics.js";
+
+const SIZES = [1000, 5000];
+const NAMESPACE = "bench";
+const CONFIG_NAMESPACE = "metallb-system";
+const DEADLINE_MS = 300_000;
+
+type Ours = Readonly<{ seconds: number; cpuMs: number; rssMiB: number }>;
+type Server = Readonly<{ lab: Lab; kubernetes: Kubernetes; kubeconfig: string; token: string }>;
+
+/**
+ * Waiting Services until the last of them has its status, from the start of the controller's process, on a real API
+ * server; beside a bare client that does nothing but as many status PATCHes, 16 in flight, on the same server.
+ */
+export async function run(report: Report): Promise<void> {
+  const lab = await createLab({ nodes: 0 });
+  try {
+    const kubernetes = await startKubernetes(lab);
+    await kubernetes.ensureNamespace(NAMESPACE);
+    await kubernetes.ensureNamespace(CONFIG_NAMESPACE);
+    await kubernetes.admin.apply([configMap()]);
+    const kubeconfig = await kubernetes.kubeconfigOf("admin");
+    const token = /token: "?([^"\s]+)/.exec(readFileSync(kubeconfig, "utf8"))?.[1] ?? "";
+    const server: Server = { lab, kubernetes, kubeconfig, token };
+    let smaller: number | undefined;
+    let existing = 0;
+    for (const count of SIZES) {
+      await ask(server, "create", count, existing);
+      existing = count;
+      const floors: number[] = [];
+      const ours: Ours[] = [];
+      for (const turn of ["floor", "ours", "ours", "floor"]) {
+        if (turn === "floor") floors.push(await measureFloor(server, count));
+        else ours.push(await measureOurs(server, count));
+      }
+      const [value, floor] = [median(ours.map(({ seconds }) => seconds)), median(floors)];
+      report({ bench: "allocate", case: `${count} services`, value, unit: "s", floor, ratio: value / floor });
+      const cpu = median(ours.map(({ cpuMs }) => cpuMs)) / count;
+      report({
+        bench: "allocate",
+        case: `cpu per service at ${count}`,
+        value: cpu,
+        unit: "ms",
+        floor: smaller ?? null, // what it costs at the smaller size: it must not grow
+        ratio: smaller === undefined ? null : cpu / smaller,
+      });
+      smaller ??= cpu;
+      const memory = Math.max(...ours.map(({ rssMiB }) => rssMiB));
+      report({
+        bench: "allocate",
+        case: `memory at ${count}`,
+        value: memory,
+        unit: "MiB",
+        floor: null,
+        ratio: null,
+      });
+    }
+  } finally {
+    await lab.close();
+  }
+}
+
+/** @returns seconds from the first request to the last status seen by a watch */
+async function measureFloor(server: Server, count: number): Promise<number> {
+  const watch = await startWatch(server, count);
+  const { startedAt } = await ask(server, "patch", count);
+  const { endedAt } = await resultOf(watch);
+  await ask(server, "clear", count);
+  return (endedAt - startedAt) / 1000;
+}
+
+async function measureOurs(server: Server, count: number): Promise<Ours> {
+  const watch = await startWatch(server, count);
+  const smelter = join(repositoryRoot(), "bin/smelter");
+  const flags = ["--kubeconfig", server.kubeconfig, "--namespace", CONFIG_NAMESPACE];
+  const startedAt = Date.now();
+  const controller = server.lab.controlPlane.spawn([smelter, "controller", ...flags], { name: "controller" });
+  const { endedAt } = await resultOf(watch);
+  const { cpuMs, peakRssMiB } = controller.usage();
+  await controller.kill(); // its Events would be in the way of what is measured next
+  await ask(server, "clear", count);
+  return { seconds: (endedAt - startedAt) / 1000, cpuMs, rssMiB: peakRssMiB };
+}
+
+type Task = "patch" | "create" | "clear" | "watch";
+type TaskResult = Readonly<{ startedAt: number; endedAt: number; cpuMs: number }>;
+
+function start({ lab, kubernetes, token }: Server, task: Task, count: number, from = 0): LabProcess {
+  const order = { do: task, server: kubernetes.url, token, namespace: NAMESPACE, from, count };
+  const script = join(repositoryRoot(), "bench/status-client.mjs");
+  return lab.controlPlane.spawn([process.execPath, script, JSON.stringify(order)], { name: task });
+}
+
+async function startWatch(server: Server, count: number): Promise<LabProcess> {
+  const watch = start(server, "watch", count);
+  await watch.waitForOutput(/"ready":true/);
+  return watch;
+}
+
+const ask = async (server: Server, task: Task, count: number, from = 0): Promise<TaskResult> =>
+  resultOf(start(server, task, count, from));
+
+async function resultOf(process: LabProcess): Promise<TaskResult> {
+  const [line] = await process.waitForOutput(/^\{"startedAt".*\}$/m, { deadlineMs: DEADLINE_MS });
+  return JSON.parse(line) as TaskResult;
+}
+
+function configMap() {
+  const config = "address-pools:\n- name: default\n  protocol: layer2\n  addresses: [10.64.0.0/16]\n";
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "config", namespace: CONFIG_NAMESPACE },
+    data: { config },
+  };
+}
