@@ -5,7 +5,9 @@ SHELL := /bin/bash
 export SMELTER_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/smelter
 
 SOURCES := $(shell find src -type f -not -path '*/.*')
-NODE_HEADERS := $(shell node -p 'require("node:path").resolve(process.execPath, "../..")' 2>/dev/null)
+# The headers that come with Node.js; where they are not beside it node-gyp fetches them.
+NODE_PREFIX := $(shell node -p 'require("node:path").resolve(process.execPath, "../..")' 2>/dev/null)
+NODE_DIR := $(if $(wildcard $(NODE_PREFIX)/include/node/node_api.h),--nodedir="$(NODE_PREFIX)")
 ADDON := build/Release/smelter_native.node
 
 .PHONY: help
@@ -19,7 +21,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 $(ADDON): binding.gyp $(wildcard src/native/*) node_modules/.package-lock.json
 	@scripts/install-packages.sh build
-	node_modules/.bin/node-gyp rebuild --nodedir="$(NODE_HEADERS)" --silent
+	node_modules/.bin/node-gyp rebuild $(NODE_DIR) --silent
 	@touch $@
 
 dist/main.js: $(SOURCES) package.json scripts/bundle.mjs node_modules/.package-lock.json $(ADDON)

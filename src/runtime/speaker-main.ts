@@ -91,7 +91,7 @@ async function serve(options: SpeakerMainOptions, log: Logger, signal: AbortSign
       healthHost: HEALTH_HOST,
       registry,
       refresh: () => node.refreshMetrics(),
-      notReadyReason: () => waitingFor,
+      notReadyReason: () => waitingFor ?? node.notReadyReason(),
     },
     log,
   );

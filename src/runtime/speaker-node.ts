@@ -3,6 +3,7 @@ import { load } from "js-yaml";
 import type { Logger } from "./net/logger.js";
 import type { Registry } from "./metrics/registry.js";
 import { createSpeakerMetrics, type SpeakerMetrics } from "./metrics/speaker-metrics.js";
+import type { Layer2Interface } from "./layer2/messages.js";
 import { startLayer2, type Layer2Driver } from "./speaker/layer2-driver.js";
 import { createSpeaker, type Speaker, type SpeakerEvent, type SpeakerOptions } from "./speaker/speaker.js";
 import type { ServiceView } from "./world/views.js";
@@ -11,6 +12,8 @@ import type { ServiceView } from "./world/views.js";
 export type SpeakerNode = Readonly<{
   speaker: Speaker;
   metrics: SpeakerMetrics;
+  /** Why this node can announce nothing just now; undefined where it can. */
+  notReadyReason(): string | undefined;
   /** Asks the worker for its totals; before each scrape. */
   refreshMetrics(): Promise<void>;
   stop(): Promise<void>;
@@ -31,11 +34,16 @@ export async function startSpeakerNode(
     excludes: options.excludes,
     onError: (error) => log.error({ interface: error.interface, code: error.code }, error.message),
     onInterfaces: (interfaces) => {
-      const answering = interfaces.filter(({ noResponder }) => noResponder === undefined).map(({ name }) => name);
+      const answering = interfaces.filter(answers).map(({ name }) => name);
       log.info({ event: "interfaces", interfaces: answering }, "answering on these interfaces");
     },
   });
   await layer2.ready;
+  const refusal = forbidden(layer2.interfaces());
+  if (refusal !== undefined) {
+    await layer2.stop(); // or this node would win elections and answer nothing
+    throw new Error(refusal);
+  }
   const speaker = createSpeaker(options, {
     announce: (address, interfaces) => void layer2.announce(address, interfaces),
     withdraw: (address) => void layer2.withdraw(address),
@@ -47,6 +55,7 @@ export async function startSpeakerNode(
   });
   return {
     speaker,
+    notReadyReason: () => (layer2.interfaces().some(answers) ? undefined : "no interface to answer on"),
     metrics,
     async refreshMetrics() {
       const { addresses, interfaces } = await layer2.counters();
@@ -69,6 +78,16 @@ export async function startSpeakerNode(
       await layer2.stop();
     },
   };
+}
+
+function answers({ noResponder, error }: Layer2Interface): boolean {
+  return noResponder === undefined && error === undefined;
+}
+
+/** Why this process may not answer on any interface, where that is so. */
+function forbidden(interfaces: readonly Layer2Interface[]): string | undefined {
+  const wanted = interfaces.filter(({ noResponder }) => noResponder === undefined);
+  return wanted.every(({ error }) => error?.code === "EPERM") ? wanted[0]?.error?.message : undefined;
 }
 
 /**
