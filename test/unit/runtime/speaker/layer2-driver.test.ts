@@ -48,8 +48,8 @@ it("makes one message of all changes of one turn, in their order", async () => {
 
 it("setAll() names what is to be announced, and nothing that was meant before", async () => {
   const { driver, told } = start(workerThat("tell(); done(message);"));
-  void driver.announce("0.0.0.1", []);
-  await driver.setAll(new Map([["0.0.0.2", []]]));
+  const before = driver.announce("0.0.0.1", []);
+  await Promise.all([driver.setAll(new Map([["0.0.0.2", []]])), before]);
   expect(told.filter((message) => (message as unknown[][])[1]?.length !== 0)).toEqual([["replace", [2], [0], []]]);
 });
 
@@ -77,7 +77,9 @@ it("a thread that cannot work at all is not started again; nobody waits for it",
     parentPort.on("message", ({ type }) => { if (type === "stop") parentPort.close(); });
     setImmediate(() => parentPort.close());`;
   const { driver, errors } = start(new URL(`data:text/javascript,${encodeURIComponent(program)}`));
+  const early = driver.announce("0.0.0.9", []);
   await expect(driver.ready).rejects.toThrow("Cannot load");
+  await early;
   await driver.announce("0.0.0.1", []);
   expect(errors).toHaveLength(1);
 });

@@ -195,6 +195,14 @@ it("an interface that is deleted takes its responder with it, and its counters g
   expect(told.at(-1)).toEqual(["b answers"]);
 });
 
+it("the errors of an interface that never opened go to the sum when it is deleted", () => {
+  openErrors.set(1, failure("EPERM"));
+  responders.scan();
+  links = [link(2, "b")];
+  responders.scan();
+  expect(responders.counters()).toMatchObject([{ interface: "b" }, { interface: "", errors: 1 }]);
+});
+
 it("another hardware address and another name are taken up without closing the socket", () => {
   announceAddress(addresses, VIP, new Set(["a2"]));
   responders.scan();
