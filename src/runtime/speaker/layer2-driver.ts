@@ -120,7 +120,7 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
     asked.clear();
     if (failed) settleChanges();
     if (failed || stopping !== undefined) return;
-    const message = `Cannot answer ARP: the layer 2 thread ended, ${String(cause)}: none needed, it is started again`;
+    const message = `Cannot answer ARP: the layer 2 thread ended, ${String(cause)}: nothing to do, it is started again`;
     onError({ interface: undefined, code: "ERR_LAYER2_THREAD", message });
     restartTimer = setTimeout(restart, restartDelay);
     restartDelay = Math.min(2 * restartDelay, LAST_RESTART_MILLISECONDS);

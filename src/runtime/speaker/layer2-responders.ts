@@ -86,7 +86,8 @@ export function createResponders(
 
   function reportError(name: string | undefined, error: unknown): void {
     const { code, message } = ports.explain(error);
-    const trouble = { interface: name, code, message };
+    const where = name === undefined ? "" : `Cannot answer ARP on ${name}: `;
+    const trouble = { interface: name, code, message: where + message };
     const before = troubles.get(name ?? "");
     troubles.set(name ?? "", trouble);
     if (before?.code !== code) ports.onError(trouble);

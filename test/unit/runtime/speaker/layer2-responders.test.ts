@@ -164,7 +164,8 @@ it("an interface that cannot be opened keeps no other from answering, is told ab
   responders.scan();
   responders.scan();
   expect(ask(2)).toHaveLength(1);
-  expect(errors).toMatchObject([{ interface: "a", code: "EPERM" }]);
+  const message = "Cannot answer ARP on a: Error: failed with EPERM";
+  expect(errors).toEqual([{ interface: "a", code: "EPERM", message }]);
   expect(told).toEqual([["a answers EPERM", "b answers"]]);
   expect(responders.counters()).toMatchObject([{ interface: "b" }, { interface: "a", errors: 2 }, { interface: "" }]);
 

@@ -21,7 +21,7 @@ const systemError = (code: string): Error => Object.assign(new Error(`Cannot do 
 
 it.each([
   { error: systemError("EPERM"), code: "EPERM", message: /^Cannot do it: EPERM \(bind\): .*CAP_NET_RAW$/ },
-  { error: systemError("ENODEV"), code: "ENODEV", message: /interface is gone/ },
+  { error: systemError("ENODEV"), code: "ENODEV", message: /: nothing to do, it is used again when it is back$/ },
   { error: systemError("EDOM"), code: "EDOM", message: /^Cannot do it: EDOM \(bind\)$/ },
   { error: new TypeError("no such thing"), code: "UNKNOWN", message: /^no such thing$/ },
   { error: "a text", code: "UNKNOWN", message: /^a text$/ },
