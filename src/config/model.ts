@@ -88,10 +88,12 @@ export type Peer = Readonly<{
   /** 1 to 65535. */
   port: number;
   sourceAddress?: IpAddress;
-  /** 0 (no keepalives) or 3 and more. */
+  /** 0 (no keepalives) or 3 and more; more than the 65535 that an OPEN can say is possible. */
   holdTimeSeconds: number;
+  /** At most the hold time; undefined: a third of it. */
   keepaliveTimeSeconds?: number;
   connectTimeSeconds?: number;
+  /** IPv4. */
   routerId?: IpAddress;
   localAsn?: number;
   nodeSelectors: readonly LabelSelector[];
@@ -119,7 +121,11 @@ export type BfdProfile = Readonly<{
 /** Where a piece of the model was written. */
 export type Origin = Readonly<{ object: string; path: string; file?: string; line?: number }>;
 
-/** Something that is legal and probably not meant, or not in effect; it never keeps a model from being used. */
+/**
+ * Something that is legal and probably not meant, or not in effect; it never keeps a model from being used.
+ * `shadowed`: a resource is in force in its place; `ignored`: has no effect; `unused`: nothing refers to it, or it
+ * refers to nothing; `generation`: some release refused it; `conflict`: contradicts itself.
+ */
 export type Notice = Fault & Readonly<{ class: "shadowed" | "ignored" | "unused" | "generation" | "conflict" }>;
 
 export type LoadedConfig = Readonly<{

@@ -96,7 +96,7 @@ function beyondResources(reading: LegacyReading, notices: readonly Notice[]): Fa
 }
 
 /** Reads the resources back: they have to give the very model that the document gives, new names aside. */
-function differenceOf(
+export function differenceOf(
   before: Model,
   objects: readonly ManifestObject[],
   renames: Renames,

@@ -125,6 +125,15 @@ describe("both sources together", () => {
     ]);
   });
 
+  it("pools that hold nothing are not twins", () => {
+    const documents = [
+      pool("z", "10.0.0.1-2001:db8::1"),
+      everywhere,
+      legacyPools(legacyPool("a", "10.0.0.9-10.0.0.1")),
+    ];
+    expect(poolNames(documents)).toEqual(["a", "z"]);
+  });
+
   it("half an overlap is a fault that names both", () => {
     const documents = [pool("z", "10.0.0.0/25"), everywhere, legacyPools(legacyPool("a", "10.0.0.0/24"))];
     expect(faultsOf(documents)).toEqual([
@@ -237,6 +246,11 @@ describe("faults say where", () => {
       expect.stringMatching(/^Cannot use IPAddressPool metallb-system\/b: \/spec\/addresses\/1 is "10\.0\.1\.7"/),
       expect.stringMatching(/^line 6:5: Cannot use ConfigMap metallb-system\/config: \/address-pools\/0\/addresses\/1/),
     ]);
+  });
+
+  it("in the file also where the object is an item of a List", () => {
+    const list = `kind: List\napiVersion: v1\nitems:\n- ${text.split("---\n")[0]?.trimEnd().replaceAll("\n", "\n  ")}\n`;
+    expect(messages(manifests(list))).toEqual([expect.stringMatching(/^test\.yaml:14:11: Cannot use ConfigMap/)]);
   });
 
   it("with the beginning of the text where it is written in quotes", () => {

@@ -117,6 +117,7 @@ describe("namePeers()", () => {
       peer("10.0.0.2"),
       peer("10.0.0.1", onHost("a")),
       peer("10.0.0.1", { password: new Password("x") }),
+      peer("10.0.0.1", { password: new Password("y") }),
     ];
     const names = namePeers(peers);
     expect(namePeers(peers.toReversed())).toEqual(names.toReversed());

@@ -274,6 +274,20 @@ const rules: readonly [rule: string, good: KubernetesDocument[], bad: Kubernetes
     "/spec/localPref differs from 1 of BGPAdvertisement metallb-system/b for the same routes of IPAddressPool metallb-system/a",
   ],
   [
+    "in either family of a pool of two",
+    [
+      pool({ addresses: ["10.0.0.0/24", "2001:db8::/64"] }),
+      bgp({ localPref: 1 }),
+      bgp({ localPref: 2, aggregationLength: 24, aggregationLengthV6: 64 }, "c"),
+    ],
+    [
+      pool({ addresses: ["10.0.0.0/24", "2001:db8::/64"] }),
+      bgp({ localPref: 1 }),
+      bgp({ localPref: 2, aggregationLength: 24 }, "c"),
+    ],
+    "/spec/localPref differs from 1 of BGPAdvertisement metallb-system/b for the same routes of IPAddressPool metallb-system/a",
+  ],
+  [
     "unless they go to other peers",
     [
       pool(),

@@ -5,7 +5,8 @@ import { isObjectName } from "../../../src/config/label-selector.js";
 import { loadConfig } from "../../../src/config/load.js";
 import { readDocuments } from "../../../src/config/read-documents.js";
 import type { Conversion, ConvertOptions } from "../../../src/migrate/convert.js";
-import { convert } from "../../../src/migrate/convert.js";
+import { convert, differenceOf } from "../../../src/migrate/convert.js";
+import type { ManifestObject } from "../../../src/migrate/manifest-text.js";
 import { describeFault } from "../../../src/runtime/net/fault.js";
 
 const converted = (text: string, options: Partial<ConvertOptions> = {}): Conversion => {
@@ -326,6 +327,54 @@ describe("convert() refuses", () => {
     expect(bare.ok ? [] : bare.fault.map(describeFault)).toEqual([
       expect.stringContaining("config.yaml:1:1: Cannot use configuration: /foo"),
     ]);
+  });
+});
+
+describe("differenceOf() sees it if conversion should ever go wrong", () => {
+  const { documents } = converted(manifest(everything));
+  const loaded = loadConfig(readDocuments(manifest(everything), "f").documents, {
+    namespace: "metallb-system",
+    configMapName: "config",
+  });
+  if (!loaded.ok) throw new Error("the document is refused");
+  const none = { pools: new Map<string, string>(), bfdProfiles: new Map<string, string>() };
+  const after = (change: (kind: string, object: ManifestObject) => ManifestObject | undefined) =>
+    differenceOf(
+      loaded.value.model,
+      documents.flatMap((object): ManifestObject[] => {
+        const changed = change(String(object["kind"]), object);
+        return changed === undefined ? [] : [changed];
+      }),
+      none,
+      "metallb-system",
+    );
+
+  it("nothing", () => expect(after((_, object) => object)).toBeUndefined());
+
+  it.each<[string, (kind: string, object: ManifestObject) => ManifestObject | undefined, RegExp]>([
+    [
+      "another password",
+      (kind, object) => (kind === "Secret" ? { ...object, stringData: { password: "other" } } : object),
+      /^becomes resources that do not mean the same$/,
+    ],
+    [
+      "a missing pool",
+      (kind, object) => (kind === "IPAddressPool" ? undefined : object),
+      /^becomes resources that do not/,
+    ],
+    [
+      "a missing Secret",
+      (kind, object) => (kind === "Secret" ? undefined : object),
+      /^becomes resources that are refused/,
+    ],
+    [
+      "no object at all",
+      (kind, object) => (kind === "Secret" ? { ...object, kind: "" } : object),
+      /^becomes resources that are none/,
+    ],
+  ])("%s", (_, change, problem) => {
+    expect(after(change)?.[0]).toMatch(problem);
+    expect(after(change)?.join()).not.toContain("0123");
   });
 });
 
