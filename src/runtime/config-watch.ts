@@ -89,13 +89,18 @@ export function watchConfiguration(options: ConfigWatchOptions): void {
 
   /** @returns whether every question was answered */
   async function look(): Promise<boolean> {
-    const kinds = await discoverMetallbKinds(client, namespace);
-    const resources = kinds.ok ? kinds.value : [];
     const answered = await Promise.all([
       watchIfPermitted(configMapResource(namespace, configMapName), configMapName),
-      ...resources.map((resource) => watchIfPermitted(resource)),
+      lookForKinds(),
     ]);
-    return kinds.ok && answered.every(Boolean);
+    return answered.every(Boolean);
+  }
+
+  async function lookForKinds(): Promise<boolean> {
+    const kinds = await discoverMetallbKinds(client, namespace);
+    if (!kinds.ok) return false;
+    const answered = await Promise.all(kinds.value.map((resource) => watchIfPermitted(resource)));
+    return answered.every(Boolean);
   }
 
   async function run(): Promise<void> {

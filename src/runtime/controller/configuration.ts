@@ -24,9 +24,14 @@ export interface Configuration {
   stranded(): ReadonlySet<ObjectKey>;
 }
 
-type Need = Readonly<{ allocator: Allocator; ports: Pick<ControllerPorts, "log" | "metrics"> }>;
+type Need = Readonly<{
+  allocator: Allocator;
+  ports: Pick<ControllerPorts, "log" | "metrics">;
+  /** The addresses that Services have and no pool of the model in force; `pool` is "". */
+  unplaced(): readonly StrandedAddress[];
+}>;
 
-export function createConfiguration(options: ControllerOptions, { allocator, ports }: Need): Configuration {
+export function createConfiguration(options: ControllerOptions, { allocator, ports, unplaced }: Need): Configuration {
   const { log, metrics } = ports;
   const { namespace, configMapName } = options;
   const keepAssigned = options.poolChange === "refuse";
@@ -43,39 +48,40 @@ export function createConfiguration(options: ControllerOptions, { allocator, por
     metrics.configState({ loaded: inForce !== undefined, stale: isFaulty || stranded.size > 0 });
   }
 
-  /** @returns the messages, where there is no room */
-  function useModel(model: Model): readonly string[] | undefined {
-    const used = allocator.useModel(model, { keepAssigned });
-    stranded = new Set(used.ok ? [] : used.fault.map(({ service }) => service));
-    return used.ok ? undefined : used.fault.map((address) => describeFault(strandedFault(address)));
+  /** Notes whose address is in the way. @returns the messages, none where no address is */
+  function strand(addresses: readonly StrandedAddress[]): readonly string[] {
+    stranded = new Set(addresses.map(({ service }) => service));
+    return addresses.map((address) => describeFault(strandedFault(address)));
   }
 
   function take(model: Model, notices: readonly string[]): boolean {
-    const refusal = useModel(model);
-    candidate = refusal === undefined ? undefined : model;
-    if (refusal !== undefined) {
-      tell("error", "configStale", refusal);
+    const used = allocator.useModel(model, { keepAssigned });
+    candidate = used.ok ? undefined : model;
+    if (!used.ok) {
+      tell("error", "configStale", strand(used.fault));
       return false;
     }
     inForce = model;
     log.info({ event: "configLoaded", pools: model.pools.length }, "configuration loaded");
-    tell("warn", "configNotice", notices);
+    const homeless = strand(keepAssigned ? unplaced() : []); // without a place under the former model already
+    if (homeless.length > 0) tell("error", "configStale", homeless);
+    else tell("warn", "configNotice", notices);
     return true;
   }
 
   /** Looks whether the model in force has room for all that is in use. @returns whether it has now and had not */
   function recheck(): boolean {
-    if (inForce === undefined || !keepAssigned) return false;
+    if (!keepAssigned) return false;
     const hadNot = stranded.size > 0;
-    const refusal = useModel(inForce);
-    if (refusal !== undefined) tell("error", "configStale", refusal);
+    const refusal = strand(unplaced());
+    if (refusal.length > 0) tell("error", "configStale", refusal);
     else if (hadNot) tell("info", "configLoaded", ["the configuration has room for all addresses in use again"]);
-    return hadNot && refusal === undefined;
+    return hadNot && refusal.length === 0;
   }
 
   function refuse(messages: readonly string[]): boolean {
     isFaulty = true;
-    if (candidate !== undefined && inForce !== undefined) useModel(inForce);
+    if (candidate !== undefined) strand(unplaced());
     candidate = undefined;
     tell("error", "configStale", messages);
     return false;
@@ -83,16 +89,17 @@ export function createConfiguration(options: ControllerOptions, { allocator, por
 
   return {
     useDocuments(documents) {
-      const ours = documents.filter((document) => isConfiguration(document, options));
-      if (ours.length === 0) {
+      const loaded = loadConfig(documents, { namespace, configMapName });
+      if (!loaded.ok) return refuse(loaded.fault.map(describeFault));
+      if (loaded.value.sources.length === 0) {
         const remedy = `write ConfigMap ${namespace}/${configMapName}, or resources of metallb.io in ${namespace}`;
-        if (inForce !== undefined)
+        if (inForce !== undefined) {
           return refuse([`The configuration is gone, its last state stays in force: ${remedy}`]);
+        }
+        isFaulty = false;
         tell("info", "configMissing", [`There is no configuration yet: ${remedy}`]);
         return false;
       }
-      const loaded = loadConfig(ours, { namespace, configMapName });
-      if (!loaded.ok) return refuse(loaded.fault.map(describeFault));
       const wasFaulty = isFaulty;
       isFaulty = false;
       const notices = loaded.value.notices.map(describeFault);
@@ -110,18 +117,13 @@ export function createConfiguration(options: ControllerOptions, { allocator, por
   };
 }
 
-function isConfiguration(document: KubernetesDocument, { namespace, configMapName }: ControllerOptions): boolean {
-  if (document.namespace !== namespace) return false;
-  if (document.kind === "ConfigMap") return document.name === configMapName;
-  return document.apiVersion.startsWith("metallb.io/");
-}
-
 function strandedFault({ service, address, pool }: StrandedAddress): Fault {
+  const origin = pool === "" ? "" : ` out of pool ${JSON.stringify(pool)}`;
   return {
     object: "the newest configuration",
     path: "",
     value: undefined,
-    problem: `has no pool with ${address}, which Service ${service} has out of pool ${JSON.stringify(pool)}`,
+    problem: `has no pool with ${address}, which Service ${service} has${origin}`,
     remedy: `put ${address} back, delete the Service, or start with --pool-change=reassign to give it another address`,
   };
 }

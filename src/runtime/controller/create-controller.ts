@@ -1,13 +1,13 @@
 import type { KubernetesDocument } from "../../config/documents.js";
 import type { Allocator } from "../allocator/allocator.js";
-import type { Decision, DecisionEvent } from "../allocator/decision.js";
+import type { Decision, DecisionEvent, StrandedAddress } from "../allocator/decision.js";
 import type { ObjectKey, ServiceView } from "../world/views.js";
 import { objectKey } from "../world/views.js";
 import { createConfiguration } from "./configuration.js";
 import type { Controller, ControllerOptions } from "./controller.js";
 import type { ControllerPorts, StatusOutcome } from "./ports.js";
 import { isAsWanted, wantedStatus, withStatus, type WantedStatus } from "./status.js";
-import { createWorkQueue, type Backoff, type Retry } from "./work-queue.js";
+import { createWorkQueue, type Backoff, type Retry, type WorkEnd } from "./work-queue.js";
 
 const WRITES_IN_FLIGHT = 16;
 const CONFLICT_BACKOFF: Backoff = { baseMilliseconds: 50, limitMilliseconds: 30_000 };
@@ -21,7 +21,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
   const decisions = new Map<ObjectKey, Decision>();
   const pending = new Set<ObjectKey>(); // want an address that they do not have
   const untold = new Map<ObjectKey, readonly DecisionEvent[]>(); // of decisions whose write has not succeeded yet
-  const configuration = createConfiguration(options, { allocator, ports });
+  const configuration = createConfiguration(options, { allocator, ports, unplaced });
   const queue = createWorkQueue({
     inFlight: writesInFlight,
     work: reconcile,
@@ -42,7 +42,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
   let stopped = false;
 
   /** Decides one Service. @returns the write that follows, if one does */
-  function reconcile(key: ObjectKey): Promise<Retry | undefined> | undefined {
+  function reconcile(key: ObjectKey): Promise<WorkEnd> | undefined {
     const service = services.get(key);
     if (service === undefined) return forget(key);
     if (isHeld(key, service)) return undefined;
@@ -82,15 +82,25 @@ export function createController(options: ControllerOptions, allocator: Allocato
     return service.type === "LoadBalancer" && allocator.assignment(key)?.pool === undefined;
   }
 
-  async function write(key: ObjectKey, service: ServiceView, wanted: WantedStatus): Promise<Retry | undefined> {
+  function unplaced(): readonly StrandedAddress[] {
+    return [...services.values()].flatMap((service) => {
+      const { addresses = [], pool } = allocator.assignment(objectKey(service)) ?? {};
+      if (service.type !== "LoadBalancer" || addresses.length === 0 || pool !== undefined) return [];
+      return [{ service: objectKey(service), address: addresses.join(" and "), pool: "" }];
+    });
+  }
+
+  async function write(key: ObjectKey, service: ServiceView, wanted: WantedStatus): Promise<WorkEnd> {
     const outcome = await ports.writeStatus({ service, ...wanted });
     if (outcome.outcome === "written") {
       unavailable = false;
       const written = withStatus(service, wanted, outcome.resourceVersion);
-      if (services.get(key) === service) services.set(key, written); // else something newer has come meanwhile
+      const newest = services.get(key);
+      if (newest === service) services.set(key, written); // else something newer has come meanwhile
       logWritten(key, wanted);
       tellEvents(key, written);
-      return undefined;
+      const isOwnEcho = newest !== undefined && newest !== service && isSameVersion(newest, written);
+      return isOwnEcho ? "done, nothing new" : undefined;
     }
     if (outcome.outcome === "gone") return undefined; // its deletion is on the way to us
     metrics.updateFailed();

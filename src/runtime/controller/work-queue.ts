@@ -1,6 +1,11 @@
 import { createKeyFifo } from "./key-fifo.js";
 import type { ControllerClock } from "./ports.js";
 
+/** How a piece of work ended; undefined: it is done. */
+export type WorkEnd =
+  /** Done, and what came meanwhile was only its own effect: the key need not be worked on for that. */
+  "done, nothing new" | undefined | Retry;
+
 /** What is to happen after a piece of work that did not succeed. */
 export type Retry =
   /** This key again, after a delay that doubles with each failure in a row. */
@@ -17,7 +22,7 @@ export type WorkQueueOptions = Readonly<{
    * Works on a key: whatever can be done at once is done when it returns, one key after the other; what takes time is
    * a promise, which never rejects. undefined: done.
    */
-  work(key: string): Promise<Retry | undefined> | undefined;
+  work(key: string): Promise<WorkEnd> | undefined;
   /** Nothing waits any more, though work may be in flight; may add keys. */
   onDrained(): void;
   /** Nothing waits and nothing is in flight. */
@@ -48,7 +53,7 @@ export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...opt
   const delayed = new Map<string, () => void>(); // cancels its timer. BOUNDED by the keys that fail
   let state: "closed" | "open" | "stopped" = "closed";
   let scheduled = false;
-  let cancelPause: (() => void) | undefined;
+  let pause: Readonly<{ milliseconds: number; cancel: () => void }> | undefined;
   let pauses = 0; // in a row
   let whenStopped: (() => void) | undefined;
 
@@ -72,7 +77,7 @@ export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...opt
   }
 
   function pump(): void {
-    if (state !== "open" || cancelPause !== undefined) return;
+    if (state !== "open" || pause !== undefined) return;
     for (let count = 0; inFlight.size < options.inFlight; count += 1) {
       if (count === KEYS_IN_A_ROW) return schedule();
       if (ready.size === 0) onDrained();
@@ -83,24 +88,24 @@ export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...opt
         failures.delete(key);
       } else {
         inFlight.add(key);
-        void ended.then((retry) => settle(key, retry));
+        void ended.then((end) => settle(key, end));
       }
     }
     if (ready.size === 0 && inFlight.size === 0) onIdle();
   }
 
-  function settle(key: string, retry: Retry | undefined): void {
+  function settle(key: string, end: WorkEnd): void {
     inFlight.delete(key);
-    if (retry === undefined) {
+    if (end === undefined || end === "done, nothing new") {
       failures.delete(key);
       pauses = 0;
-    } else if (retry.retry === "all") {
+    } else if (end.retry === "all") {
       ready.push(key);
-      holdAll(retry.atLeastMilliseconds);
+      holdAll(end.atLeastMilliseconds);
     } else {
-      comeAgain(key, retry.backoff);
+      comeAgain(key, end.backoff);
     }
-    if (again.delete(key)) add(key);
+    if (again.delete(key) && end !== "done, nothing new") add(key);
     if (state === "stopped") {
       if (inFlight.size === 0) whenStopped?.();
       return;
@@ -108,14 +113,17 @@ export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...opt
     pump();
   }
 
+  /** Several that were in flight together may say so: the longest pause counts. */
   function holdAll(atLeastMilliseconds: number): void {
-    if (cancelPause !== undefined || state === "stopped") return; // one of several that were in flight said so already
-    const delay = Math.max(delayOf(PAUSE_BACKOFF, pauses, random()), atLeastMilliseconds);
-    pauses += 1;
-    cancelPause = clock.setTimer(delay, () => {
-      cancelPause = undefined;
+    if (state === "stopped" || (pause !== undefined && pause.milliseconds >= atLeastMilliseconds)) return;
+    pause?.cancel();
+    if (pause === undefined) pauses += 1;
+    const milliseconds = Math.max(delayOf(PAUSE_BACKOFF, pauses - 1, random()), atLeastMilliseconds);
+    const cancel = clock.setTimer(milliseconds, () => {
+      pause = undefined;
       pump();
     });
+    pause = { milliseconds, cancel };
   }
 
   function comeAgain(key: string, backoff: Backoff): void {
@@ -139,7 +147,7 @@ export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...opt
     busy: () => state === "open" && (ready.size > 0 || inFlight.size > 0),
     async stop() {
       state = "stopped";
-      cancelPause?.();
+      pause?.cancel();
       for (const cancel of delayed.values()) cancel();
       delayed.clear();
       if (inFlight.size === 0) return;

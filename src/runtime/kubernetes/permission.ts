@@ -19,26 +19,22 @@ export async function isPermitted(
   verbs: readonly Verb[],
   name?: string,
 ): Promise<Result<boolean, ApiFailure>> {
-  const [plural = "", subresource] = resource.plural.split("/");
-  for (const verb of verbs) {
-    const resourceAttributes = {
-      verb,
-      group: resource.group,
-      resource: plural,
-      ...(subresource === undefined ? {} : { subresource }),
-      ...(resource.namespace === undefined ? {} : { namespace: resource.namespace }),
-      ...(name === undefined ? {} : { name }),
-    };
-    const body = {
-      apiVersion: "authorization.k8s.io/v1",
-      kind: "SelfSubjectAccessReview",
-      spec: { resourceAttributes },
-    };
-    const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-    const answer = await client.request({ method: "POST", path, body: JSON.stringify(body) });
-    if (!answer.ok) return answer;
-    const status = isRecord(answer.value) ? answer.value["status"] : undefined;
-    if (!isRecord(status) || status["allowed"] !== true) return succeed(false);
-  }
-  return succeed(true);
+  const answers = await Promise.all(verbs.map((verb) => ask(client, resource, verb, name)));
+  return answers.find((answer) => !answer.ok || !answer.value) ?? succeed(true);
+}
+
+async function ask(
+  client: ApiClient,
+  { group, plural, namespace }: Pick<Resource, "group" | "plural" | "namespace">,
+  verb: Verb,
+  name: string | undefined,
+): Promise<Result<boolean, ApiFailure>> {
+  const [resource, subresource] = plural.split("/");
+  const resourceAttributes = { verb, group, resource, subresource, namespace, name }; // JSON leaves out what is undefined
+  const body = { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview", spec: { resourceAttributes } };
+  const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+  const answer = await client.request({ method: "POST", path, body: JSON.stringify(body) });
+  if (!answer.ok) return answer;
+  const status = isRecord(answer.value) ? answer.value["status"] : undefined;
+  return succeed(isRecord(status) && status["allowed"] === true);
 }
