@@ -46,9 +46,8 @@ it("a port that is taken is named", async () => {
 });
 
 it("a controller that is started before the API server says so once, is not ready, and works when the server comes", async () => {
-  const early = lab.controlPlane.spawn([
-    ...[SMELTER, "controller", "--kubeconfig", await kubeconfigFor("https://192.168.1.2:6443"), "--port", "0"],
-  ]);
+  const nobody = await kubeconfigFor("https://192.168.1.2:6443");
+  const early = lab.controlPlane.spawn([SMELTER, "controller", "--kubeconfig", nobody, "--port", "0"]);
   const said = await early.waitForOutput(/Cannot reach the API server[^"]*/);
   expect(said[0]).toMatch(/ECONNREFUSED.*: check that it runs/);
   const ready = await lab.controlPlane.fetch("http://192.168.1.2:17472/readyz");
