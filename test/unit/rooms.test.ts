@@ -25,10 +25,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(checkout, { recursive: true }));
 
-/** The linter's exit code for a source in a pure room, under the project's own rules. */
-function lint(source: string): number | null {
+/** What the linter says to a source in a pure room, under the project's own rules; "" for nothing. */
+function lint(source: string): string {
   writeFileSync(join(checkout, "src/runtime/layer2/probe.ts"), `${source}\n`);
-  return spawnSync(`${process.cwd()}/node_modules/.bin/oxlint`, ["src"], { cwd: checkout }).status;
+  const { status, stdout } = spawnSync(`${process.cwd()}/node_modules/.bin/oxlint`, ["src"], { cwd: checkout });
+  return status === 0 ? "" : stdout.toString();
 }
 
 it.each(rooms)("src/%s has a rule that says what it may import", (room) => {
@@ -42,10 +43,10 @@ it.each([
   { name: "a clock", line: "export const now = Date.now();" },
   { name: "a timer", line: "setTimeout(() => undefined, 1);" },
 ])("the linter refuses a pure room $name", ({ line }) => {
-  expect(lint(line)).toBe(1);
+  expect(lint(line)).toMatch(/no-restricted-(imports|properties|globals)/);
 });
 
 it("the linter lets a pure room use the words that all share", () => {
   const line = 'import { parseMac } from "../net/mac.js";\nexport const mac = parseMac("02:00:00:00:00:01");';
-  expect(lint(line)).toBe(0);
+  expect(lint(line)).toBe("");
 });
