@@ -62,20 +62,37 @@ function bfdProfileOf(name: string, profile: LegacyBfdProfileDocument): BfdProfi
 /** Reads `peers`; a peer that says the same as one above it is left out. */
 export function readLegacyPeers(document: LegacyDocument, context: LegacyContext): LegacyPeer[] {
   const profiles = new Set(document["bfd-profiles"]?.map((profile) => profile?.name));
-  const seen = new Set<string>();
+  const isRepeat = createRepeatCheck();
   return (document.peers ?? []).flatMap((written, index): LegacyPeer[] => {
     if (written === undefined) return [];
     const path = pointerTo("/peers", index);
     const peer = readPeer(written, path, profiles, context);
     if (peer === undefined) return [];
-    const text = revealingText(peer);
-    if (seen.has(text)) {
+    if (isRepeat(peer)) {
       context.differ("duplicatePeer", path, `peer ${written["peer-address"]}`);
       return [];
     }
-    seen.add(text);
     return [{ peer, path }];
   });
+}
+
+/** Tells whether a peer says the same as one before it. Whole peers are compared only where the addresses are equal. */
+function createRepeatCheck(): (peer: UnnamedPeer) => boolean {
+  const firsts = new Map<string, UnnamedPeer>();
+  const texts = new Set<string>();
+  return (peer) => {
+    const address = `${peer.address?.family} ${peer.address?.value}`;
+    const first = firsts.get(address);
+    if (first === undefined) {
+      firsts.set(address, peer);
+      return false;
+    }
+    texts.add(revealingText(first));
+    const text = revealingText(peer);
+    const isKnown = texts.has(text);
+    texts.add(text);
+    return isKnown;
+  };
 }
 
 function readPeer(

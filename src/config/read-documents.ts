@@ -151,13 +151,16 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 function createSource({ text, file, positionAt }: Stream, { start, end }: DocumentSlice): DocumentSource {
   let root: YamlNode | undefined;
   let isParsed = false;
+  let last: Readonly<{ path: string; nodes: readonly YamlNode[] }> | undefined; // many questions are about one text
   const nodesAt = (path: string): readonly YamlNode[] => {
+    if (last?.path === path) return last.nodes;
     if (!isParsed) {
       const parsed = parseYaml(text.slice(start, end), MANIFEST_LIMITS);
       root = parsed.ok ? parsed.value.root : undefined;
       isParsed = true;
     }
-    return root === undefined ? [] : nodesOnPath(root, pointerKeys(path));
+    last = { path, nodes: root === undefined ? [] : nodesOnPath(root, pointerKeys(path)) };
+    return last.nodes;
   };
   const positionOf = (path: string): TextPosition => {
     const offset = nodesAt(path).findLast((node) => node.offset >= 0)?.offset ?? 0;

@@ -1,4 +1,4 @@
-import { revealingText } from "../config/canonical.js";
+import { isDeepStrictEqual } from "node:util";
 import { documentOfObject } from "../config/read-documents.js";
 import type { KubernetesDocument } from "../config/documents.js";
 import { loadConfig, loadWithReading } from "../config/load.js";
@@ -114,8 +114,17 @@ export function differenceOf(
     const [{ object = "", path = "", problem = "" } = {}] = after.fault;
     return [`becomes resources that are refused (${object} ${path} ${problem})`, remedy];
   }
-  if (revealingText(renamed(before, renames)) === revealingText(after.value.model)) return undefined;
+  if (isSameModel(renamed(before, renames), after.value.model)) return undefined;
   return ["becomes resources that do not mean the same", remedy];
+}
+
+/** Passwords look all the same to a comparison of values: they are compared one by one. */
+function isSameModel(a: Model, b: Model): boolean {
+  if (!isDeepStrictEqual(a, b)) return false;
+  return a.peers.every(({ password }, index) => {
+    const other = b.peers[index]?.password;
+    return password === undefined ? other === undefined : password.equals(other);
+  });
 }
 
 /** The model with the names that the resources have. */
