@@ -63,7 +63,7 @@ const community = fc.oneof(
 const advertisement = record(
   {
     "aggregation-length": fc.integer({ min: 26, max: 32 }),
-    "aggregation-length-v6": fc.integer({ min: 120, max: 128 }),
+    "aggregation-length-v6": fc.integer({ min: 121, max: 128 }),
     localpref: fc.constant(100),
     communities: fc.array(community, { maxLength: 3 }),
   },
@@ -79,7 +79,7 @@ const addresses = (n: number) =>
       `10.3.${n}.5 - 10.3.${n}.5`,
       `10.4.${n}.9-10.4.${n}.1`,
       `2001:db8:${n}::/120`,
-      `2001:db8:1:${n}::1-2001:db8:1:${n}::ff`,
+      `2001:db8:ff:${n}::1-2001:db8:ff:${n}::ff`,
     ),
     { minLength: 1, maxLength: 5 },
   );
