@@ -89,7 +89,7 @@ export async function startKubernetes(lab: Lab, options: KubernetesOptions = {})
     },
     join(folder, "etcd.log"),
   );
-  const certificate = join(folder, "pki/apiserver.crt");
+  const [certificate, key] = [join(folder, "pki/apiserver.crt"), join(folder, "pki/apiserver.key")];
   const clientWith = (token: string): KubeClient =>
     createKubeClient(controlPlane.sockets, {
       host: controlPlane.ipv4,
@@ -105,7 +105,7 @@ export async function startKubernetes(lab: Lab, options: KubernetesOptions = {})
         logFile: join(folder, "kube-apiserver.log"),
       }),
     async () => {
-      if (!existsSync(certificate)) return false; // it makes it itself, once
+      if (!existsSync(key)) return false; // it makes both itself, once, and the key when the certificate is whole
       admin ??= clientWith(tokens.admin);
       return (await admin.request("GET", "/readyz")) === "ok";
     },

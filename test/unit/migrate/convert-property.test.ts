@@ -166,7 +166,7 @@ describe("convert()", () => {
       }),
       { numRuns: 100 },
     );
-    expect(refused).toBeLessThan(runs / 2); // or the generator has come to make nothing but faults
+    expect(refused).toBeLessThan(runs * 0.8); // or the generator has come to make nothing but faults
   });
 
   it("gives the same model for the same peers and pools in another order", () => {
