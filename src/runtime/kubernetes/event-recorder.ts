@@ -46,12 +46,13 @@ const MAX_ATTEMPTS = 5;
 // As the Go client does it: 25 Events about one object at once, then one in five minutes.
 const LIMITS = { burst: 25, refillMilliseconds: 300_000, maxKeys: 2_048 };
 
-type Waiting = { record: EventRecord; attempts: number };
+type Waiting = Readonly<{ record: EventRecord; attempts: number }>;
 
 export function createEventRecorder({ client, origin, busy, ports }: EventRecorderOptions): EventRecorder {
   const { clock, counters, log, random } = ports;
   const waiting = new Map<string, Waiting>(); // by recordKey. BOUNDED by MAX_WAITING
   const sending = new Map<string, EventRecord>(); // by recordKey. BOUNDED by IN_FLIGHT
+  const repeated = new Map<string, EventRecord>(); // while the same is being sent. BOUNDED by IN_FLIGHT
   const written = new Map<string, EventRecord>(); // by recordKey. BOUNDED by MAX_REMEMBERED, the oldest goes
   const mayRecord = createTokenBuckets(LIMITS);
   let cursor = waiting.entries(); // goes on where it stood: a new one would pass over all that was deleted before
@@ -65,7 +66,7 @@ export function createEventRecorder({ client, origin, busy, ports }: EventRecord
   function record(subject: EventSubject, text: EventText): void {
     const now = clock.now();
     const key = recordKey(subject, text);
-    const before = waiting.get(key)?.record ?? sending.get(key) ?? written.get(key);
+    const before = waiting.get(key)?.record ?? repeated.get(key) ?? sending.get(key) ?? written.get(key);
     if (stopped) return counters.dropped("event_at_shutdown");
     if (now < notPermittedUntil) return counters.dropped("event_not_permitted");
     if (!waiting.has(key) && waiting.size >= MAX_WAITING) return counters.dropped("event_queue_full");
@@ -77,6 +78,7 @@ export function createEventRecorder({ client, origin, busy, ports }: EventRecord
       before === undefined
         ? { subject, text, name: undefined, count: 1, firstAt: date, lastAt: date }
         : { ...before, count: before.count + 1, lastAt: date };
+    if (sending.has(key)) return void repeated.set(key, record);
     waiting.set(key, { record, attempts: 0 });
     pump();
   }
@@ -105,8 +107,11 @@ export function createEventRecorder({ client, origin, busy, ports }: EventRecord
     waiting.delete(key);
     sending.set(key, entry.record);
     void send(entry).then((again) => {
+      const newer = repeated.get(key);
       sending.delete(key);
-      if (again !== undefined && !waiting.has(key)) waiting.set(key, again);
+      repeated.delete(key);
+      if (newer !== undefined) waiting.set(key, { record: { ...newer, name: written.get(key)?.name }, attempts: 0 });
+      else if (again !== undefined) waiting.set(key, again);
       pump();
       return undefined;
     });
@@ -173,8 +178,6 @@ export function createEventRecorder({ client, origin, busy, ports }: EventRecord
     const key = recordKey(record.subject, record.text);
     written.delete(key);
     written.set(key, record);
-    const repeated = waiting.get(key); // came while this one was on its way
-    if (repeated !== undefined) repeated.record = { ...repeated.record, name: record.name };
     if (written.size <= MAX_REMEMBERED) return;
     const [oldest] = written.keys();
     if (oldest !== undefined) written.delete(oldest);
