@@ -4,7 +4,7 @@ import { loadConfig } from "../../config/load.js";
 import type { Model } from "../../config/model.js";
 import type { Allocator } from "../allocator/allocator.js";
 import type { StrandedAddress } from "../allocator/decision.js";
-import { describeFault, type Fault } from "../net/fault.js";
+import { describeFault, describeRemark, type Fault } from "../net/fault.js";
 import type { ObjectKey } from "../world/views.js";
 import type { ControllerOptions } from "./controller.js";
 import type { ControllerPorts } from "./ports.js";
@@ -102,7 +102,7 @@ export function createConfiguration(options: ControllerOptions, { allocator, por
       }
       const wasFaulty = isFaulty;
       isFaulty = false;
-      const notices = loaded.value.notices.map(describeFault);
+      const notices = loaded.value.notices.map(describeRemark);
       if (!isDeepStrictEqual(loaded.value.model, inForce)) return take(loaded.value.model, notices);
       // The very one that was in force before a bad one: nothing to decide, but the gauge is cleared.
       const hadCandidate = candidate !== undefined;
