@@ -1,10 +1,10 @@
 import { createAllocator } from "./allocator/create-allocator.js";
+import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
 import { watchConfiguration } from "./config-watch.js";
 import type { Controller } from "./controller/controller.js";
 import { createController } from "./controller/create-controller.js";
 import { SOURCE_POOL_ANNOTATION, type StatusOutcome, type StatusWrite } from "./controller/ports.js";
-import { createApiClient, type ApiClient } from "./kubernetes/api-client.js";
-import { loadClusterAccess } from "./kubernetes/cluster-access.js";
+import type { ApiClient } from "./kubernetes/api-client.js";
 import { backoffDelay, type Backoff } from "./kubernetes/backoff.js";
 import { createCollection } from "./kubernetes/collection.js";
 import { connectToServer } from "./kubernetes/connect.js";
@@ -17,7 +17,6 @@ import { createServiceStatusWriter, type ServiceStatusWriter } from "./kubernete
 import { systemClock } from "./kubernetes/system-clock.js";
 import { watchResource } from "./kubernetes/watch.js";
 import { createControllerMetrics } from "./metrics/controller-metrics.js";
-import { createKubernetesMetrics } from "./metrics/kubernetes-metrics.js";
 import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
 import { createRegistry } from "./metrics/registry.js";
 import { serveEndpoints } from "./serve-endpoints.js";
@@ -25,23 +24,19 @@ import { aborted, stopOnSignals } from "./stop-on-signals.js";
 import { readNamespace } from "./world/read.js";
 import type { NamespaceView } from "./world/views.js";
 
-export type ControllerMainOptions = Readonly<{
-  /** Absent: KUBECONFIG, the Pod's ServiceAccount, ~/.kube/config. */
-  kubeconfig?: string;
-  namespace: string;
-  configMapName: string;
-  loadBalancerClass: string;
-  /** 0: no metrics. */
-  metricsPort: number;
-  /** "" is all addresses. */
-  metricsHost: string;
-  /** 0: no health endpoints. */
-  healthPort: number;
-  poolChange: "refuse" | "reassign";
-  logLevel: LogLevel;
-  /** For the user agent. */
-  version?: string;
-}>;
+export type ControllerMainOptions = ClusterEdgeOptions &
+  Readonly<{
+    configMapName: string;
+    loadBalancerClass: string;
+    /** 0: no metrics. */
+    metricsPort: number;
+    /** "" is all addresses. */
+    metricsHost: string;
+    /** 0: no health endpoints. */
+    healthPort: number;
+    poolChange: "refuse" | "reassign";
+    logLevel: LogLevel;
+  }>;
 
 const WRITES_IN_FLIGHT = 16;
 /** Writes, and the few requests beside them, so that a full house of writes does not make a list wait. */
@@ -56,34 +51,19 @@ const EVENTS_MILLISECONDS = 2_000;
 export async function runController(options: ControllerMainOptions): Promise<number> {
   const log = await createLogger({ level: options.logLevel, pretty: process.stdout.isTTY });
   const signal = stopOnSignals(log);
-  const access = loadClusterAccess({ ...options, environment: process.env });
-  if (!access.ok) {
-    log.error({ event: "startFailed" }, access.fault);
+  const registry = createRegistry();
+  const edge = openCluster(options, "controller", MAX_SOCKETS, { registry, log });
+  if (!edge.ok) {
+    log.error({ event: "startFailed" }, edge.fault);
     return 1;
   }
-  const registry = createRegistry();
-  const ports: EdgePorts = {
-    log,
-    clock: systemClock,
-    random: Math.random,
-    counters: createKubernetesMetrics(registry),
-  };
-  const client = createApiClient({
-    ...ports,
-    access: access.value,
-    userAgent: `smelter/${options.version ?? "0"} (controller)`,
-    maxSockets: MAX_SOCKETS,
-  });
+  const { client, ports } = edge.value;
   let waitingFor: string | undefined = "the API server has not answered yet";
   let controller: Controller | undefined;
   const metrics = createControllerMetrics(registry, () => controller?.usage() ?? []);
   const notReadyReason = (): string | undefined => waitingFor ?? controller?.notReadyReason();
   const endpoints = await serveEndpoints({ ...options, healthHost: "", registry, notReadyReason }, log);
   if (endpoints === undefined) return 1;
-  log.info(
-    { server: client.server, access: access.value.description, namespace: options.namespace },
-    "smelter controller starting",
-  );
   const server = await connectToServer(client, ports, signal, (reason) => void (waitingFor = reason));
   if (server !== undefined) {
     const { streamingList } = server;
@@ -191,19 +171,22 @@ function createStatusPort({ client, ports }: Need, statuses: ServiceStatusWriter
   };
 }
 
-/** How long to wait until an answer about a permission that could not be had is asked for again. */
-const ASK_AGAIN_MILLISECONDS = 2_000;
+/** Permissions may be granted later; while they are not, the question costs little. */
+const ASK_AGAIN: Backoff = { baseMilliseconds: 2_000, limitMilliseconds: 60_000 };
 
-/** Namespaces are asked for by newer installs only: without the permission selectors of Namespaces match nothing. */
+/** Old installs do not grant Namespaces: without them, selectors of Namespaces match nothing. */
 async function watchNamespaces({ client, ports, signal, streamingList }: Need, controller: Controller): Promise<void> {
-  let permitted = await isPermitted(client, NAMESPACES, ["list", "watch"]);
-  while (!permitted.ok && !signal.aborted) {
-    await pause(ASK_AGAIN_MILLISECONDS, ports.clock, signal);
-    permitted = await isPermitted(client, NAMESPACES, ["list", "watch"]);
-  }
-  if (!permitted.ok || !permitted.value) {
-    ports.log.info({ resource: "namespaces" }, "list and watch of Namespaces are not permitted, going on without");
-    return controller.namespacesChanged([]);
+  let isDenied = false;
+  for (let attempt = 0; ; attempt += 1) {
+    const permitted = await isPermitted(client, NAMESPACES, ["list", "watch"]);
+    if (signal.aborted) return;
+    if (permitted.ok && permitted.value) break;
+    if (permitted.ok && !isDenied) {
+      isDenied = true;
+      ports.log.info({ resource: "namespaces" }, "list and watch of Namespaces are not permitted, going on without");
+      controller.namespacesChanged([]);
+    }
+    await pause(backoffDelay(ASK_AGAIN, attempt, ports.random()), ports.clock, signal);
   }
   const namespaces = createCollection<NamespaceView>(() => {
     if (namespaces.listed()) controller.namespacesChanged(namespaces.values());

@@ -1,14 +1,12 @@
+import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
 import { watchConfiguration } from "./config-watch.js";
-import { createApiClient, type ApiClient } from "./kubernetes/api-client.js";
-import { loadClusterAccess } from "./kubernetes/cluster-access.js";
+import type { ApiClient } from "./kubernetes/api-client.js";
 import { createCollection } from "./kubernetes/collection.js";
 import { connectToServer } from "./kubernetes/connect.js";
 import { createEventRecorder, type EventRecorder } from "./kubernetes/event-recorder.js";
 import type { EdgePorts } from "./kubernetes/ports.js";
 import { ENDPOINT_SLICES, NODES, SERVICES, podsResource } from "./kubernetes/resource.js";
-import { systemClock } from "./kubernetes/system-clock.js";
 import { watchResource, type WatchOptions } from "./kubernetes/watch.js";
-import { createKubernetesMetrics } from "./metrics/kubernetes-metrics.js";
 import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
 import { createRegistry } from "./metrics/registry.js";
 import { serveEndpoints } from "./serve-endpoints.js";
@@ -18,24 +16,20 @@ import { aborted, stopOnSignals } from "./stop-on-signals.js";
 import { readEndpointSlice, readNode, readPod, readService } from "./world/read.js";
 import type { Labels, NodeView, PodView } from "./world/views.js";
 
-export type SpeakerMainOptions = Readonly<{
-  /** Absent: KUBECONFIG, the Pod's ServiceAccount, ~/.kube/config. */
-  kubeconfig?: string;
-  node: string;
-  namespace: string;
-  configMapName: string;
-  loadBalancerClass: string;
-  ignoreExcludeLabel: boolean;
-  /** Labels of the speakers' Pods, as `key=value,key=value`. */
-  speakerLabels: string;
-  excludeInterfacesFile: string;
-  metricsPort: number;
-  metricsHost: string;
-  healthPort: number;
-  logLevel: LogLevel;
-  /** For the user agent. */
-  version?: string;
-}>;
+export type SpeakerMainOptions = ClusterEdgeOptions &
+  Readonly<{
+    node: string;
+    configMapName: string;
+    loadBalancerClass: string;
+    ignoreExcludeLabel: boolean;
+    /** Labels of the speakers' Pods, as `key=value,key=value`. */
+    speakerLabels: string;
+    excludeInterfacesFile: string;
+    metricsPort: number;
+    metricsHost: string;
+    healthPort: number;
+    logLevel: LogLevel;
+  }>;
 
 const MAX_SOCKETS = 10;
 const EVENTS_MILLISECONDS = 1_000;
@@ -58,22 +52,11 @@ export async function runSpeaker(options: SpeakerMainOptions): Promise<number> {
 }
 
 async function serve(options: SpeakerMainOptions, log: Logger, signal: AbortSignal): Promise<number> {
-  const access = loadClusterAccess({ ...options, environment: process.env });
-  if (!access.ok) throw new Error(access.fault);
   const excludes = await readExcludedInterfaces(options.excludeInterfacesFile);
   const registry = createRegistry();
-  const ports: EdgePorts = {
-    log,
-    clock: systemClock,
-    random: Math.random,
-    counters: createKubernetesMetrics(registry),
-  };
-  const client = createApiClient({
-    ...ports,
-    access: access.value,
-    userAgent: `smelter/${options.version ?? "0"} (speaker)`,
-    maxSockets: MAX_SOCKETS,
-  });
+  const edge = openCluster(options, "speaker", MAX_SOCKETS, { registry, log });
+  if (!edge.ok) throw new Error(edge.fault);
+  const { client, ports } = edge.value;
   const events = createEventRecorder({
     client,
     origin: { component: "metallb-speaker", host: options.node },
@@ -99,10 +82,6 @@ async function serve(options: SpeakerMainOptions, log: Logger, signal: AbortSign
     await node.stop();
     return 1;
   }
-  log.info(
-    { server: client.server, access: access.value.description, namespace: options.namespace, node: options.node },
-    "smelter speaker starting",
-  );
   const server = await connectToServer(client, ports, signal, (reason) => void (waitingFor = reason));
   if (server !== undefined) {
     watchWorld(options, node, { client, ports, signal, ...server }, (reason) => void (waitingFor = reason));
