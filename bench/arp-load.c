@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_IN_FLIGHT = 64, MAX_ADDRESSES = 65536, BUCKETS = 200000, LOST_AFTER_MS = 200 };
+enum { MAX_IN_FLIGHT = 64, MAX_ADDRESSES = 65536, BUCKETS = 200000, LOST_AFTER_SECONDS = 1 };
 
 struct __attribute__((packed)) arp_frame {
   uint8_t to[6], from[6];
@@ -76,7 +76,7 @@ int main(int argc, char **argv) {
   struct sockaddr_ll address = {
       .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_ifindex = (int)if_nametoindex(argv[1])};
   if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("bind");
-  struct timeval patience = {.tv_usec = LOST_AFTER_MS * 1000};
+  struct timeval patience = {.tv_sec = LOST_AFTER_SECONDS};
   if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0) fail("set a time limit");
 
   struct arp_frame frame = {.type = htons(ETH_P_ARP), .hardware = htons(1), .protocol = htons(ETH_P_IP),
@@ -115,7 +115,7 @@ int main(int argc, char **argv) {
     wanted = 0;
     uint64_t sent = now;
     while (wanted == 0) {
-      bool stay = awake && now_ns() - sent < LOST_AFTER_MS / 2 * 1000000U;
+      bool stay = awake && now_ns() - sent < LOST_AFTER_SECONDS * 500000000ULL;
       int count = recvmmsg(fd, in, MAX_IN_FLIGHT, stay ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
       if (count < 0 && errno == EAGAIN && stay) {
         sched_yield();  // the answerer may be on this processor

@@ -8,7 +8,6 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,13 +23,15 @@ enum {
 
   // Waking up costs far more than answering. So where the last frames came this quickly one after the other, the next is
   // waited for without sleeping, but never long enough to keep timers and messages waiting.
-  QUICK_SUCCESSION_NS = 100 * 1000,
-  AWAKE_WAIT_NS = 60 * 1000,
+  QUICK_SUCCESSION_NS = 150 * 1000,
+  AWAKE_WAIT_NS = 100 * 1000,
   TURN_NS = 250 * 1000,
-  // Awake, the processor is offered to others again and again. Who gets it back late has to share it with somebody who
-  // computes, and does better asleep: waking up then comes before computing, staying awake does not.
-  LATE_NS = 300 * 1000,
-  SHARING_NS = 100 * 1000 * 1000,
+  // If it was in vain, the next frame may come from somebody who waits for this very processor; then sleep is quicker.
+  PAUSE_AFTER_NOTHING_NS = 2 * 1000 * 1000,
+  // Somebody who computes was given the processor in the meantime. Waking up comes before computing, staying awake does
+  // not: it is better to sleep for as long as the processor has to be shared.
+  INTERRUPTED_NS = 300 * 1000,
+  PAUSE_AFTER_INTERRUPTION_NS = 100 * 1000 * 1000,
 };
 
 static const napi_type_tag PACKET_SOCKET = {0x6b1d2c5f0a9e4f37, 0x9d3a7be81c46f052};
@@ -44,7 +45,7 @@ struct packet_socket {
   struct mmsghdr *received, *sent;
   struct iovec *received_parts, *sent_parts;
   uint64_t last_frame_ns;
-  uint64_t sharing_until_ns;
+  uint64_t asleep_until_ns;
 };
 
 static size_t memory_octets(const struct packet_socket *socket) {
@@ -182,27 +183,31 @@ static bool deliver_in_scope(struct packet_socket *socket, uint32_t count) {
 static void receive(struct packet_socket *socket) {
   uint64_t turn_began = uv_hrtime();
   bool stay_awake =
-      turn_began - socket->last_frame_ns < QUICK_SUCCESSION_NS && turn_began > socket->sharing_until_ns;
+      turn_began - socket->last_frame_ns < QUICK_SUCCESSION_NS && turn_began > socket->asleep_until_ns;
   uint64_t last_frame = turn_began;
+  uint64_t last_look = turn_began;
   for (;;) {
     int count = recvmmsg(socket->descriptor.fd, socket->received, socket->slots, MSG_DONTWAIT | MSG_TRUNC, NULL);
     if (count > 0) {
       if (!deliver_in_scope(socket, (uint32_t)count)) return;
-      socket->last_frame_ns = last_frame = uv_hrtime();
+      socket->last_frame_ns = last_frame = last_look = uv_hrtime();
       if (last_frame - turn_began > TURN_NS) return;
       continue;
     }
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno != EAGAIN) return report_error(socket, errno, "recvmmsg");
     if (!stay_awake) return;
-    uint64_t before = uv_hrtime();
-    if (before - last_frame > AWAKE_WAIT_NS || before - turn_began > TURN_NS) return;
-    sched_yield();
     uint64_t now = uv_hrtime();
-    if (now - before > LATE_NS) {
-      socket->sharing_until_ns = now + SHARING_NS;
-      stay_awake = false;
+    if (now - last_look > INTERRUPTED_NS) {
+      socket->asleep_until_ns = now + PAUSE_AFTER_INTERRUPTION_NS;
+      return;
     }
+    if (now - last_frame > AWAKE_WAIT_NS) {
+      socket->asleep_until_ns = now + PAUSE_AFTER_NOTHING_NS;
+      return;
+    }
+    if (now - turn_began > TURN_NS) return;
+    last_look = now;
   }
 }
 
