@@ -1,7 +1,7 @@
 import type { KubernetesDocument } from "../config/documents.js";
 import { documentOfObject } from "../config/read-documents.js";
 import type { ApiClient } from "./kubernetes/api-client.js";
-import { RECONNECT_BACKOFF, backoffDelay } from "./kubernetes/backoff.js";
+import { RECONNECT_BACKOFF, backoffDelay, type Backoff } from "./kubernetes/backoff.js";
 import { createCollection, type Collection } from "./kubernetes/collection.js";
 import { discoverMetallbKinds } from "./kubernetes/discovery.js";
 import { pause } from "./kubernetes/pause.js";
@@ -25,8 +25,8 @@ export type ConfigWatchOptions = Readonly<{
 
 /** With a change others come: the resources of one `kubectl apply`, or those of a new list. */
 const GATHER_MILLISECONDS = 50;
-/** How often kinds and permissions that are not there are looked for again. */
-const LOOK_AGAIN_MILLISECONDS = 60_000;
+/** How often kinds and permissions that are not there are looked for again: sooner at first, they may be on the way. */
+const LOOK_AGAIN: Backoff = { baseMilliseconds: 2_000, limitMilliseconds: 60_000 };
 
 /**
  * Watches everything that may be configuration in our namespace: the one ConfigMap, those kinds of metallb.io that the
@@ -110,8 +110,8 @@ export function watchConfiguration(options: ConfigWatchOptions): void {
         lookedOnce = true;
         onChange();
       }
-      const soon = backoffDelay(RECONNECT_BACKOFF, attempt, ports.random());
-      await pause(lookedOnce ? LOOK_AGAIN_MILLISECONDS : soon, ports.clock, signal);
+      const backoff = lookedOnce ? LOOK_AGAIN : RECONNECT_BACKOFF;
+      await pause(backoffDelay(backoff, attempt, ports.random()), ports.clock, signal);
     }
   }
 

@@ -101,7 +101,7 @@ export function failureOfError(server: string, error: unknown): ApiFailure {
   if (code === TIMEOUT_CODE)
     return { kind: "timeout", message: `${cannot}: ${message}: check the network and its load` };
   if (code === "ABORT_ERR") return { kind: "cancelled", message: `${cannot}: the request was given up` };
-  const reason = message === undefined || message === "" ? code : message;
+  const reason = code === "ECONNRESET" ? "it closed the connection" : message || code || "unknown error";
   return { kind: "unreachable", message: `${cannot}: ${reason}: ${remedyOfCode(code)}` };
 }
 

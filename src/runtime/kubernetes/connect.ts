@@ -1,7 +1,11 @@
+import type { Result } from "../net/result.js";
+import { refuse, succeed } from "../net/result.js";
 import type { ApiClient } from "./api-client.js";
 import { RECONNECT_BACKOFF, backoffDelay } from "./backoff.js";
 import { pause } from "./pause.js";
+import { isPermitted } from "./permission.js";
 import type { EdgePorts } from "./ports.js";
+import { SERVICES } from "./resource.js";
 import { isRecord } from "./watch-line.js";
 
 /** What the server is, as far as it matters here. */
@@ -13,8 +17,9 @@ export type ServerSupport = Readonly<{
 }>;
 
 /**
- * Waits for the API server to answer, however long that takes: a controller may well be started before it. Each new
- * reason why it does not is logged once, with what to do about it.
+ * Waits for the API server to answer and to let us see Services, however long that takes: we may well be started
+ * before it, and one that has just begun to answer knows no permissions yet, so that asking it for others would
+ * mislead. Each new reason is logged once, with what to do about it.
  * @returns undefined: the signal came first
  */
 export async function connectToServer(
@@ -23,22 +28,33 @@ export async function connectToServer(
   signal: AbortSignal,
   onWaiting: (reason: string | undefined) => void,
 ): Promise<ServerSupport | undefined> {
-  let lastMessage = "";
+  let lastReason = "";
   for (let attempt = 0; !signal.aborted; attempt += 1) {
-    const answer = await client.request({ method: "GET", path: "/version", timeoutMilliseconds: 10_000 });
-    if (answer.ok || answer.fault.kind === "forbidden" || answer.fault.kind === "notFound") {
+    const support = await askServer(client);
+    if (support.ok) {
       onWaiting(undefined);
-      const support = readSupport(answer.ok ? answer.value : undefined);
-      log.info({ server: client.server, version: support.version }, "connected to the API server");
-      return support;
+      log.info({ server: client.server, version: support.value.version }, "connected to the API server");
+      return support.value;
     }
-    const { message } = answer.fault;
-    if (message !== lastMessage) log.error({ server: client.server, reason: answer.fault.kind }, message);
-    lastMessage = message;
-    onWaiting(message);
+    if (support.fault !== lastReason) log.error({ event: "waitingForServer", server: client.server }, support.fault);
+    lastReason = support.fault;
+    onWaiting(support.fault);
     await pause(backoffDelay(RECONNECT_BACKOFF, attempt, random()), clock, signal);
   }
   return undefined;
+}
+
+async function askServer(client: ApiClient): Promise<Result<ServerSupport, string>> {
+  const answer = await client.request({ method: "GET", path: "/version", timeoutMilliseconds: 10_000 });
+  const isSecret = !answer.ok && (answer.fault.kind === "forbidden" || answer.fault.kind === "notFound");
+  if (!answer.ok && !isSecret) return refuse(answer.fault.message);
+  const permitted = await isPermitted(client, SERVICES, ["list", "watch"]);
+  if (!permitted.ok) return refuse(permitted.fault.message);
+  if (!permitted.value) {
+    const remedy = "grant list and watch of services in a ClusterRole of our ServiceAccount";
+    return refuse(`Cannot see Services: their list and watch are not permitted: ${remedy}`);
+  }
+  return succeed(readSupport(answer.ok ? answer.value : undefined));
 }
 
 function readSupport(version: unknown): ServerSupport {

@@ -73,6 +73,11 @@ it("asks for a subresource as such", async () => {
   });
 });
 
+/** Answers whether Services may be listed and watched. */
+async function permit(allowed: boolean): Promise<void> {
+  for (let index = 0; index < 2; index += 1) (await server.next()).answer(201, { status: { allowed } });
+}
+
 it.each([
   {
     version: { major: "1", minor: "36", gitVersion: "v1.36.3" },
@@ -91,6 +96,7 @@ it.each([
   const { ports } = notePorts(systemClock);
   const support = connectToServer(client(), ports, new AbortController().signal, () => undefined);
   (await server.next()).answer(200, version);
+  await permit(true);
   expect(await support).toEqual(expected);
 });
 
@@ -110,15 +116,20 @@ it("waits for a server that is not there yet and says each reason once", async (
     if (status === 401) (await server.next()).answer(status, { message: "not yet" }); // with renewed credentials
     await clock.runTimer((milliseconds) => milliseconds < 10_000);
   }
-  (await server.next()).answer(403, { message: "forbidden" }); // a server that is there, and may keep its version
+  for (const allowed of [false, true]) {
+    (await server.next()).answer(403, { message: "forbidden" }); // it may keep its version to itself
+    await permit(allowed);
+    if (!allowed) await clock.runTimer((milliseconds) => milliseconds < 10_000);
+  }
   expect(await support).toEqual({ version: "unknown", streamingList: false });
   const errors = noted.log.filter((line) => line.startsWith("error"));
   expect(errors).toEqual([
     expect.stringContaining("503, not yet"),
     expect.stringMatching(/401, not yet: the token or certificate is not valid there: renew it/),
+    expect.stringContaining("not permitted: grant list and watch of services"),
   ]);
   expect(reasons.at(-1)).toBeUndefined();
-  expect(reasons.slice(0, -1).every((reason) => reason?.includes("not yet"))).toBe(true);
+  expect(reasons.slice(0, -1).every((reason) => reason !== undefined)).toBe(true);
 });
 
 it("keeps the views of a watch together", () => {
