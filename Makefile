@@ -21,7 +21,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 $(ADDON): binding.gyp $(wildcard src/native/*) node_modules/.package-lock.json
 	@scripts/install-packages.sh build
-	node_modules/.bin/node-gyp rebuild $(NODE_DIR) --silent
+	node_modules/.bin/node-gyp configure build $(NODE_DIR) --silent
 	@touch $@
 
 dist/main.js: $(SOURCES) package.json scripts/bundle.mjs node_modules/.package-lock.json $(ADDON)

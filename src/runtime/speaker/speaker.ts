@@ -131,11 +131,9 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       }
       return;
     }
-    if (!announced.update(key, layer2.addresses, layer2.interfaces)) return;
-    ports.log.info(
-      { event: "serviceAnnounced", service: key, ips: layer2.addresses, protocol: "layer2" },
-      "service has IP, announcing",
-    );
+    const ips = layer2.addresses.filter(isAnswered);
+    if (!announced.update(key, ips, layer2.interfaces)) return;
+    ports.log.info({ event: "serviceAnnounced", service: key, ips, protocol: "layer2" }, "service has IP, announcing");
     ports.recordEvent(service, {
       type: "Normal",
       reason: "nodeAssigned",
@@ -268,6 +266,11 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     if (siblings?.size === 0) slicesByService.delete(service);
     touch(service);
   }
+}
+
+/** Only ARP is there to answer by: IPv6 addresses wait for NDP. */
+function isAnswered(address: string): boolean {
+  return parseAddress(address)?.family === "ipv4";
 }
 
 /** A Node's status is written every few minutes: most of what changes there decides nothing. */

@@ -166,3 +166,12 @@ it("withdraws everything when it stops", () => {
   settle();
   expect(wire).toEqual(["+192.0.2.1", "-192.0.2.1"]);
 });
+
+it("leaves IPv6 addresses out: nothing answers for them yet", () => {
+  const dual = { ...service("web", "192.0.2.1"), ingress: [{ ip: "192.0.2.1" }, { ip: "2001:db8::1" }] };
+  speaker.configChanged(config("192.0.2.0/24, '2001:db8::/120'"));
+  speaker.serviceChanged(dual);
+  speaker.endpointSliceChanged(endpoints("web", ["n1"]));
+  speaker.synced();
+  expect(wire).toEqual(["+192.0.2.1"]);
+});
