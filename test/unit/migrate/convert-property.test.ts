@@ -7,6 +7,7 @@ import { readDocuments } from "../../../src/config/read-documents.js";
 import { convert } from "../../../src/migrate/convert.js";
 import { yamlStream } from "../../../src/migrate/manifest-text.js";
 import { describeFault } from "../../../src/runtime/net/fault.js";
+import { runs } from "../runs.js";
 
 /** Any part may be missing. */
 const record = <Shape extends object>(
@@ -139,10 +140,10 @@ const manifest = (config: string): string =>
 describe("convert()", () => {
   it("gives resources that mean what the document means, or says why not", () => {
     let refused = 0;
-    let runs = 0;
+    let documents = 0;
     fc.assert(
       fc.property(legacyDocument, fc.constantFrom("yaml" as const, "json" as const), (document, output) => {
-        runs += 1;
+        documents += 1;
         const text = manifest(yamlStream([document as never]));
         const before = read(text);
         const result = convert(text, { file: "f", output });
@@ -164,9 +165,9 @@ describe("convert()", () => {
         const again = convert(text, { file: "f", output });
         expect(again.ok && again.value.text).toBe(result.value.text);
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
-    expect(refused).toBeLessThan(runs * 0.8); // or the generator has come to make nothing but faults
+    expect(refused).toBeLessThan(documents * 0.8); // or the generator has come to make nothing but faults
   });
 
   it("gives the same model for the same peers and pools in another order", () => {
@@ -184,7 +185,7 @@ describe("convert()", () => {
         if (Array.isArray(a)) expect(Array.isArray(b)).toBe(true);
         else expect(revealingText(b)).toBe(revealingText(a));
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 
@@ -233,7 +234,7 @@ describe("convert()", () => {
           if (!result.ok) expect(result.fault.length).toBeGreaterThan(0);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -264,7 +265,7 @@ describe("convert()", () => {
         const result = convert(JSON.stringify(document), { file: "f", output: "yaml" });
         if (!result.ok) expect(result.fault.map(describeFault)).not.toEqual([]);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });

@@ -6,6 +6,7 @@ import { createAllocator } from "../../../../src/runtime/allocator/create-alloca
 import { formatAddress } from "../../../../src/runtime/net/address.js";
 import { objectKey, type ServiceView } from "../../../../src/runtime/world/views.js";
 import { DUAL_STACK, IPV6, modelOf, performed, poolOf, serviceOf, withLabel } from "./fixtures.js";
+import { runs } from "../../runs.js";
 
 /*
  * A small cluster lives through random changes. After each of them the state is compared with rules that are written
@@ -240,6 +241,6 @@ it("keeps its promises through creation, edits, deletion, other pools and restar
     fc.property(fc.array(change, { minLength: 30, maxLength: 50 }), (changes) => {
       expect(live(changes, true)).toEqual(live(changes, false)); // the same life gives the same addresses
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });

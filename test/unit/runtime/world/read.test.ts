@@ -9,6 +9,7 @@ import {
   readService,
   withDefaultClusterIPs,
 } from "../../../../src/runtime/world/read.js";
+import { runs } from "../../runs.js";
 
 const service = (spec: object, rest: object = {}) => ({ kind: "Service", metadata: { name: "web" }, spec, ...rest });
 const viewOf = (object: unknown) => {
@@ -320,6 +321,6 @@ it("no input makes a reader throw", () => {
         if (!result.ok) describeFault(result.fault);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
