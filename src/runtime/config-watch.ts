@@ -1,13 +1,14 @@
 import type { KubernetesDocument } from "../config/documents.js";
 import { documentOfObject } from "../config/read-documents.js";
 import type { ApiClient } from "./kubernetes/api-client.js";
+import type { ApiFailure } from "./kubernetes/api-failure.js";
 import { RECONNECT_BACKOFF, backoffDelay, type Backoff } from "./kubernetes/backoff.js";
 import { createCollection, type Collection } from "./kubernetes/collection.js";
 import { discoverMetallbKinds } from "./kubernetes/discovery.js";
 import { pause } from "./kubernetes/pause.js";
 import { isPermitted } from "./kubernetes/permission.js";
 import type { EdgePorts } from "./kubernetes/ports.js";
-import { configMapResource, resourceName, secretsResource, type Resource } from "./kubernetes/resource.js";
+import { configMapResource, resourceName, type Resource } from "./kubernetes/resource.js";
 import { watchResource } from "./kubernetes/watch.js";
 
 export type ConfigWatchOptions = Readonly<{
@@ -17,10 +18,13 @@ export type ConfigWatchOptions = Readonly<{
   streamingList: boolean;
   namespace: string;
   configMapName: string;
-  /** The Secrets of peers are wanted; without, `passwordSecret` is left out of the documents. */
-  secrets: boolean;
   /** All documents there are. Called when everything has been listed, and then soon after each change. */
   changed(documents: readonly KubernetesDocument[]): void;
+}>;
+
+export type ConfigWatch = Readonly<{
+  /** What the first reading of the configuration waits for; undefined once it has been told. */
+  missing(): string | undefined;
 }>;
 
 /** With a change others come: the resources of one `kubectl apply`, or those of a new list. */
@@ -29,84 +33,85 @@ const GATHER_MILLISECONDS = 50;
 const LOOK_AGAIN: Backoff = { baseMilliseconds: 2_000, limitMilliseconds: 60_000 };
 
 /**
- * Watches everything that may be configuration in our namespace: the one ConfigMap, those kinds of metallb.io that the
- * server has, and the Secrets that they name. What is not there or not permitted is said once and looked for again.
+ * Watches everything that may be configuration in our namespace: the one ConfigMap and those kinds of metallb.io that
+ * the server has. What is not there or not permitted is said once and looked for again. Nothing is told before all of
+ * it has been listed, since half a configuration looks like one that takes addresses away; a kind that turns up later
+ * is left out until it has been listed.
  */
-export function watchConfiguration(options: ConfigWatchOptions): void {
+export function watchConfiguration(options: ConfigWatchOptions): ConfigWatch {
   const { client, ports, signal, namespace, configMapName } = options;
-  const watched = new Map<string, Collection<KubernetesDocument>>(); // by resource. BOUNDED by the kinds, and two
-  const said = new Set<string>(); // what is not permitted. BOUNDED as well
+  const watched = new Map<string, Collection<KubernetesDocument>>(); // by resource. BOUNDED by the kinds, and one
+  const said = new Set<string>(); // BOUNDED by the kinds, and by the ways in which discovery can fail
   let lookedOnce = false;
   let told = false;
   let cancelGathering: (() => void) | undefined;
 
+  const unlisted = (): readonly string[] =>
+    [...watched].flatMap(([id, collection]) => (collection.listed() ? [] : [id]));
+
   function onChange(): void {
-    if (!lookedOnce || ![...watched.values()].every((collection) => collection.listed())) return;
-    const documents = [...watched.values()].flatMap((collection) => collection.values());
-    if (options.secrets && !watched.has(SECRETS) && documents.some(namesSecret)) {
-      void watchIfPermitted(secretsResource(namespace)).then(onChange);
-      if (watched.has(SECRETS)) return; // it tells when the Secrets are listed
-    }
-    if (!told) return tell(); // the first is waited for
-    cancelGathering ??= ports.clock.setTimer(GATHER_MILLISECONDS, tell);
+    if (told) cancelGathering ??= ports.clock.setTimer(GATHER_MILLISECONDS, tell);
+    else if (lookedOnce && unlisted().length === 0) tell();
   }
 
   function tell(): void {
     cancelGathering = undefined;
     if (signal.aborted) return;
     told = true;
-    const documents = [...watched.values()].flatMap((collection) => collection.values());
-    options.changed(options.secrets ? documents : documents.map(withoutPasswordSecret));
+    const listed = [...watched.values()].filter((collection) => collection.listed());
+    options.changed(listed.flatMap((collection) => collection.values()).map(withoutPasswordSecret));
   }
 
+  function warnOnce(id: string, message: string): void {
+    if (said.has(id)) return;
+    said.add(id);
+    ports.log.warn({ resource: id, namespace }, message);
+  }
+
+  /** @returns whether the question was answered */
   async function watchIfPermitted(resource: Resource, name?: string): Promise<boolean> {
     const id = resourceName(resource);
     if (watched.has(id)) return true;
     const permitted = await isPermitted(client, resource, ["list", "watch"], name);
-    if (!permitted.ok) return false;
-    if (permitted.value) {
-      const collection = createCollection<KubernetesDocument>(onChange);
-      watched.set(id, collection);
-      const { streamingList } = options;
-      watchResource({
-        client,
-        resource,
-        read: documentOfObject,
-        handlers: collection.handlers,
-        ports,
-        signal,
-        streamingList,
-      });
-    } else if (!said.has(id)) {
-      said.add(id);
-      ports.log.warn(
-        { resource: id, namespace },
+    if (!permitted.ok) return unanswered(permitted.fault);
+    if (!permitted.value) {
+      warnOnce(
+        id,
         `Cannot read ${id} in ${namespace}: its list and watch are not permitted: grant them, or configure without`,
       );
+      return true;
     }
+    const collection = createCollection<KubernetesDocument>(onChange);
+    watched.set(id, collection);
+    const { streamingList } = options;
+    const { handlers } = collection;
+    watchResource({ client, resource, read: documentOfObject, handlers, ports, signal, streamingList });
     return true;
   }
 
-  /** @returns whether every question was answered */
-  async function look(): Promise<boolean> {
-    const answered = await Promise.all([
-      watchIfPermitted(configMapResource(namespace, configMapName), configMapName),
-      lookForKinds(),
-    ]);
-    return answered.every(Boolean);
+  function unanswered({ kind, message }: ApiFailure): false {
+    warnOnce(`unanswered:${kind}`, `${message} (asking again)`);
+    return false;
   }
 
   async function lookForKinds(): Promise<boolean> {
     const kinds = await discoverMetallbKinds(client, namespace);
-    if (!kinds.ok) return false;
+    if (!kinds.ok && kinds.fault.kind === "forbidden") {
+      warnOnce("metallb.io", `${kinds.fault.message}: going on without resources: grant the role system:discovery`);
+      return true;
+    }
+    if (!kinds.ok) return unanswered(kinds.fault);
     const answered = await Promise.all(kinds.value.map((resource) => watchIfPermitted(resource)));
     return answered.every(Boolean);
   }
 
   async function run(): Promise<void> {
     for (let attempt = 0; !signal.aborted; attempt += 1) {
-      const complete = await look();
-      if (complete && !lookedOnce) {
+      const answered = await Promise.all([
+        watchIfPermitted(configMapResource(namespace, configMapName), configMapName),
+        lookForKinds(),
+      ]);
+      if (!lookedOnce && answered.every(Boolean)) {
         lookedOnce = true;
         onChange();
       }
@@ -116,19 +121,21 @@ export function watchConfiguration(options: ConfigWatchOptions): void {
   }
 
   void run();
-}
-
-const SECRETS = "secrets";
-
-function namesSecret({ kind, body }: KubernetesDocument): boolean {
-  return kind === "BGPPeer" && (body["spec"] as PeerSpec | undefined)?.passwordSecret?.name !== undefined;
+  return {
+    missing() {
+      if (told) return undefined;
+      const resources = unlisted();
+      return `the configuration has not been read yet${resources.length === 0 ? "" : `: waiting for ${resources.join(", ")}`}`;
+    },
+  };
 }
 
 type PeerSpec = Readonly<{ passwordSecret?: Readonly<{ name?: unknown }> }>;
 
-/** For a process that has no use for passwords, and no permission to read them. */
+/** Nothing opens sessions yet: no permission on Secrets is needed, and a peer must not be refused for want of one. */
 function withoutPasswordSecret(document: KubernetesDocument): KubernetesDocument {
-  if (!namesSecret(document)) return document;
-  const { passwordSecret: _, ...spec } = document.body["spec"] as PeerSpec;
+  const peer = document.body["spec"] as PeerSpec | undefined;
+  if (document.kind !== "BGPPeer" || peer?.passwordSecret === undefined) return document;
+  const { passwordSecret: _, ...spec } = peer;
   return { ...document, body: { ...document.body, spec } };
 }

@@ -59,16 +59,15 @@ export async function runController(options: ControllerMainOptions): Promise<num
   }
   const { client, ports } = edge.value;
   let waitingFor: string | undefined = "the API server has not answered yet";
-  let controller: Controller | undefined;
-  const metrics = createControllerMetrics(registry, () => controller?.usage() ?? []);
-  const notReadyReason = (): string | undefined => waitingFor ?? controller?.notReadyReason();
+  let joined: Joined | undefined;
+  const metrics = createControllerMetrics(registry, () => joined?.controller.usage() ?? []);
+  const notReadyReason = (): string | undefined => waitingFor ?? joined?.notReadyReason();
   const endpoints = await serveEndpoints({ ...options, healthHost: "", registry, notReadyReason }, log);
   if (endpoints === undefined) return 1;
   const server = await connectToServer(client, ports, signal, (reason) => void (waitingFor = reason));
   if (server !== undefined) {
     const { streamingList } = server;
-    const joined = join(options, { client, ports, signal, streamingList, metrics });
-    controller = joined.controller;
+    joined = join(options, { client, ports, signal, streamingList, metrics });
     await aborted(signal);
     await stopWithin(joined.controller.stop(), log);
     await joined.events.stop(EVENTS_MILLISECONDS);
@@ -86,8 +85,10 @@ type Need = Readonly<{
   metrics: ReturnType<typeof createControllerMetrics>;
 }>;
 
+type Joined = Readonly<{ controller: Controller; events: EventRecorder; notReadyReason(): string | undefined }>;
+
 /** Joins the shell to the edge: watches in, statuses and Events out. */
-function join(options: ControllerMainOptions, need: Need): Readonly<{ controller: Controller; events: EventRecorder }> {
+function join(options: ControllerMainOptions, need: Need): Joined {
   const { client, ports, signal, streamingList, metrics } = need;
   const statuses = createServiceStatusWriter(client);
   const events = createEventRecorder({
@@ -133,18 +134,17 @@ function join(options: ControllerMainOptions, need: Need): Readonly<{ controller
     streamingList,
   });
   const { namespace, configMapName } = options;
-  watchConfiguration({
+  const configuration = watchConfiguration({
     client,
     ports,
     signal,
     streamingList,
     namespace,
     configMapName,
-    secrets: false, // peers are the speakers' business
     changed: (documents) => controller.configChanged(documents),
   });
   void watchNamespaces(need, controller);
-  return { controller, events };
+  return { controller, events, notReadyReason: () => configuration.missing() ?? controller.notReadyReason() };
 }
 
 /** Statuses may not be written at all: the server is left alone longer and longer. One that starts refuses briefly. */
@@ -172,6 +172,8 @@ function createStatusPort({ client, ports }: Need, statuses: ServiceStatusWriter
 }
 
 /** Permissions may be granted later; while they are not, the question costs little. */
+/** Namespaces come in lists: one look for all of them. */
+const GATHER_MILLISECONDS = 50;
 const ASK_AGAIN: Backoff = { baseMilliseconds: 2_000, limitMilliseconds: 60_000 };
 
 /** Old installs do not grant Namespaces: without them, selectors of Namespaces match nothing. */
@@ -188,8 +190,18 @@ async function watchNamespaces({ client, ports, signal, streamingList }: Need, c
     }
     await pause(backoffDelay(ASK_AGAIN, attempt, ports.random()), ports.clock, signal);
   }
+  let told: string | undefined;
+  let cancelGathering: (() => void) | undefined;
+  const tell = (): void => {
+    cancelGathering = undefined;
+    const views = namespaces.values();
+    const text = JSON.stringify(views); // most of what changes in a Namespace decides nothing
+    if (signal.aborted || text === told) return;
+    told = text;
+    controller.namespacesChanged(views);
+  };
   const namespaces = createCollection<NamespaceView>(() => {
-    if (namespaces.listed()) controller.namespacesChanged(namespaces.values());
+    if (namespaces.listed()) cancelGathering ??= ports.clock.setTimer(GATHER_MILLISECONDS, tell);
   });
   watchResource({
     client,

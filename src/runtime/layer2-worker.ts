@@ -39,6 +39,7 @@ const responders = createResponders(addresses, (workerData as Layer2WorkerData).
   explain: explainSystemError,
   onError: (error) => report({ type: "error", error }),
   onInterfaces: (interfaces) => report({ type: "interfaces", interfaces }),
+  onAnswering: tellTheLink,
   scanSoon,
 });
 
@@ -73,6 +74,13 @@ function planScan(delayMilliseconds: number): void {
   clearTimeout(scanTimer);
   scanAt = at;
   scanTimer = setTimeout(scan, delayMilliseconds);
+}
+
+/** What is announced already is told anew where it can be heard for the first time. */
+function tellTheLink(): void {
+  const now = monotonicMilliseconds();
+  for (const { key, announced } of addresses.values()) if (announced) scheduleGratuitous(schedule, key, now);
+  pumpBursts();
 }
 
 /** Sends the bursts that are due, a part in each turn. */

@@ -48,7 +48,8 @@ export function readWorld(texts: readonly ManifestText[]): ManifestWorld {
       switch (`${document.apiVersion} ${document.kind}`) {
         case "v1 Service":
           keep(document, readService(document.body), (view) =>
-            services.set(objectKey(view), withDefaultClusterIPs(view)),
+            // The resourceVersion of a dump stays the same when the dump is edited: it says nothing here.
+            services.set(objectKey(view), withDefaultClusterIPs({ ...view, resourceVersion: "" })),
           );
           break;
         case "v1 Node":

@@ -46,12 +46,15 @@ export async function runSpeakerOnFiles(options: RunOptions & Readonly<{ node: s
   }
 }
 
+type Decisions = Awaited<ReturnType<typeof readDecisions>>;
+
 async function serve(
   options: RunOptions & Readonly<{ node: string }>,
   stateFolder: string,
   log: Logger,
   signal: AbortSignal,
 ): Promise<SpeakerNode> {
+  const decisions = await readDecisions(stateFolder);
   const first = acceptWorld(await readManifests(options.from), log);
   const node = await startSpeakerNode(
     {
@@ -62,13 +65,32 @@ async function serve(
       ignoreExcludeLabel: false,
       excludes: [/^lo$/],
       registry: createRegistry(),
+      signal,
     },
     log,
     (service, event) => log.debug({ event: event.reason, service: objectKey(service) }, event.message),
   );
+  try {
+    await feed(node, options, stateFolder, decisions, log, signal);
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
+  return node;
+}
+
+/** Tells the shell the world as it is and as it changes; returns when it announces what it has to. */
+async function feed(
+  node: SpeakerNode,
+  options: RunOptions & Readonly<{ node: string }>,
+  stateFolder: string,
+  firstDecisions: Decisions,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   const told = createTeller(node.speaker);
   let world: ManifestWorld | undefined;
-  let decisions = await readDecisions(stateFolder);
+  let decisions = firstDecisions;
   const tell = (): void => {
     if (world !== undefined) told.tell(world, withDecisions(world.services, decisions));
   };
@@ -102,7 +124,6 @@ async function serve(
     );
   }, HEARTBEAT_MS);
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });
-  return node;
 }
 
 async function beat(stateFolder: string, node: string): Promise<ReadonlySet<string>> {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { load } from "js-yaml";
 import type { Logger } from "./net/logger.js";
 import type { Registry } from "./metrics/registry.js";
+import { aborted } from "./stop-on-signals.js";
 import { createSpeakerMetrics, type SpeakerMetrics } from "./metrics/speaker-metrics.js";
 import type { Layer2Interface } from "./layer2/messages.js";
 import { startLayer2, type Layer2Driver } from "./speaker/layer2-driver.js";
@@ -22,9 +23,9 @@ export type SpeakerNode = Readonly<{
 /** Where a bundle keeps the entry of the worker thread: beside the file that runs. */
 const WORKER_URL = new URL("./layer2-worker.js", import.meta.url);
 
-/** Rejects, with a remedy, where this process may not or cannot answer on any interface. */
+/** Rejects, with a remedy, where this process may not or cannot answer on any interface. Waits no longer than the signal. */
 export async function startSpeakerNode(
-  options: SpeakerOptions & Readonly<{ excludes: readonly RegExp[]; registry: Registry }>,
+  options: SpeakerOptions & Readonly<{ excludes: readonly RegExp[]; registry: Registry; signal: AbortSignal }>,
   log: Logger,
   recordEvent: (service: ServiceView, event: SpeakerEvent) => void,
 ): Promise<SpeakerNode> {
@@ -38,7 +39,7 @@ export async function startSpeakerNode(
       log.info({ event: "interfaces", interfaces: answering }, "answering on these interfaces");
     },
   });
-  await layer2.ready;
+  await Promise.race([layer2.ready, aborted(options.signal)]);
   const refusal = forbidden(layer2.interfaces());
   if (refusal !== undefined) {
     await layer2.stop(); // or this node would win elections and answer nothing

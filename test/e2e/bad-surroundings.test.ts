@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createLab, startKubernetes, until, type Lab } from "../lab/index.js";
-import { SMELTER, legacyConfigMap } from "./smelter.js";
+import { SMELTER, SPEAKER_LABELS, legacyConfigMap } from "./smelter.js";
 import { renderBase } from "./render-base.js";
 
 let lab: Lab;
@@ -75,6 +75,81 @@ it("a controller that is started before the API server says so once, is not read
   expect(controller.output().match(/Cannot reach the API server/g)).toHaveLength(1);
   await controller.terminate();
 });
+
+it("a speaker under the permissions of v0.11 (Pods may be listed, not watched) announces, and asks for nothing else", async () => {
+  const other = await createLab({ nodes: 1 });
+  try {
+    const kubernetes = await startKubernetes(other);
+    await kubernetes.admin.apply(V0_11_SPEAKER);
+    await kubernetes.admin.create(
+      legacyConfigMap("metallb-system", "address-pools:\n- {name: a, protocol: layer2, addresses: [10.77.200.0/24]}\n"),
+    );
+    await kubernetes.createPod({ name: "speaker-n1", namespace: "metallb-system", node: "n1", labels: SPEAKER_LABELS });
+    await kubernetes.createService("default/web");
+    await kubernetes.setEndpoints("default/web", [{ node: "n1", address: "10.244.11.2" }]);
+    await kubernetes.setIngress("default/web", ["10.77.200.1"]);
+    const kubeconfig = await kubernetes.kubeconfigOf("metallb-system/speaker");
+    const speaker = other.node("n1").spawn([SMELTER, "speaker", "--kubeconfig", kubeconfig, "--node-name", "n1"]);
+    await speaker.waitForOutput(/service has IP, announcing/, { deadlineMs: 30_000 });
+    expect([...(await other.client.whoHas(["10.77.200.1"])).values()]).toEqual([[other.node("n1").mac]]);
+    await speaker.terminate();
+    const forbidden = kubernetes
+      .auditLog("system:serviceaccount:metallb-system:speaker")
+      .filter(({ code }) => code === 403);
+    expect(forbidden.map(({ verb, uri }) => `${verb} ${uri}`)).toEqual([]);
+  } finally {
+    await other.close();
+  }
+});
+
+/** What the manifests of that release grant its speaker. */
+const V0_11_SPEAKER = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: metallb-system}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: speaker, namespace: metallb-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: "metallb-system:speaker"}
+rules:
+- {apiGroups: [""], resources: [services, endpoints, nodes], verbs: [get, list, watch]}
+- {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}
+- {apiGroups: [""], resources: [events], verbs: [create, patch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "metallb-system:speaker"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "metallb-system:speaker"}
+subjects: [{kind: ServiceAccount, name: speaker, namespace: metallb-system}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: config-watcher, namespace: metallb-system}
+rules:
+- {apiGroups: [""], resources: [configmaps], verbs: [get, list, watch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: pod-lister, namespace: metallb-system}
+rules:
+- {apiGroups: [""], resources: [pods], verbs: [list]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: config-watcher, namespace: metallb-system}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: config-watcher}
+subjects: [{kind: ServiceAccount, name: speaker, namespace: metallb-system}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: pod-lister, namespace: metallb-system}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: pod-lister}
+subjects: [{kind: ServiceAccount, name: speaker, namespace: metallb-system}]
+`;
 
 async function kubeconfigFor(server: string): Promise<string> {
   const file = join(lab.folder, "kubeconfig");

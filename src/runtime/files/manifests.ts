@@ -73,7 +73,9 @@ export async function watchManifests(
   let last = "";
   const watchers = new Map<string, FSWatcher>(); // BOUNDED by the folders below the path
   const readNow = async (): Promise<void> => {
-    await watchFolders(path, watchers, reader.request);
+    const folders = await foldersOf(path);
+    if (signal.aborted) return; // the watches that are there have been closed
+    watchFolders(folders, watchers, reader.request);
     const reading = await readManifests(path);
     const fingerprint = createHash("sha256").update(JSON.stringify(reading)).digest("hex");
     if (fingerprint === last || signal.aborted) return;
@@ -95,6 +97,7 @@ function coalesce(work: () => Promise<void>): Readonly<{ request: () => void; ca
   let timer: NodeJS.Timeout | undefined;
   let running = false;
   let again = false;
+  let cancelled = false;
   const request = (): void => {
     if (running) {
       again = true;
@@ -105,17 +108,25 @@ function coalesce(work: () => Promise<void>): Readonly<{ request: () => void; ca
       running = true;
       void work().finally(() => {
         running = false;
-        if (again) request();
+        if (again && !cancelled) request();
         again = false;
       });
     }, SETTLE_MS);
   };
-  return { request, cancel: () => clearTimeout(timer) };
+  return {
+    request: () => {
+      if (!cancelled) request();
+    },
+    cancel() {
+      cancelled = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
-/** Watches every folder below the path; a file through its folder, since editors replace files. */
-async function watchFolders(path: string, watchers: Map<string, FSWatcher>, onChange: () => void): Promise<void> {
-  for (const folder of await foldersOf(path)) {
+/** Watches the folders that are not watched yet. */
+function watchFolders(folders: readonly string[], watchers: Map<string, FSWatcher>, onChange: () => void): void {
+  for (const folder of folders) {
     if (watchers.has(folder)) continue;
     try {
       const watcher = watch(folder, (_, name) => {
@@ -133,6 +144,7 @@ async function watchFolders(path: string, watchers: Map<string, FSWatcher>, onCh
   }
 }
 
+/** Every folder below the path; a file is watched through its folder, since editors replace files. */
 async function foldersOf(path: string): Promise<readonly string[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [dirname(path)];

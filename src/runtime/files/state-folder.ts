@@ -23,7 +23,10 @@ export async function stateFolderOf(path: string): Promise<string> {
   return isFolder ? join(path, ".smelter") : join(dirname(path), `.${basename(path)}.smelter`);
 }
 
-/** The decisions as they were last written, by Service; none where nothing was written yet. */
+/**
+ * The decisions as they were last written, by Service; none where nothing was written yet.
+ * @throws Error with a remedy where the file cannot be read as such
+ */
 export async function readDecisions(stateFolder: string): Promise<ReadonlyMap<ObjectKey, StoredDecision>> {
   let text: string;
   try {
@@ -32,8 +35,14 @@ export async function readDecisions(stateFolder: string): Promise<ReadonlyMap<Ob
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return new Map();
     throw error;
   }
-  const stored = JSON.parse(text) as { services: StoredDecision[] };
-  return new Map(stored.services.map((decision) => [`${decision.namespace}/${decision.name}`, decision]));
+  try {
+    const stored = JSON.parse(text) as { services: StoredDecision[] };
+    return new Map(stored.services.map((decision) => [`${decision.namespace}/${decision.name}`, decision]));
+  } catch (cause) {
+    const file = join(stateFolder, DECISIONS);
+    const message = `Cannot read ${file}: it is not what was written there: mend it, or remove it to decide anew`;
+    throw new Error(message, { cause });
+  }
 }
 
 /** Writes all decisions at once; a reader sees either the former file or the new one. */

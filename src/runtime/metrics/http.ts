@@ -44,9 +44,12 @@ function listen(
     handle(path, response).catch((error: unknown) => answer(response, 500, `${String(error)}\n`));
   });
   return new Promise((resolve) => {
-    server.once("error", (error: NodeJS.ErrnoException) =>
-      resolve(refuse({ message: `Cannot listen on ${host === "" ? "*" : host}:${port}: ${listenProblem(error)}` })),
-    );
+    server.on("error", (error: NodeJS.ErrnoException) => {
+      const message = `Cannot listen on ${host === "" ? "*" : host}:${port}: ${listenProblem(error)}`;
+      if (server.listening)
+        process.emitWarning(message); // it could not accept a connection, and goes on
+      else resolve(refuse({ message }));
+    });
     const onListening = (): void =>
       resolve(succeed({ port: (server.address() as AddressInfo).port, close: () => closeServer(server) }));
     if (host === "") server.listen(port, onListening);

@@ -44,6 +44,8 @@ export type ResponderPorts = Readonly<{
   /** An error that was not there before, or is another one now. */
   onError(error: Layer2Error): void;
   onInterfaces(interfaces: readonly Layer2Interface[]): void;
+  /** An interface answers that did not before, or under another hardware address: its link has to be told. */
+  onAnswering(): void;
   /** A socket is in trouble: the interfaces are worth looking at. */
   scanSoon(): void;
 }>;
@@ -151,6 +153,8 @@ export function createResponders(
       responder.from = responderInterface(target.name, target.mac);
     }
     for (const target of changes.open) open(target);
+    const opened = changes.open.some(({ index }) => responders.has(index));
+    if (opened || changes.rename.length > 0) ports.onAnswering();
   }
 
   function tellInterfaces(choices: readonly InterfaceChoice[]): void {

@@ -5,6 +5,7 @@ import type { EndpointSliceView, NodeView, ObjectKey, ServiceView } from "../wor
 import { objectKey } from "../world/views.js";
 import type { KubernetesDocument } from "../../config/documents.js";
 import { loadConfig } from "../../config/load.js";
+import { canonicalText } from "../../config/canonical.js";
 import type { Model } from "../../config/model.js";
 import { decideService } from "../announce/decide-service.js";
 import type { AnnounceDecision, AnnounceWorld } from "../announce/decision.js";
@@ -60,7 +61,7 @@ export type SpeakerOptions = Readonly<{
 }>;
 
 /** A model, and the index over its pools that many decisions share. */
-type IndexedModel = Readonly<{ model: Model; findPool: PoolFinder }>;
+type IndexedModel = Readonly<{ model: Model; findPool: PoolFinder; fingerprint: string }>;
 
 export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Speaker {
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist
@@ -133,6 +134,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     }
     const ips = layer2.addresses.filter(isAnswered);
     if (!announced.update(key, ips, layer2.interfaces)) return;
+    if (ips.length === 0) return logWithdrawn(key, "noAnswerableIP", "only IPv4 addresses are answered for");
     ports.log.info({ event: "serviceAnnounced", service: key, ips, protocol: "layer2" }, "service has IP, announcing");
     ports.recordEvent(service, {
       type: "Normal",
@@ -156,13 +158,15 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   function readModel(documents: readonly KubernetesDocument[]): IndexedModel | undefined {
     const config = loadConfig(documents, { namespace: options.namespace, configMapName: options.configMapName });
     if (!config.ok) {
+      setConfigState(true);
       for (const fault of config.fault)
         ports.log.error({ event: "configStale", object: fault.object }, describeFault(fault));
       return undefined;
     }
     const { model, sources } = config.value;
-    if (sources.length > 0) return { model, findPool: createPoolFinder(model) };
+    if (sources.length > 0) return { model, findPool: createPoolFinder(model), fingerprint: canonicalText(model) };
     if (inForce !== undefined) {
+      setConfigState(true);
       ports.log.error({ event: "configStale" }, "the configuration was deleted: keeping the former one");
     }
     return undefined;
@@ -241,8 +245,10 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     },
     configChanged(documents) {
       waiting = readModel(documents);
-      if (waiting === undefined) setConfigState(true);
-      else if (isSynced) work();
+      if (waiting !== undefined && waiting.fingerprint === inForce?.fingerprint) {
+        waiting = undefined; // written anew, or restored: nothing is to be done, and nothing is stale
+        setConfigState(false);
+      } else if (waiting !== undefined && isSynced) work();
     },
     synced() {
       isSynced = true;

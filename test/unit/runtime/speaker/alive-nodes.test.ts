@@ -31,3 +31,7 @@ it.each([
   const labels = { app: "metallb", component: "speaker" };
   expect([...aliveNodes([node("n1"), node("n2", false)], pods, labels)]).toEqual(expected);
 });
+
+it("counts every Ready node where Pods cannot be seen", () => {
+  expect([...aliveNodes([node("n1"), node("n2", false)], undefined, {})]).toEqual(["n1"]);
+});

@@ -52,6 +52,7 @@ let sockets: Map<number, FakeSocket>;
 let errors: Layer2Error[];
 let told: string[][];
 let scansAsked: number;
+let answering: number;
 let addresses: AnnouncedAddresses;
 let responders: Responders;
 
@@ -134,6 +135,7 @@ beforeEach(() => {
   errors = [];
   told = [];
   scansAsked = 0;
+  answering = 0;
   addresses = new Map();
   announceAddress(addresses, VIP, undefined);
   responders = createResponders(addresses, [/^veth/], {
@@ -145,6 +147,7 @@ beforeEach(() => {
     explain: (error) => ({ code: (error as { code: string }).code, message: String(error) }),
     onError: (error) => errors.push(error),
     onInterfaces: (interfaces) => told.push(interfaces.map(describeInterface)),
+    onAnswering: () => (answering += 1),
     scanSoon: () => (scansAsked += 1),
   });
 });
@@ -277,4 +280,22 @@ it("close() closes every socket", () => {
   responders.scan();
   responders.close();
   expect([...sockets.values()].map(({ closed }) => closed)).toEqual([true, true]);
+});
+
+it("says when an interface answers that did not before, or under another hardware address, and only then", () => {
+  responders.scan();
+  expect(answering).toBe(1);
+  responders.scan();
+  expect(answering).toBe(1);
+  links = [link(1, "a"), link(2, "b"), link(3, "c")];
+  responders.scan();
+  expect(answering).toBe(2);
+  links = [link(1, "a"), link(2, "b"), { ...link(3, "c"), mac: "02:00:00:00:00:77" }];
+  responders.scan();
+  expect(answering).toBe(3);
+  openErrors.set(4, Object.assign(new Error("no"), { code: "EPERM" }));
+  links = [...links, link(4, "d")];
+  responders.scan();
+  responders.scan();
+  expect(answering).toBe(3);
 });

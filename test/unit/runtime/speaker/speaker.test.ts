@@ -175,3 +175,24 @@ it("leaves IPv6 addresses out: nothing answers for them yet", () => {
   speaker.synced();
   expect(wire).toEqual(["+192.0.2.1"]);
 });
+
+it("is not stale where nothing has ever been configured", () => {
+  speaker.configChanged([]);
+  speaker.synced();
+  expect(stale).not.toBe(true);
+});
+
+it("takes the same configuration written anew for what it is", () => {
+  begin();
+  speaker.configChanged(config("192.0.2.0/24"));
+  expect([deferred, stale]).toEqual([[], false]);
+});
+
+it("withdraws a Service that changes to an IPv6 address alone, and does not claim to announce it", () => {
+  begin();
+  speaker.configChanged(config("192.0.2.0/24, '2001:db8::/120'"));
+  events.length = 0;
+  speaker.serviceChanged({ ...service("web", "192.0.2.1"), ingress: [{ ip: "2001:db8::1" }] });
+  settle();
+  expect([wire, events]).toEqual([["+192.0.2.1", "-192.0.2.1"], []]);
+});

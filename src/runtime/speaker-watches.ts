@@ -1,0 +1,111 @@
+import { watchConfiguration } from "./config-watch.js";
+import { ENDPOINT_SLICES, NODES, SERVICES, podsResource } from "./kubernetes/resource.js";
+import { watchResource, type WatchOptions } from "./kubernetes/watch.js";
+import type { SpeakerMetrics } from "./metrics/speaker-metrics.js";
+import { followSpeakerPods, type ClusterWatch } from "./speaker-pods.js";
+import { aliveNodes } from "./speaker/alive-nodes.js";
+import type { Speaker } from "./speaker/speaker.js";
+import { readEndpointSlice, readNode, readService } from "./world/read.js";
+import type { Labels, NodeView, PodView } from "./world/views.js";
+
+export type SpeakerWatchOptions = Readonly<{
+  namespace: string;
+  configMapName: string;
+  /** Of the speakers' Pods. */
+  labels: Labels;
+}>;
+
+/**
+ * Feeds a speaker with all that it decides on; it begins when everything has been listed.
+ * @returns why it has not begun yet; undefined once it has
+ */
+export function watchWorld(
+  options: SpeakerWatchOptions,
+  speaker: Speaker,
+  metrics: SpeakerMetrics,
+  edge: ClusterWatch,
+): () => string | undefined {
+  const missing = new Set(["Services", "EndpointSlices", "Nodes", "the speakers' Pods", "the configuration"]);
+  function arrived(what: string): void {
+    if (missing.delete(what) && missing.size === 0) speaker.synced();
+  }
+  const watch = <View>(watched: Pick<WatchOptions<View>, "resource" | "read" | "handlers">): void =>
+    void watchResource({ ...edge, ...watched });
+
+  watch({
+    resource: SERVICES,
+    read: readService,
+    handlers: {
+      changed(service) {
+        metrics.countUpdate();
+        speaker.serviceChanged(service);
+      },
+      deleted: (key) => speaker.serviceDeleted(key),
+      listed: () => arrived("Services"),
+    },
+  });
+  watch({
+    resource: ENDPOINT_SLICES,
+    read: readEndpointSlice,
+    handlers: {
+      changed: (slice) => speaker.endpointSliceChanged(slice),
+      deleted: (key) => speaker.endpointSliceDeleted(key),
+      listed: () => arrived("EndpointSlices"),
+    },
+  });
+
+  const nodes = new Map<string, NodeView>(); // BOUNDED by the Nodes that exist
+  let pods: readonly PodView[] | undefined = [];
+  let refreshing = false;
+  function tellAlive(): void {
+    refreshing = false;
+    speaker.aliveChanged(aliveNodes(nodes.values(), pods, options.labels));
+  }
+  /** Once for what arrives together: a list of Nodes comes one by one. */
+  function tellAliveSoon(): void {
+    if (!refreshing) setImmediate(tellAlive);
+    refreshing = true;
+  }
+  watch({
+    resource: NODES,
+    read: readNode,
+    handlers: {
+      changed(node) {
+        nodes.set(node.name, node);
+        speaker.nodeChanged(node);
+        tellAliveSoon();
+      },
+      deleted(name) {
+        nodes.delete(name);
+        speaker.nodeDeleted(name);
+        tellAliveSoon();
+      },
+      listed() {
+        tellAlive();
+        arrived("Nodes");
+      },
+    },
+  });
+  const selector = Object.entries(options.labels)
+    .map((pair) => pair.join("="))
+    .join(",");
+  void followSpeakerPods(edge, podsResource(options.namespace, selector), (seen) => {
+    pods = seen;
+    tellAlive();
+    arrived("the speakers' Pods");
+  });
+
+  const configuration = watchConfiguration({
+    ...edge,
+    namespace: options.namespace,
+    configMapName: options.configMapName,
+    changed(documents) {
+      speaker.configChanged(documents);
+      arrived("the configuration");
+    },
+  });
+  return () => {
+    if (missing.size === 0) return undefined;
+    return configuration.missing() ?? `not listed yet: ${[...missing].join(", ")}`;
+  };
+}
