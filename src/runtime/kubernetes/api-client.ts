@@ -30,14 +30,15 @@ export type ApiStream = Readonly<{
 }>;
 
 /**
- * Talks to one API server over connections that stay open: requests share at most `maxSockets`, each stream has its
- * own. Answers 401 by renewing the credentials once. Never throws, never retries anything else but a request that met
+ * Talks to one API server over connections that stay open, each stream over one of its own. Answers 401 by renewing the credentials once. Never throws, never retries anything else but a request that met
  * a connection which the server had closed meanwhile.
  */
 export type ApiClient = Readonly<{
   server: string;
   /** The parsed JSON of a 2xx answer. */
   request(call: ApiCall): Promise<Result<unknown, ApiFailure>>;
+  /** The text of a 2xx answer, for those who need little of it. */
+  requestText(call: ApiCall): Promise<Result<string, ApiFailure>>;
   /** ok when the server ended the answer orderly, or we did by onChunk or the signal. */
   stream(call: ApiStream): Promise<Result<void, ApiFailure>>;
   /** Closes idle connections; those in use end by themselves. */
@@ -50,15 +51,16 @@ export type ApiClientOptions = Readonly<{
   counters: EdgeCounters;
   /** For instance `smelter/0.1.0 (controller)`. */
   userAgent: string;
-  /** BOUND of the connections for requests; more wait their turn. */
+  /** BOUND of the connections for requests, MAX_STREAMS more are for streams; more requests wait their turn. */
   maxSockets: number;
 }>;
 
 const DEFAULT_TIMEOUT_MILLISECONDS = 30_000;
 const CREDENTIALS_LIFETIME_MILLISECONDS = 60_000; // ServiceAccount tokens are renewed well before they expire
+const MAX_STREAMS = 24; // one for each kind that is watched; there are fewer
 const KEEPALIVE_PROBE_MILLISECONDS = 15_000; // then one probe a second, ten times: a dead peer shows within 25 s
 
-type Connection = Readonly<{ credentials: Credentials; agent: HttpAgent; streamAgent: HttpAgent; until: number }>;
+type Connection = Readonly<{ credentials: Credentials; agent: HttpAgent; until: number }>;
 
 export function createApiClient({ access, clock, counters, userAgent, maxSockets }: ApiClientOptions): ApiClient {
   const server = access.server.origin;
@@ -75,19 +77,16 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
     const until = clock.now() + CREDENTIALS_LIFETIME_MILLISECONDS;
     const kept = current !== undefined && sameTls(current.credentials, credentials.value) ? current : undefined;
     // With other certificates new connections are needed; the old ones end when their requests have.
-    current = { ...(kept ?? createAgents(credentials.value)), credentials: credentials.value, until };
+    const agent = kept?.agent ?? createAgent(credentials.value);
+    current = { agent, credentials: credentials.value, until };
     return succeed(current);
   };
 
-  const createAgents = ({ tls, agent: proxy }: Credentials) => {
-    const options = { ...tls, keepAlive: true, maxSockets, maxFreeSockets: maxSockets };
-    if (proxy !== undefined) {
-      Object.assign(proxy, { keepAlive: true, maxSockets, maxFreeSockets: maxSockets });
-      return { agent: proxy, streamAgent: proxy };
-    }
-    return plain
-      ? { agent: new HttpAgent(options), streamAgent: new HttpAgent() }
-      : { agent: new HttpsAgent(options), streamAgent: new HttpsAgent({ ...tls }) };
+  const createAgent = ({ tls, agent: proxy }: Credentials): HttpAgent => {
+    // One agent for both, so that all connections after the first resume its TLS session.
+    const bounds = { keepAlive: true, maxSockets: maxSockets + MAX_STREAMS, maxFreeSockets: maxSockets };
+    if (proxy !== undefined) return Object.assign(proxy, bounds);
+    return plain ? new HttpAgent(bounds) : new HttpsAgent({ ...tls, ...bounds });
   };
 
   const connection = (renew: boolean): Promise<Result<Connection, ApiFailure>> | Result<Connection, ApiFailure> => {
@@ -97,13 +96,12 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
   };
 
   const begin = (
-    connection: Connection,
-    agent: HttpAgent,
+    { agent, credentials }: Connection,
     { method, path, body, contentType }: ApiCall,
     onResponse: (response: IncomingMessage) => void,
   ): ClientRequest => {
     const headers: Record<string, string | number> = {
-      ...connection.credentials.headers,
+      ...credentials.headers,
       accept: "application/json",
       "user-agent": userAgent,
     };
@@ -119,7 +117,7 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
   const requestOnce = (connection: Connection, call: ApiCall): Promise<Answer> =>
     new Promise((resolve) => {
       const timeoutMilliseconds = call.timeoutMilliseconds ?? DEFAULT_TIMEOUT_MILLISECONDS;
-      const request = begin(connection, connection.agent, call, (response) => {
+      const request = begin(connection, call, (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("end", () => {
@@ -139,7 +137,7 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
       request.end(call.body);
     });
 
-  async function request(call: ApiCall): Promise<Result<unknown, ApiFailure>> {
+  async function requestText(call: ApiCall): Promise<Result<string, ApiFailure>> {
     for (let attempt = 0; ; attempt += 1) {
       const connected = await connection(false);
       if (!connected.ok) return connected;
@@ -154,7 +152,19 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
         if (!renewed.ok) return renewed;
         continue;
       }
-      return readAnswer(call, answer.response, answer.body);
+      return status >= 200 && status < 300
+        ? succeed(answer.body)
+        : refuse(readRefusal(call, answer.response, answer.body));
+    }
+  }
+
+  async function request(call: ApiCall): Promise<Result<unknown, ApiFailure>> {
+    const text = await requestText(call);
+    if (!text.ok) return text;
+    try {
+      return succeed(JSON.parse(text.value) as unknown);
+    } catch {
+      return refuse(malformed(call));
     }
   }
 
@@ -181,13 +191,10 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
         resolve(result);
         request.destroy();
       };
-      const request = begin(connection, connection.streamAgent, get, (response) => {
+      const request = begin(connection, get, (response) => {
         counters.requestEnded("WATCH", String(response.statusCode));
         if (response.statusCode !== 200) {
-          collect(response, (body) => {
-            const refused = readAnswer(get, response, body);
-            finish(refused.ok ? refuse(malformed(get)) : refused); // a 2xx that is not 200 is no stream
-          });
+          collect(response, (body) => finish(refuse(readRefusal(get, response, body))));
           return;
         }
         response.on("data", (chunk: Buffer) => {
@@ -213,27 +220,17 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
   return {
     server,
     request,
+    requestText,
     stream,
-    close() {
-      current?.agent.destroy();
-      current?.streamAgent.destroy();
-    },
+    close: () => current?.agent.destroy(),
   };
 }
 
 type Answer = Readonly<{ response: IncomingMessage; body: string } | { error: Error; stale: boolean }>;
 
-function readAnswer({ method, path }: ApiCall, response: IncomingMessage, body: string): Result<unknown, ApiFailure> {
-  const status = response.statusCode ?? 0;
-  if (status >= 200 && status < 300) {
-    try {
-      return succeed(JSON.parse(body) as unknown);
-    } catch {
-      return refuse(malformed({ method, path }));
-    }
-  }
-  const retryAfter = response.headers["retry-after"];
-  return refuse(failureOfAnswer(`${method} ${pathOf(path)}`, { status, body, retryAfter }));
+function readRefusal({ method, path }: ApiCall, { statusCode, headers }: IncomingMessage, body: string): ApiFailure {
+  const answer = { status: statusCode ?? 0, body, retryAfter: headers["retry-after"] };
+  return failureOfAnswer(`${method} ${pathOf(path)}`, answer);
 }
 
 function malformed({ method, path }: ApiCall): ApiFailure {

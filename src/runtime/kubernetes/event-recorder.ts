@@ -80,7 +80,7 @@ export function createEventRecorder({ client, origin, busy, ports }: EventRecord
         : { ...before, count: before.count + 1, lastAt: date };
     if (sending.has(key)) return void repeated.set(key, record);
     waiting.set(key, { record, attempts: 0 });
-    pump();
+    if (cancelTimer === undefined) pump(); // else all wait for the next look
   }
 
   function pump(): void {

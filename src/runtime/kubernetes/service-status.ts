@@ -62,18 +62,22 @@ export function createServiceStatusWriter(client: ApiClient): ServiceStatusWrite
     forget: (key) => void remainders.delete(key),
     async write(write) {
       const path = `${resourcePath({ ...SERVICES, namespace: write.service.namespace }, write.service.name)}/status`;
-      const answer = await client.request({
+      const answer = await client.requestText({
         method: "PUT",
         path,
         body: statusBody(write, remainders.get(objectKey(write.service))),
       });
       if (!answer.ok) return outcomeOf(answer.fault);
-      const metadata = isRecord(answer.value) ? answer.value["metadata"] : undefined;
-      const resourceVersion = isRecord(metadata) ? metadata["resourceVersion"] : undefined;
-      return { outcome: "written", resourceVersion: typeof resourceVersion === "string" ? resourceVersion : "" };
+      return { outcome: "written", resourceVersion: RESOURCE_VERSION.exec(answer.value)?.[1] ?? "" };
     },
   };
 }
+
+/**
+ * Found without parsing the answer, which is the whole Service: thousands may be written in a row. Within a string of
+ * the JSON the quotes would have backslashes before them, and nothing else of a Service has a field of this name.
+ */
+const RESOURCE_VERSION = /"resourceVersion":\s*"([^"]*)"/;
 
 /** A Service that never had nor wants an address is never written. */
 function concerns({ type, ingress, annotations }: ServiceView): boolean {
