@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { KubernetesDocument } from "../../config/documents.js";
 import type { Allocator } from "../allocator/allocator.js";
 import type { Decision, DecisionEvent, StrandedAddress } from "../allocator/decision.js";
@@ -17,9 +18,10 @@ const REFUSED_BACKOFF: Backoff = { baseMilliseconds: 1_000, limitMilliseconds: 3
 export function createController(options: ControllerOptions, allocator: Allocator, ports: ControllerPorts): Controller {
   const { log, metrics } = ports;
   const { writesInFlight = WRITES_IN_FLIGHT, keepDecisions = true } = options;
-  const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist, as the next three
+  const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist, as decisions, pending and untold
   const decisions = new Map<ObjectKey, Decision>();
   const pending = new Set<ObjectKey>(); // want an address that they do not have
+  const writing = new Set<ObjectKey>(); // status writes in flight. BOUNDED by writesInFlight
   const untold = new Map<ObjectKey, readonly DecisionEvent[]>(); // of decisions whose write has not succeeded yet
   const configuration = createConfiguration(options, { allocator, ports, unplaced });
   const queue = createWorkQueue({
@@ -91,16 +93,19 @@ export function createController(options: ControllerOptions, allocator: Allocato
   }
 
   async function write(key: ObjectKey, service: ServiceView, wanted: WantedStatus): Promise<WorkEnd> {
+    writing.add(key);
     const outcome = await ports.writeStatus({ service, ...wanted });
-    if (outcome.outcome === "written") {
+    writing.delete(key);
+    const isWritten = outcome.outcome === "written";
+    const left = isWritten ? withStatus(service, wanted, outcome.resourceVersion) : service;
+    const newest = services.get(key);
+    if (newest === service) services.set(key, left);
+    else if (newest !== undefined && !isSame(newest, left)) queue.add(key); // more came than what we have written
+    if (isWritten) {
       unavailable = false;
-      const written = withStatus(service, wanted, outcome.resourceVersion);
-      const newest = services.get(key);
-      if (newest === service) services.set(key, written); // else something newer has come meanwhile
       logWritten(key, wanted);
-      tellEvents(key, written);
-      const isOwnEcho = newest !== undefined && newest !== service && isSameVersion(newest, written);
-      return isOwnEcho ? "done, nothing new" : undefined;
+      tellEvents(key, left);
+      return undefined;
     }
     if (outcome.outcome === "gone") return undefined; // its deletion is on the way to us
     metrics.updateFailed();
@@ -172,10 +177,10 @@ export function createController(options: ControllerOptions, allocator: Allocato
       if (stopped) return;
       const key = objectKey(service);
       const before = services.get(key);
-      // What we have written comes back.
-      if (before !== undefined && service.resourceVersion !== "" && isSameVersion(before, service)) return;
+      if (before !== undefined && isSame(before, service)) return; // what we have written comes back
       services.set(key, service);
-      queue.add(key);
+      // It may be the echo of the write in flight, which is known when that ends: write() looks then.
+      if (!writing.has(key)) queue.add(key);
     },
     serviceDeleted(key) {
       if (!stopped && services.delete(key)) queue.add(key);
@@ -215,6 +220,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
   };
 }
 
-function isSameVersion(a: ServiceView, b: ServiceView): boolean {
-  return a.resourceVersion === b.resourceVersion && a.uid === b.uid;
+/** By content: the resourceVersion of a manifest, where it has one, stays the same when the manifest is edited. */
+function isSame(a: ServiceView, b: ServiceView): boolean {
+  return a.resourceVersion === b.resourceVersion && isDeepStrictEqual(a, b);
 }

@@ -12,8 +12,10 @@ const NOTHING: WantedStatus = { addresses: [], pool: undefined };
 export function wantedStatus(decision: Decision): WantedStatus | undefined {
   switch (decision.outcome) {
     case "assigned":
-    case "kept":
-      return { addresses: decision.addresses, pool: decision.pool };
+    case "kept": {
+      const { addresses, pool } = decision;
+      return { addresses, pool: pool === "" ? undefined : pool }; // no pool: no annotation, rather than an empty one
+    }
     case "pending":
     case "released":
       return NOTHING;

@@ -2,9 +2,7 @@ import { createKeyFifo } from "./key-fifo.js";
 import type { ControllerClock } from "./ports.js";
 
 /** How a piece of work ended; undefined: it is done. */
-export type WorkEnd =
-  /** Done, and what came meanwhile was only its own effect: the key need not be worked on for that. */
-  "done, nothing new" | undefined | Retry;
+export type WorkEnd = undefined | Retry;
 
 /** What is to happen after a piece of work that did not succeed. */
 export type Retry =
@@ -48,9 +46,10 @@ const PAUSE_BACKOFF: Backoff = { baseMilliseconds: 500, limitMilliseconds: 30_00
 export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...options }: WorkQueueOptions): WorkQueue {
   const ready = createKeyFifo();
   const inFlight = new Set<string>(); // BOUNDED by options.inFlight
-  const again = new Set<string>(); // added while in flight. BOUNDED by options.inFlight
+  const again = new Set<string>(); // added while worked on. BOUNDED by options.inFlight
   const failures = new Map<string, number>(); // in a row. BOUNDED by the keys that fail
   const delayed = new Map<string, () => void>(); // cancels its timer. BOUNDED by the keys that fail
+  let current: string | undefined; // its work has begun and not returned yet
   let state: "closed" | "open" | "stopped" = "closed";
   let scheduled = false;
   let pause: Readonly<{ milliseconds: number; cancel: () => void }> | undefined;
@@ -61,7 +60,7 @@ export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...opt
     if (state === "stopped") return;
     delayed.get(key)?.(); // it need not wait for its time: something has changed
     delayed.delete(key);
-    if (inFlight.has(key)) again.add(key);
+    if (inFlight.has(key) || key === current) again.add(key);
     else ready.push(key);
     schedule();
   }
@@ -83,9 +82,12 @@ export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...opt
       if (ready.size === 0) onDrained();
       const key = ready.shift();
       if (key === undefined) break;
+      current = key;
       const ended = work(key);
+      current = undefined;
       if (ended === undefined) {
         failures.delete(key);
+        if (again.delete(key)) ready.push(key);
       } else {
         inFlight.add(key);
         void ended.then((end) => settle(key, end));
@@ -96,7 +98,7 @@ export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...opt
 
   function settle(key: string, end: WorkEnd): void {
     inFlight.delete(key);
-    if (end === undefined || end === "done, nothing new") {
+    if (end === undefined) {
       failures.delete(key);
       pauses = 0;
     } else if (end.retry === "all") {
@@ -105,7 +107,7 @@ export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...opt
     } else {
       comeAgain(key, end.backoff);
     }
-    if (again.delete(key) && end !== "done, nothing new") add(key);
+    if (again.delete(key)) add(key);
     if (state === "stopped") {
       if (inFlight.size === 0) whenStopped?.();
       return;

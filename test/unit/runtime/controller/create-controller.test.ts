@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { StatusOutcome } from "../../../../src/runtime/controller/ports.js";
 import type { ServiceView } from "../../../../src/runtime/world/views.js";
-import { assigned, configMap, createWorld, service } from "./fixtures.js";
+import { assigned, configMap, createWorld, selectingPool, service } from "./fixtures.js";
 
 const POOL = configMap("192.0.2.1-192.0.2.9");
 
@@ -256,20 +256,8 @@ it("is settled when nothing waits and nothing is in flight", async () => {
 
 it("decides anew when the labels of Namespaces change", async () => {
   const world = createWorld();
-  const pool = (name: string, serviceAllocation?: object) => ({
-    apiVersion: "metallb.io/v1beta1",
-    kind: "IPAddressPool",
-    namespace: "metallb-system",
-    name,
-    body: {
-      apiVersion: "metallb.io/v1beta1",
-      kind: "IPAddressPool",
-      metadata: { name, namespace: "metallb-system" },
-      spec: { addresses: ["192.0.2.1-192.0.2.9"], ...(serviceAllocation === undefined ? {} : { serviceAllocation }) },
-    },
-  });
-  const selected = { namespaceSelectors: [{ matchLabels: { team: "a" } }] };
-  await world.begin([service("a")], [pool("kept", selected)]);
+  const pool = selectingPool({ namespaceSelectors: [{ matchLabels: { team: "a" } }] });
+  await world.begin([service("a")], [pool]);
   expect(world.addresses()).toEqual({});
   world.controller.namespacesChanged([{ name: "default", labels: { team: "a" } }]);
   await world.clock.advance(0);

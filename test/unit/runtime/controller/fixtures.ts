@@ -89,6 +89,17 @@ export function configMap(addresses: string, text?: string): readonly Kubernetes
   ];
 }
 
+/** One IPAddressPool, 192.0.2.1 to 192.0.2.9, for the Services selected. */
+export function selectingPool(serviceAllocation: object): KubernetesDocument {
+  const body = {
+    apiVersion: "metallb.io/v1beta1",
+    kind: "IPAddressPool",
+    metadata: { name: "kept", namespace: "metallb-system" },
+    spec: { addresses: ["192.0.2.1-192.0.2.9"], serviceAllocation },
+  };
+  return { apiVersion: body.apiVersion, kind: body.kind, namespace: "metallb-system", name: "kept", body };
+}
+
 export type World = Readonly<{
   controller: Controller;
   clock: ManualClock;

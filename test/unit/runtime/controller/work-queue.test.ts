@@ -44,10 +44,36 @@ it("works on a key again that was added while it was worked on, and never twice 
   end(undefined);
   await clock.advance(0);
   expect(worked).toEqual(["a", "a"]);
-  queue.add("a");
-  end("done, nothing new");
+  end(undefined);
   await clock.advance(0);
   expect(worked).toEqual(["a", "a"]);
+  expect(queue.busy()).toBe(false);
+});
+
+it("works on a key again, and never twice at a time, that its own work adds", async () => {
+  const ends: ((end: WorkEnd) => void)[] = [];
+  const { clock, worked, queue } = createQueue((key) => {
+    if (worked.length === 1) queue.add(key);
+    return new Promise((resolve) => void ends.push(resolve));
+  });
+  queue.open();
+  queue.add("a");
+  await clock.advance(0);
+  expect(worked).toEqual(["a"]);
+  ends[0]?.(undefined);
+  await clock.advance(0);
+  expect(worked).toEqual(["a", "a"]);
+});
+
+it("works again, after those that wait, on a key that its own quick work adds", async () => {
+  const { clock, worked, queue } = createQueue((key) => {
+    if (worked.length === 1) queue.add(key);
+    return undefined;
+  });
+  queue.open();
+  for (const key of ["a", "b"]) queue.add(key);
+  await clock.advance(0);
+  expect(worked).toEqual(["a", "b", "a"]);
   expect(queue.busy()).toBe(false);
 });
 
