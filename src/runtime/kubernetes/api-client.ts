@@ -1,10 +1,13 @@
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
+import type { Logger } from "../net/logger.js";
 import type { Result } from "../net/result.js";
 import { refuse, succeed } from "../net/result.js";
 import { TIMEOUT_CODE, failureOfAnswer, failureOfError, type ApiFailure } from "./api-failure.js";
 import type { ClusterAccess, Credentials } from "./cluster-access.js";
+import { findCredentialsFault, reasonOf } from "./credentials-check.js";
 import type { Clock, EdgeCounters } from "./ports.js";
 
 /** One request with a short answer. `path` begins with / and holds the query. */
@@ -30,8 +33,10 @@ export type ApiStream = Readonly<{
 }>;
 
 /**
- * Talks to one API server over connections that stay open, each stream over one of its own. Answers 401 by renewing the credentials once. Never throws, never retries anything else but a request that met
- * a connection which the server had closed meanwhile.
+ * Talks to one API server over connections that stay open, each stream over one of its own. Answers 401 by renewing
+ * the credentials once. Never throws, never retries anything else but a request that met a connection which the server
+ * had closed meanwhile. Credentials that cannot be used do not replace those that were good: a file is often read while
+ * it is being written.
  */
 export type ApiClient = Readonly<{
   server: string;
@@ -41,7 +46,7 @@ export type ApiClient = Readonly<{
   requestText(call: ApiCall): Promise<Result<string, ApiFailure>>;
   /** ok when the server ended the answer orderly, or we did by onChunk or the signal. */
   stream(call: ApiStream): Promise<Result<void, ApiFailure>>;
-  /** Closes idle connections; those in use end by themselves. */
+  /** Closes all connections. What is in flight ends as "cancelled", at once, as does whatever is asked for later. */
   close(): void;
 }>;
 
@@ -49,6 +54,7 @@ export type ApiClientOptions = Readonly<{
   access: ClusterAccess;
   clock: Clock;
   counters: EdgeCounters;
+  log: Logger;
   /** For instance `smelter/0.1.0 (controller)`. */
   userAgent: string;
   /** BOUND of the connections for requests, MAX_STREAMS more are for streams; more requests wait their turn. */
@@ -57,12 +63,14 @@ export type ApiClientOptions = Readonly<{
 
 const DEFAULT_TIMEOUT_MILLISECONDS = 30_000;
 const CREDENTIALS_LIFETIME_MILLISECONDS = 60_000; // ServiceAccount tokens are renewed well before they expire
+const BROKEN_CREDENTIALS_MILLISECONDS = 10_000; // until they are read again while the last good ones are in use
 const MAX_STREAMS = 24; // one for each kind that is watched; there are fewer
 const KEEPALIVE_PROBE_MILLISECONDS = 15_000; // then one probe a second, ten times: a dead peer shows within 25 s
 
 type Connection = Readonly<{ credentials: Credentials; agent: HttpAgent; until: number }>;
 
-export function createApiClient({ access, clock, counters, userAgent, maxSockets }: ApiClientOptions): ApiClient {
+export function createApiClient(options: ApiClientOptions): ApiClient {
+  const { access, clock, counters, log, userAgent, maxSockets } = options;
   const server = access.server.origin;
   const plain = access.server.protocol === "http:";
   const start = plain ? httpRequest : httpsRequest;
@@ -70,10 +78,24 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
   let current: Connection | undefined;
   let connecting: Promise<Result<Connection, ApiFailure>> | undefined;
 
+  let brokenCredentials: string | undefined; // as logged
+  let closed = false;
+  const inFlight = new Set<() => void>(); // ends each; BOUNDED by the callers, who wait for each
+
   const connect = async (renew: boolean): Promise<Result<Connection, ApiFailure>> => {
-    const credentials = await access.credentials(renew);
+    const credentials = await readCredentials(renew);
     connecting = undefined;
-    if (!credentials.ok) return refuse({ kind: "credentials", message: credentials.fault });
+    if (!credentials.ok) {
+      // Where the server refuses the last good ones there is nothing to fall back to.
+      if (current === undefined || renew) return refuse({ kind: "credentials", message: credentials.fault });
+      if (brokenCredentials !== credentials.fault)
+        log.warn({ event: "credentialsBroken" }, `${credentials.fault}; the last good ones stay in use until then`);
+      brokenCredentials = credentials.fault;
+      current = { ...current, until: clock.now() + BROKEN_CREDENTIALS_MILLISECONDS };
+      return succeed(current);
+    }
+    if (brokenCredentials !== undefined) log.info({ event: "credentialsMended" }, "the credentials can be read again");
+    brokenCredentials = undefined;
     const until = clock.now() + CREDENTIALS_LIFETIME_MILLISECONDS;
     const kept = current !== undefined && sameTls(current.credentials, credentials.value) ? current : undefined;
     // With other certificates new connections are needed; the old ones end when their requests have.
@@ -82,11 +104,21 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
     return succeed(current);
   };
 
+  const readCredentials = async (renew: boolean): Promise<Result<Credentials, string>> => {
+    const credentials = await access.credentials(renew);
+    const fault = credentials.ok ? findCredentialsFault(credentials.value, access.description) : undefined;
+    return fault === undefined ? credentials : refuse(fault);
+  };
+
   const createAgent = ({ tls, agent: proxy }: Credentials): HttpAgent => {
     // One agent for both, so that all connections after the first resume its TLS session.
     const bounds = { keepAlive: true, maxSockets: maxSockets + MAX_STREAMS, maxFreeSockets: maxSockets };
     if (proxy !== undefined) return Object.assign(proxy, bounds);
-    return plain ? new HttpAgent(bounds) : new HttpsAgent({ ...tls, ...bounds });
+    if (plain) return new HttpAgent(bounds);
+    // Node's agent makes a name of all options for each request; certificates are long, a context is left out of it.
+    const { ca, cert, key, pfx, passphrase, ...others } = tls;
+    const secureContext = createSecureContext({ ca, cert, key, pfx, passphrase } as SecureContextOptions);
+    return new HttpsAgent({ ...others, ...bounds, secureContext });
   };
 
   const connection = (renew: boolean): Promise<Result<Connection, ApiFailure>> | Result<Connection, ApiFailure> => {
@@ -95,11 +127,12 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
     return connecting;
   };
 
+  /** Node raises here what it finds wrong in headers and certificates; the check of credentials comes before it. */
   const begin = (
     { agent, credentials }: Connection,
     { method, path, body, contentType }: ApiCall,
     onResponse: (response: IncomingMessage) => void,
-  ): ClientRequest => {
+  ): Result<ClientRequest, ApiFailure> => {
     const headers: Record<string, string | number> = {
       ...credentials.headers,
       accept: "application/json",
@@ -111,28 +144,51 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
     }
     const { hostname, port } = access.server;
     const host = hostname.replace(/^\[|\]$/g, "");
-    return start({ agent, host, port, method, path: prefix + path, headers }, onResponse);
+    try {
+      return succeed(start({ agent, host, port, method, path: prefix + path, headers }, onResponse));
+    } catch (error) {
+      return refuse(unsendable(access.description, { method, path }, error));
+    }
   };
 
   const requestOnce = (connection: Connection, call: ApiCall): Promise<Answer> =>
     new Promise((resolve) => {
-      const timeoutMilliseconds = call.timeoutMilliseconds ?? DEFAULT_TIMEOUT_MILLISECONDS;
-      const request = begin(connection, call, (response) => {
+      let settled = false; // a request that we end ourselves still has its connection's error to come
+      let answered = false;
+      const settle = (code: string, answer: Answer): void => {
+        if (settled) return;
+        settled = true;
+        cancelTimer();
+        inFlight.delete(cancel);
+        counters.requestEnded(call.method, code);
+        resolve(answer);
+      };
+      const begun = begin(connection, call, (response) => {
+        answered = true;
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("end", () => {
-          cancelTimer();
-          counters.requestEnded(call.method, String(response.statusCode));
-          resolve({ response, body: Buffer.concat(chunks).toString("utf8") });
+          settle(String(response.statusCode), { response, body: Buffer.concat(chunks).toString("utf8") });
         });
         response.on("error", fail);
       });
-      const cancelTimer = clock.setTimer(timeoutMilliseconds, () => request.destroy(timeoutError(timeoutMilliseconds)));
-      function fail(error: Error): void {
-        cancelTimer();
+      if (!begun.ok) {
         counters.requestEnded(call.method, "error");
-        resolve({ error, stale: request.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET" });
+        return resolve({ failure: begun.fault, stale: false });
       }
+      const request = begun.value;
+      const fail = (error: Error): void => {
+        const reset = (error as NodeJS.ErrnoException).code === "ECONNRESET";
+        settle("error", { failure: failureOfError(server, error), stale: request.reusedSocket && reset && !answered });
+      };
+      const giveUp = (error: Error): void => {
+        settle("error", { failure: failureOfError(server, error), stale: false });
+        request.destroy();
+      };
+      const cancel = (): void => giveUp(cancelledError());
+      const timeoutMilliseconds = call.timeoutMilliseconds ?? DEFAULT_TIMEOUT_MILLISECONDS;
+      const cancelTimer = clock.setTimer(timeoutMilliseconds, () => giveUp(timeoutError(timeoutMilliseconds)));
+      inFlight.add(cancel);
       request.on("error", fail);
       request.end(call.body);
     });
@@ -140,11 +196,12 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
   async function requestText(call: ApiCall): Promise<Result<string, ApiFailure>> {
     for (let attempt = 0; ; attempt += 1) {
       const connected = await connection(false);
+      if (closed) return refuse(failureOfError(server, cancelledError()));
       if (!connected.ok) return connected;
       const answer = await requestOnce(connected.value, call);
-      if ("error" in answer) {
+      if ("failure" in answer) {
         if (answer.stale && attempt === 0) continue;
-        return refuse(failureOfError(server, answer.error));
+        return refuse(answer.failure);
       }
       const status = answer.response.statusCode ?? 0;
       if (status === 401 && attempt === 0) {
@@ -171,6 +228,7 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
   async function stream(call: ApiStream): Promise<Result<void, ApiFailure>> {
     for (let attempt = 0; ; attempt += 1) {
       const connected = await connection(false);
+      if (closed) return refuse(failureOfError(server, cancelledError()));
       if (!connected.ok) return connected;
       const ended = await streamOnce(connected.value, call);
       if (ended.ok || ended.fault.kind !== "unauthorized" || attempt > 0) return ended;
@@ -187,11 +245,12 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
         if (finished) return;
         finished = true;
         cancelTimer();
+        inFlight.delete(cancel);
         call.signal.removeEventListener("abort", onAbort);
         resolve(result);
         request.destroy();
       };
-      const request = begin(connection, get, (response) => {
+      const begun = begin(connection, get, (response) => {
         counters.requestEnded("WATCH", String(response.statusCode));
         if (response.statusCode !== 200) {
           collect(response, (body) => finish(refuse(readRefusal(get, response, body))));
@@ -203,6 +262,12 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
         response.on("end", () => finish(succeed(undefined)));
         response.on("error", (error) => finish(refuse(failureOfError(server, error))));
       });
+      if (!begun.ok) {
+        counters.requestEnded("WATCH", "error");
+        return resolve(begun);
+      }
+      const request = begun.value;
+      const cancel = (): void => finish(refuse(failureOfError(server, cancelledError())));
       const onAbort = (): void => finish(succeed(undefined));
       const cancelTimer = clock.setTimer(call.deadlineMilliseconds, () => {
         finish(refuse(failureOfError(server, timeoutError(call.deadlineMilliseconds))));
@@ -213,6 +278,7 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
         finish(refuse(failureOfError(server, error)));
       });
       if (call.signal.aborted) return onAbort();
+      inFlight.add(cancel);
       call.signal.addEventListener("abort", onAbort);
       request.end();
     });
@@ -222,11 +288,15 @@ export function createApiClient({ access, clock, counters, userAgent, maxSockets
     request,
     requestText,
     stream,
-    close: () => current?.agent.destroy(),
+    close() {
+      closed = true;
+      for (const cancel of inFlight) cancel();
+      current?.agent.destroy();
+    },
   };
 }
 
-type Answer = Readonly<{ response: IncomingMessage; body: string } | { error: Error; stale: boolean }>;
+type Answer = Readonly<{ response: IncomingMessage; body: string } | { failure: ApiFailure; stale: boolean }>;
 
 function readRefusal({ method, path }: ApiCall, { statusCode, headers }: IncomingMessage, body: string): ApiFailure {
   const answer = { status: statusCode ?? 0, body, retryAfter: headers["retry-after"] };
@@ -255,6 +325,19 @@ function collect(response: IncomingMessage, use: (body: string) => void): void {
 
 function timeoutError(milliseconds: number): Error {
   return Object.assign(new Error(`no answer within ${milliseconds / 1000} s`), { code: TIMEOUT_CODE });
+}
+
+function cancelledError(): Error {
+  return Object.assign(new Error("closed"), { code: "ABORT_ERR" });
+}
+
+function unsendable(description: string, { method, path }: ApiCall, error: unknown): ApiFailure {
+  const cannot = `Cannot ${method} ${pathOf(path)}`;
+  const reason = reasonOf(error);
+  if (reason === "ERR_UNESCAPED_CHARACTERS")
+    return { kind: "invalid", message: `${cannot}: the path has a character that is not escaped: report this` };
+  const remedy = "check the certificates, the key and the token there";
+  return { kind: "credentials", message: `${cannot} with the credentials of ${description}: ${reason}: ${remedy}` };
 }
 
 function sameTls(a: Credentials, b: Credentials): boolean {

@@ -28,6 +28,8 @@ export type ClusterAccess = Readonly<{
 export type Credentials = Readonly<{
   headers: Readonly<Record<string, string>>;
   tls: Readonly<Record<string, unknown>>;
+  /** Where parts of them were read from, for messages. A token of this file must be there. */
+  files?: Readonly<Partial<Record<"ca" | "cert" | "key" | "token", string>>>;
   /** Only where the kubeconfig names a proxy. */
   agent?: Agent;
 }>;
@@ -181,7 +183,20 @@ async function readCredentials(config: KubeConfig, description: string): Promise
   for (const name of ["ca", "cert", "key", "pfx", "passphrase", "servername", "rejectUnauthorized"] as const) {
     if (options[name] !== undefined) tls[name] = options[name];
   }
-  return succeed({ headers, tls, ...(cluster?.proxyUrl === undefined ? {} : { agent: options.agent as Agent }) });
+  const proxy = cluster?.proxyUrl === undefined ? {} : { agent: options.agent as Agent };
+  return succeed({ headers, tls, files: filesOf(config), ...proxy });
+}
+
+function filesOf(config: KubeConfig): NonNullable<Credentials["files"]> {
+  const user = config.getCurrentUser();
+  const provider = user?.authProvider as Readonly<{ config?: Readonly<Record<string, unknown>> }> | undefined;
+  const files = {
+    ca: config.getCurrentCluster()?.caFile,
+    cert: user?.certFile,
+    key: user?.keyFile,
+    token: provider?.config?.["tokenFile"],
+  };
+  return Object.fromEntries(Object.entries(files).filter(([, file]) => typeof file === "string" && file !== ""));
 }
 
 /** `kubectl proxy` serves plain HTTP and wants no credentials; with some, they would be readable on the way. */

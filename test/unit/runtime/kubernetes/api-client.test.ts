@@ -1,3 +1,4 @@
+import { Agent } from "node:http";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
@@ -197,4 +198,143 @@ it("hands on what a stream brings until it is told to stop", async () => {
   expect(await ended).toEqual({ ok: true, value: undefined });
   await stream.closed;
   expect(chunks.join("")).toBe("one\ntwo\n");
+});
+
+const BROKEN_TOKEN = "top\u0001secret";
+const BROKEN_PEM = "-----BEGIN CERTIFICATE-----\nMIIBkTCCATag";
+
+it.each([
+  { broken: "a client certificate that is cut short", headers: {}, tls: { cert: BROKEN_PEM } },
+  { broken: "a token with a control character", headers: { authorization: `Bearer ${BROKEN_TOKEN}` }, tls: {} },
+  { broken: "a server name that is a number", headers: {}, tls: { servername: 5 } },
+])("refuses each request and stream with $broken, and shows no secret", async ({ headers, tls }) => {
+  const access = accessTo("https://127.0.0.1:9", async () => succeed({ headers, tls }));
+  const { ports } = notePorts(systemClock);
+  const client = createApiClient({ ...ports, access, userAgent: "smelter/test", maxSockets: 4 });
+  const signal = new AbortController().signal;
+  const stream = { path: "/watch", signal, deadlineMilliseconds: 60_000, onChunk: () => true };
+  for (const answer of [await client.request(GET), await client.stream(stream)]) {
+    expect(answer).toMatchObject({ ok: false, fault: { kind: "credentials" } });
+    const message = answer.ok ? "" : answer.fault.message;
+    expect(message).toMatch(/^Cannot .*credentials of a test's server: .+: write it/);
+    expect(message).not.toMatch(/secret|MII/);
+  }
+});
+
+it("keeps the last good credentials while new ones cannot be used, says so once, and takes them when they can", async () => {
+  const clock = createStepClock();
+  const noted = notePorts(clock);
+  const tokens = ["one", BROKEN_TOKEN, undefined, undefined, "two"];
+  const access = accessTo(server.url, async () => {
+    const token = tokens.shift();
+    return token === undefined
+      ? refuse("Cannot read the token: no such file")
+      : succeed({ headers: { authorization: `Bearer ${token}` }, tls: {} });
+  });
+  const client = createApiClient({ ...noted.ports, access, userAgent: "smelter/test", maxSockets: 4 });
+  const used: unknown[] = [];
+  for (const seconds of [0, 61, 11, 11, 11]) {
+    clock.advance(seconds * 1_000);
+    const answer = client.request(GET);
+    const request = await server.next();
+    used.push(request.headers.authorization);
+    request.answer(200, {});
+    expect(await answer).toEqual({ ok: true, value: {} });
+  }
+  expect(used).toEqual(["Bearer one", "Bearer one", "Bearer one", "Bearer one", "Bearer two"]);
+  expect(noted.log).toEqual([
+    expect.stringMatching(/^warn: Cannot use the credentials of a test's server: the token has a character/) as string,
+    expect.stringMatching(/^warn: Cannot read the token: no such file/) as string,
+    "info: the credentials can be read again",
+  ]);
+});
+
+it("says why there are no better credentials where the last good ones are refused", async () => {
+  const access = accessTo(server.url, async (renew) =>
+    succeed({ headers: { authorization: `Bearer ${renew ? BROKEN_TOKEN : "old"}` }, tls: {} }),
+  );
+  const { ports } = notePorts(systemClock);
+  const client = createApiClient({ ...ports, access, userAgent: "smelter/test", maxSockets: 4 });
+  const answer = client.request(GET);
+  (await server.next()).answer(401, { message: "Unauthorized" });
+  expect(await answer).toMatchObject({ ok: false, fault: { kind: "credentials" } });
+});
+
+it("refuses a path that no request can have", async () => {
+  const { ports, counts } = notePorts(systemClock);
+  const client = createTestClient(server.url, { ports, counts, log: [] });
+  const answer = await client.request({ method: "GET", path: "/a b" });
+  expect(answer).toMatchObject({
+    ok: false,
+    fault: { kind: "invalid", message: expect.stringMatching(/^Cannot GET/) },
+  });
+  expect(counts).toEqual(["request GET error"]);
+});
+
+/** A client with one connection, which has served a request already. */
+async function usedConnection(noted = notePorts(systemClock)): Promise<ReturnType<typeof createTestClient>> {
+  const client = createTestClient(server.url, noted, 1);
+  const first = client.request(GET);
+  (await server.next()).answer(200, {});
+  await first;
+  return client;
+}
+
+it("ends on close what is in flight and waits, without sending it again, and takes nothing more", async () => {
+  const clock = createStepClock();
+  const client = await usedConnection(notePorts(clock));
+  const answers = Array.from({ length: 40 }, () => client.request(GET)); // more than there are connections
+  const stream = client.stream({
+    path: "/watch",
+    signal: new AbortController().signal,
+    deadlineMilliseconds: 60_000,
+    onChunk: () => true,
+  });
+  await server.next();
+  client.close();
+  const late = client.request(GET);
+  for (const answer of await Promise.all([...answers, stream, late]))
+    expect(answer).toMatchObject({ ok: false, fault: { kind: "cancelled" } });
+  expect(clock.waiting()).toEqual([]);
+});
+
+it("does not send again what it gave up in the middle of the answer", async () => {
+  const clock = createStepClock();
+  const noted = notePorts(clock);
+  const client = await usedConnection(noted);
+  const answer = client.request({ method: "POST", path: "/events", body: "{}" });
+  const stream = (await server.next()).stream();
+  stream.send("{");
+  const later = client.request(GET); // once it is answered, what was sent before has arrived
+  (await server.next()).answer(200, {});
+  await later;
+  await clock.runTimer(() => true);
+  expect(await answer).toMatchObject({ ok: false, fault: { kind: "timeout" } });
+  await stream.closed;
+  expect(server.requests.length).toBe(3);
+  expect(noted.counts).toEqual(["request GET 200", "request GET 200", "request POST error"]);
+});
+
+it("does not send again what the server cut off in the middle of the answer", async () => {
+  const client = await usedConnection();
+  const answer = client.request({ method: "POST", path: "/events", body: "{}" });
+  const stream = (await server.next()).stream();
+  stream.send("{");
+  stream.cut();
+  expect(await answer).toMatchObject({ ok: false, fault: { kind: "unreachable" } });
+  expect(server.requests.length).toBe(2);
+});
+
+it("has connections left for requests when as many streams as requests may have are open, also through a proxy", async () => {
+  const access = accessTo(server.url, async () => succeed({ headers: {}, tls: {}, agent: new Agent() }));
+  const { ports } = notePorts(systemClock);
+  const client = createApiClient({ ...ports, access, userAgent: "smelter/test", maxSockets: 10 });
+  const stream = { path: "/watch", deadlineMilliseconds: 60_000, onChunk: () => true };
+  const streams = Array.from({ length: 11 }, () => client.stream({ ...stream, signal: new AbortController().signal }));
+  for (let index = 0; index < streams.length; index += 1) (await server.next()).stream();
+  const answer = client.request(GET);
+  (await server.next()).answer(200, {});
+  expect(await answer).toEqual({ ok: true, value: {} });
+  client.close();
+  await Promise.all(streams);
 });

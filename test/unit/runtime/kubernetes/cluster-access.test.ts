@@ -155,3 +155,12 @@ it("speaks plain HTTP without credentials, and never with", async () => {
     /plain HTTP and would show the user's credentials to the network: write https/,
   );
 });
+
+it("says from which files the parts come, for messages", async () => {
+  for (const name of ["ca.crt", "tls.crt", "tls.key", "token"]) write(name, "x");
+  const user = { "client-certificate": "tls.crt", "client-key": "tls.key", tokenFile: "token" };
+  const cluster = { server: "https://192.0.2.1", "certificate-authority": "ca.crt" };
+  const { files } = await credentialsOf(write("config", config(user, cluster)));
+  const at = (name: string): string => join(folder, name);
+  expect(files).toEqual({ ca: at("ca.crt"), cert: at("tls.crt"), key: at("tls.key"), token: at("token") });
+});
