@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import type { Exit } from "./commands.js";
-import { clusterOptions, resolveNamespace } from "./options.js";
+import { clusterOptions, poolChangeOption, resolveNamespace } from "./options.js";
 import { VERSION } from "./version.js";
 
 export function controllerCommand(exit: Exit): CommandModule {
@@ -10,11 +10,7 @@ export function controllerCommand(exit: Exit): CommandModule {
     builder: (yargs) =>
       yargs
         .options(clusterOptions)
-        .option("pool-change", {
-          choices: ["refuse", "reassign"] as const,
-          default: "refuse",
-          describe: "What to do with a configuration that has no room for an address in use",
-        })
+        .option("pool-change", poolChangeOption)
         .example("$0 controller --kubeconfig admin.conf", "Run it outside the cluster"),
     handler: async (args) => {
       const { runController } = await import("../runtime/controller-main.js");

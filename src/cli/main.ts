@@ -31,6 +31,7 @@ async function parse(argv: readonly string[]): Promise<void> {
     .scriptName("smelter")
     .usage("$0 <command>\n\nA LoadBalancer for Kubernetes on your own hardware, in place of MetalLB.")
     .strict()
+    .parserConfiguration({ "duplicate-arguments-array": false }) // of a repeated option the last counts
     .demandCommand(1, "Name a command")
     .recommendCommands()
     .version(VERSION)

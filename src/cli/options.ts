@@ -42,6 +42,12 @@ export const clusterOptions = {
   "log-level": { choices: LOG_LEVELS, default: "info", describe: "Least important lines to log" },
 } as const satisfies Record<string, Options>;
 
+export const poolChangeOption = {
+  choices: ["refuse", "reassign"] as const,
+  default: "refuse",
+  describe: "What to do with a configuration that has no room for an address in use",
+} as const satisfies Options;
+
 /** The namespace asked for, else the Pod's own, else the usual one. */
 export function resolveNamespace(asked: string | undefined): string {
   const fromEnvironment = asked ?? process.env["METALLB_NAMESPACE"];

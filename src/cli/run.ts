@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import type { Exit } from "./commands.js";
-import { OUTPUT_FORMATS, type OutputFormat, clusterOptions } from "./options.js";
+import { OUTPUT_FORMATS, type OutputFormat, clusterOptions, poolChangeOption } from "./options.js";
 
 export function runCommand(exit: Exit): CommandModule {
   return {
@@ -11,7 +11,8 @@ export function runCommand(exit: Exit): CommandModule {
         .option("from", {
           type: "string",
           demandOption: "Name the file or folder with the manifests: --from examples/legacy",
-          describe: "File or folder of manifests: configuration, Services, Nodes, EndpointSlices",
+          describe:
+            "File or folder of manifests: configuration, Services, Nodes, EndpointSlices; decisions are kept in .smelter beside them",
           requiresArg: true,
         })
         .option("node", {
@@ -32,11 +33,12 @@ export function runCommand(exit: Exit): CommandModule {
           requiresArg: true,
         })
         .option("config", clusterOptions.config)
+        .option("pool-change", poolChangeOption)
         .option("lb-class", clusterOptions["lb-class"])
         .option("log-level", clusterOptions["log-level"])
         .conflicts("once", "node")
         .example("$0 run --from examples/legacy --once", "Who gets which address, and who announces it")
-        .example("$0 run --from examples/legacy --node node1", "Be the speaker of node1"),
+        .example("$0 run --from examples/legacy --node n1", "Be the speaker of node n1"),
     handler: async (args) => {
       const namespace = args["namespace"] as string | undefined;
       const options = {
@@ -44,6 +46,7 @@ export function runCommand(exit: Exit): CommandModule {
         ...(namespace === undefined ? {} : { namespace }),
         configMapName: args["config"] as string,
         loadBalancerClass: args["lbClass"] as string,
+        poolChange: args["poolChange"] as "refuse" | "reassign",
         logLevel: args["logLevel"] as (typeof clusterOptions)["log-level"]["choices"][number],
       };
       if (args["once"] === true) {

@@ -35,7 +35,7 @@ export async function runControllerOnFiles(options: RunOptions): Promise<number>
   function create(first: ManifestWorld): Controller {
     const namespace = options.namespace ?? configNamespace(first.configDocuments, USUAL_NAMESPACE);
     return createController(
-      { namespace, configMapName: options.configMapName, poolChange: "refuse" },
+      { namespace, configMapName: options.configMapName, poolChange: options.poolChange },
       createAllocator({ loadBalancerClass: options.loadBalancerClass }),
       {
         writeStatus: async (write) => {
@@ -86,10 +86,13 @@ export async function runControllerOnFiles(options: RunOptions): Promise<number>
     controller.configChanged(next.configDocuments);
   }
 
+  let refused = false;
   await watchManifests(
     options.from,
     (reading) => {
       const next = acceptWorld(reading, log);
+      if (next !== undefined && refused) log.info({ event: "manifestsLoaded" }, "the manifests can be read again");
+      refused = next === undefined;
       if (next !== undefined) useWorld(next);
     },
     signal,

@@ -4,7 +4,11 @@ import { decideWorld, type ServiceOutcome } from "./decide-world.js";
 import { readManifests } from "./files/manifests.js";
 import { readDecisions, stateFolderOf } from "./files/state-folder.js";
 import { configNamespace, readWorld, withDecisions } from "./manifest-world.js";
-import { describeFault, describeRemark } from "./net/fault.js";
+import type { Model } from "../config/model.js";
+import { createPoolFinder } from "./announce/pool-finder.js";
+import { parseAddress } from "./net/address.js";
+import { describeFault, describeRemark, type Fault } from "./net/fault.js";
+import { objectKey, type ServiceView } from "./world/views.js";
 import type { LogLevel } from "./metrics/log.js";
 
 /** What all ways of running on manifests take. */
@@ -13,6 +17,8 @@ export type RunOptions = Readonly<{
   namespace?: string;
   configMapName: string;
   loadBalancerClass: string;
+  /** What to do with a configuration that has no room for an address in use. */
+  poolChange: "refuse" | "reassign";
   logLevel: LogLevel;
 }>;
 
@@ -45,13 +51,41 @@ export async function runOnce(
   if (!config.ok || faults.length > 0) return 1;
   for (const notice of config.value.notices) err.write(`Note (${notice.class}): ${describeRemark(notice)}\n`);
   const decisions = await readDecisions(await stateFolderOf(options.from));
-  const outcomes = decideWorld({ ...world, services: withDecisions(world.services, decisions) }, config.value, {
+  const services = withDecisions(world.services, decisions);
+  const stranded = options.poolChange === "refuse" ? strandedFaults(services.values(), config.value.model) : [];
+  for (const fault of stranded) err.write(`${describeFault(fault)}\n`);
+  if (stranded.length > 0) return 1;
+  const outcomes = decideWorld({ ...world, services }, config.value, {
     loadBalancerClass: options.loadBalancerClass,
     alive: new Set([...world.nodes.values()].filter(({ ready }) => ready).map(({ name }) => name)),
   });
+  if (outcomes.some(({ announcedBy }) => announcedBy.some(({ protocol }) => protocol === "bgp"))) {
+    err.write("Note: BGP sessions are not opened yet: what is shown for bgp is what would be announced\n");
+  }
   if (outcomes.length === 0) err.write(`Note: there is no Service of type LoadBalancer in ${options.from}\n`);
   out.write(formatOutcomes(outcomes, output));
   return 0;
+}
+
+/** The addresses in use that no pool holds: the configuration is refused for them, as `smelter run` would. */
+function strandedFaults(services: Iterable<ServiceView>, model: Model): readonly Fault[] {
+  const findPool = createPoolFinder(model);
+  const faults: Fault[] = [];
+  for (const service of services) {
+    if (service.type !== "LoadBalancer") continue;
+    for (const { ip = "" } of service.ingress) {
+      const address = parseAddress(ip);
+      if (address === undefined || findPool(address) !== undefined) continue;
+      faults.push({
+        object: `the configuration for Service ${objectKey(service)}`,
+        path: "/status/loadBalancer/ingress",
+        value: ip,
+        problem: "is in use and in none of its pools",
+        remedy: "keep a pool that holds it, or give another address with --pool-change=reassign",
+      });
+    }
+  }
+  return faults;
 }
 
 export function formatOutcomes(outcomes: readonly ServiceOutcome[], output: "table" | "json" | "yaml"): string {

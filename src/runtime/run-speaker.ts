@@ -56,6 +56,13 @@ async function serve(
 ): Promise<SpeakerNode> {
   const decisions = await readDecisions(stateFolder);
   const first = acceptWorld(await readManifests(options.from), log);
+  if (first !== undefined && !first.nodes.has(options.node)) {
+    const names = [...first.nodes.keys()].join(", ") || "none";
+    log.warn(
+      { node: options.node },
+      `There is no Node ${options.node} in the manifests (there: ${names}): it announces nothing`,
+    );
+  }
   const node = await startSpeakerNode(
     {
       node: options.node,

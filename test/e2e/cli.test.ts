@@ -97,6 +97,21 @@ describe("run --once", () => {
       expect([addresses, reason]).toEqual([[], expect.stringMatching(/pool/)]);
   });
 
+  it("refuses, as the running program would, a pool that has no room for an address in use", async () => {
+    const pool = (range: string) =>
+      `apiVersion: metallb.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: a, namespace: metallb-system}\nspec: {addresses: [${range}]}\n`;
+    const service =
+      "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: LoadBalancer}\nstatus: {loadBalancer: {ingress: [{ip: 192.0.2.9}]}}\n";
+    await writeFile(join(folder, "service.yaml"), service);
+    await writeFile(join(folder, "pool.yaml"), pool("192.0.2.0/24"));
+    expect((await once(folder)).stdout).toMatch(/default\/web +192\.0\.2\.9/);
+    await writeFile(join(folder, "pool.yaml"), pool("192.0.2.0/29"));
+    const refused = await once(folder);
+    expect([refused.code, refused.stdout]).toEqual([1, ""]);
+    expect(refused.stderr).toContain('is "192.0.2.9", which is in use and in none of its pools');
+    expect((await once(folder, "--pool-change", "reassign")).stdout).toMatch(/default\/web +192\.0\.2\.0/);
+  });
+
   it("writes nothing beside the manifests", async () => {
     await writeFile(
       join(folder, "services.yaml"),
