@@ -24,11 +24,11 @@ $(ADDON): binding.gyp $(wildcard src/native/*) node_modules/.package-lock.json
 	node_modules/.bin/node-gyp configure build $(NODE_DIR) --silent
 	@touch $@
 
-dist/main.js: $(SOURCES) package.json scripts/bundle.mjs node_modules/.package-lock.json $(ADDON)
+dist/smelter.cache: $(SOURCES) package.json $(wildcard scripts/*.mjs scripts/*.cjs) bin/smelter node_modules/.package-lock.json $(ADDON)
 	node scripts/bundle.mjs
 
 .PHONY: build
-build: dist/main.js ## Bundle the program; bin/smelter runs it
+build: dist/smelter.cache ## Bundle the program; bin/smelter runs it
 
 .PHONY: lint
 lint: node_modules/.package-lock.json ## Types, lint rules (also the direction of imports) and formatting

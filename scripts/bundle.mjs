@@ -1,35 +1,78 @@
-// Makes what runs: dist/ with one entry for the program, one for each worker thread, and chunks that load lazily.
+// Makes what runs: dist/ with the program in one file, its code cache, the worker threads and the native addon.
 import { build } from "esbuild";
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { compiledSchemas } from "./compiled-schemas.mjs";
 import { execFileSync } from "node:child_process";
 
+const CHUNKS = "build/chunks";
 const { version } = JSON.parse(await readFile("package.json", "utf8"));
-const staging = "dist";
-await rm(staging, { recursive: true, force: true });
+await rm("dist", { recursive: true, force: true });
+await rm(CHUNKS, { recursive: true, force: true });
+
+const common = { bundle: true, platform: "node", target: "node20.19", legalComments: "linked", logLevel: "warning" };
 
 await build({
-  entryPoints: {
-    main: "src/cli/main.ts",
-    "layer2-worker": "src/runtime/layer2-worker.ts",
-  },
-  outdir: staging,
-  bundle: true,
-  splitting: true,
+  ...common,
+  entryPoints: ["src/runtime/layer2-worker.ts"],
+  outdir: "dist",
   format: "esm",
-  platform: "node",
-  target: "node20.19",
-  minifySyntax: true,
-  sourcemap: false,
-  legalComments: "linked",
-  logLevel: "warning",
-  define: { SMELTER_VERSION: JSON.stringify(version), SMELTER_COMMIT: JSON.stringify(commit()) },
-  // Packages in CommonJS ask for Node's own modules by require().
-  banner: {
-    js: 'import { createRequire as smelterCreateRequire } from "node:module"; const require = smelterCreateRequire(import.meta.url);',
+});
+
+// In two steps: what is loaded by import() would be taken whole into one file, and as chunks only what is used of it is.
+await build({
+  ...common,
+  entryPoints: { smelter: "src/cli/main.ts" },
+  outdir: CHUNKS,
+  format: "esm",
+  splitting: true,
+  // Node.js has what is asked of it; with it come tables of all characters of host names.
+  alias: { "node-fetch": "./scripts/node-fetch.mjs" },
+  plugins: [compiledSchemas(), declarationsOnly(/@kubernetes\/client-node\/dist\/.*\.js$/)],
+  define: {
+    SMELTER_VERSION: JSON.stringify(version),
+    SMELTER_COMMIT: JSON.stringify(commit()),
+    "import.meta.url": "__smelterUrl",
   },
 });
-await cp("build/Release/smelter_native.node", `${staging}/smelter_native.node`);
-await writeFile(`${staging}/package.json`, '{ "type": "module" }\n');
+await build({
+  ...common,
+  entryPoints: [`${CHUNKS}/smelter.js`],
+  outfile: "dist/smelter.cjs",
+  format: "cjs",
+  minifySyntax: true,
+  minifyWhitespace: true, // names stay, for stack traces
+  lineLimit: 200,
+  // As a function that start.cjs calls, with what Node.js gives to each module.
+  banner: {
+    js: `(function (exports, require, module, __filename) {
+const __smelterUrl = require("node:url").pathToFileURL(__filename).href;`,
+  },
+  footer: { js: "})" },
+});
+if ((await readFile("dist/smelter.cjs")).some((octet) => octet > 127)) {
+  throw new Error(
+    "dist/smelter.cjs is not all ASCII, as start.cjs reads it: write regular expressions with \\u escapes",
+  );
+}
+await cp("build/Release/smelter_native.node", "dist/smelter_native.node");
+await cp("scripts/start.cjs", "dist/start.cjs");
+await writeFile("dist/package.json", '{ "type": "module" }\n');
+execFileSync("bin/smelter", { env: { ...process.env, SMELTER_WRITE_CODE_CACHE: "1" }, stdio: "inherit" });
+
+/** Modules of a package that only declare things, which it does not say: what is not used of them is left out. */
+function declarationsOnly(path) {
+  return {
+    name: "declarations-only",
+    setup({ onResolve, resolve }) {
+      onResolve({ filter: /\.js$/ }, async (args) => {
+        if (args.pluginData === "resolving" || !/client-node/.test(args.importer + args.path)) return undefined;
+        const { kind, importer, resolveDir } = args;
+        const resolved = await resolve(args.path, { kind, importer, resolveDir, pluginData: "resolving" });
+        return path.test(resolved.path) ? { ...resolved, sideEffects: false } : resolved;
+      });
+    },
+  };
+}
 
 function commit() {
   try {

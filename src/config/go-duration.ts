@@ -12,7 +12,7 @@ const NANOSECONDS: Readonly<Record<string, bigint>> = {
   h: 3_600_000_000_000n,
 };
 const MAX_NANOSECONDS = 2n ** 63n - 1n;
-const PARTS = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/gy;
+const PARTS = /(\d*)(?:\.(\d*))?(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/gy;
 
 /**
  * Reads a duration as Go writes them: `90s`, `1m30s`, `1.5h`, `0`, with a sign if need be. Exact to the nanosecond.

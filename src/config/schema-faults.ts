@@ -1,5 +1,5 @@
-import type { AnySchemaObject, ErrorObject, Options } from "ajv";
-import { Ajv } from "ajv";
+import type { AnySchemaObject, ErrorObject, ValidateFunction } from "ajv";
+import { compileSchema } from "./compile-schema.js";
 import { pointerKeys, pointerTo } from "./json-pointer.js";
 
 /** A finding of a schema, in words. `unknownKey`: the path leads to a key that the schema does not have. */
@@ -19,31 +19,13 @@ export const MAX_SCHEMA_FAULTS = 1000;
  * schema says in `description` is what remedies tell to write; a value whose schema says `writeOnly` is never shown.
  */
 export function checkAgainst(schema: AnySchemaObject): (value: unknown) => readonly SchemaFault[] {
-  let validate: ReturnType<Ajv["compile"]> | undefined;
+  let validate: ValidateFunction | undefined;
   return (value) => {
-    ajv ??= new Ajv(AJV_OPTIONS);
-    validate ??= ajv.compile(schema);
+    validate ??= compileSchema(schema);
     if (validate(value)) return [];
     return (validate.errors ?? []).slice(0, MAX_SCHEMA_FAULTS).map(faultOf);
   };
 }
-
-/** One for all schemas. The schemas are constants: checking them against their own schema is for a test. */
-let ajv: Ajv | undefined;
-
-/**
- * All faults, each with the value. The rest keeps the start short: the schemas refer to nothing, so that Ajv's own
- * resolver (slow to begin) is not needed, and they are run too rarely for optimised code to pay.
- */
-const AJV_OPTIONS: Options = {
-  allErrors: true,
-  verbose: true,
-  strict: true,
-  meta: false,
-  validateSchema: false,
-  code: { optimize: false },
-  uriResolver: { parse: () => ({}), resolve: (_, path) => path, serialize: () => "" },
-};
 
 const HIDDEN = "(not shown)";
 

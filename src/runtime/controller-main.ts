@@ -38,7 +38,7 @@ export type ControllerMainOptions = ClusterEdgeOptions &
     logLevel: LogLevel;
   }>;
 
-const WRITES_IN_FLIGHT = 16;
+const WRITES_IN_FLIGHT = 32;
 /** Writes, and the few requests beside them, so that a full house of writes does not make a list wait. */
 const MAX_SOCKETS = WRITES_IN_FLIGHT + 4;
 const STOP_MILLISECONDS = 5_000;

@@ -49,7 +49,7 @@ export type ControllerOptions = Readonly<{
   configMapName: string;
   /** What to do with a configuration that has no room for an address in use. */
   poolChange: "refuse" | "reassign";
-  /** Default: 16. */
+  /** Default: 32. */
   writesInFlight?: number;
   /** Keeps the last decision on each Service for decision(); default: true. */
   keepDecisions?: boolean;

@@ -115,10 +115,10 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     const bounds = { keepAlive: true, maxSockets: maxSockets + MAX_STREAMS, maxFreeSockets: maxSockets };
     if (proxy !== undefined) return Object.assign(proxy, bounds);
     if (plain) return new HttpAgent(bounds);
-    // Node's agent makes a name of all options for each request; certificates are long, a context is left out of it.
     const { ca, cert, key, pfx, passphrase, ...others } = tls;
     const secureContext = createSecureContext({ ca, cert, key, pfx, passphrase } as SecureContextOptions);
-    return new HttpsAgent({ ...others, ...bounds, secureContext });
+    // One context for all connections. And all go to one server: the name that it makes of some twenty options for each request tells nothing.
+    return Object.assign(new HttpsAgent({ ...others, ...bounds, secureContext }), { getName: () => server });
   };
 
   const connection = (renew: boolean): Promise<Result<Connection, ApiFailure>> | Result<Connection, ApiFailure> => {
