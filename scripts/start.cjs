@@ -14,23 +14,22 @@ const CACHE = join(__dirname, "smelter.cache");
 // what has hardly run. This has code run six times as long before. V8 13 knows no such flag, and is less eager.
 if (Number.parseInt(process.versions.v8, 10) < 13) setFlagsFromString("--interrupt-budget=400000");
 
-function compile(cachedData) {
-  return new Script(readFileSync(PROGRAM, "latin1"), { filename: PROGRAM, cachedData }); // the bundler escapes all else
-}
-
-function writeCodeCache() {
-  setFlagsFromString("--no-lazy"); // all functions, not those alone that run at once
-  const script = compile(undefined);
-  setFlagsFromString("--lazy");
-  writeFileSync(CACHE, script.createCachedData());
-}
-
-function load() {
+function load(cachedData) {
   const module = { exports: {} };
-  const script = compile(existsSync(CACHE) ? readFileSync(CACHE) : undefined);
+  const source = readFileSync(PROGRAM, "latin1"); // the bundler escapes all else
+  const script = new Script(source, { filename: PROGRAM, cachedData });
   script.runInThisContext()(module.exports, createRequire(PROGRAM), module, PROGRAM);
-  return module.exports;
+  return { script, main: module.exports.main };
 }
 
-if (process.env.SMELTER_WRITE_CODE_CACHE === undefined) load().main(process.argv.slice(2));
-else writeCodeCache();
+/** Keeps what V8 compiles for runs of these kinds: a cache of all functions would take longer to read than it saves. */
+async function writeCodeCache(runs) {
+  const { script, main } = load(undefined);
+  for (const args of runs) await main(args);
+  writeFileSync(CACHE, script.createCachedData());
+  process.exitCode = 0;
+}
+
+const runs = process.env.SMELTER_WRITE_CODE_CACHE;
+if (runs !== undefined) writeCodeCache(JSON.parse(runs));
+else load(existsSync(CACHE) ? readFileSync(CACHE) : undefined).main(process.argv.slice(2));
