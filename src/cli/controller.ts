@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import type { Exit } from "./commands.js";
-import { clusterOptions, poolChangeOption, resolveNamespace } from "./options.js";
+import { clusterOptions, configOptions, poolChangeOption, resolveNamespace } from "./options.js";
 import { VERSION } from "./version.js";
 
 export function controllerCommand(exit: Exit): CommandModule {
@@ -25,7 +25,7 @@ export function commonOptions(args: Readonly<Record<string, unknown>>) {
   return {
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     namespace: resolveNamespace(args["namespace"] as string | undefined),
-    configMapName: args["config"] as string,
+    ...configOptions(args),
     loadBalancerClass: args["lbClass"] as string,
     metricsPort: args["port"] as number,
     metricsHost: args["host"] as string,

@@ -27,6 +27,9 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 async function parse(argv: readonly string[]): Promise<void> {
   const [{ default: yargs }, { commands }] = await Promise.all([import("yargs"), import("./commands.js")]);
+  const known = commands((code) => void (process.exitCode = code));
+  const isCommand = (word: string): boolean => known.some(({ command }) => String(command).split(" ", 1)[0] === word);
+  const asked = argv.slice(0, argv[0] === "migrate" && /^[a-z]+$/.test(argv[1] ?? "") ? 2 : 1);
   const parser = yargs([...argv])
     .scriptName("smelter")
     .usage("$0 <command>\n\nA LoadBalancer for Kubernetes on your own hardware, in place of MetalLB.")
@@ -42,10 +45,12 @@ async function parse(argv: readonly string[]): Promise<void> {
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
       if (error !== undefined && error !== null) throw error;
-      process.stderr.write(`${message ?? "Wrong usage"}\nTry smelter --help\n`);
+      process.stderr.write(
+        `${message ?? "Wrong usage"}\nTry ${["smelter", ...(isCommand(argv[0] ?? "") ? asked : []), "--help"].join(" ")}\n`,
+      );
       throw new UsageError();
     });
-  for (const command of commands((code) => void (process.exitCode = code))) parser.command(command as CommandModule);
+  for (const command of known) parser.command(command as CommandModule);
   await parser.parseAsync();
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Options } from "yargs";
+import { GENERATIONS, type Generation } from "../config/generations.js";
 import { LOG_LEVELS } from "../runtime/metrics/log.js";
 
 const NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -18,6 +19,10 @@ export const clusterOptions = {
     default: "config",
     describe: "Name of the ConfigMap with the old configuration",
     requiresArg: true,
+  },
+  generation: {
+    choices: GENERATIONS,
+    describe: "Read the ConfigMap exactly as strictly as this release; without it, whatever one of them took is taken",
   },
   "lb-class": {
     type: "string",
@@ -47,6 +52,12 @@ export const poolChangeOption = {
   default: "refuse",
   describe: "What to do with a configuration that has no room for an address in use",
 } as const satisfies Options;
+
+/** What says how the ConfigMap is found and read, as loadConfig() takes it. */
+export function configOptions(args: Readonly<Record<string, unknown>>) {
+  const generation = args["generation"] as Generation | undefined;
+  return { configMapName: args["config"] as string, ...(generation === undefined ? {} : { generation }) };
+}
 
 /** The namespace asked for, else the Pod's own, else the usual one. */
 export function resolveNamespace(asked: string | undefined): string {

@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import type { Exit } from "./commands.js";
-import { OUTPUT_FORMATS, type OutputFormat, clusterOptions, poolChangeOption } from "./options.js";
+import { OUTPUT_FORMATS, type OutputFormat, clusterOptions, configOptions, poolChangeOption } from "./options.js";
 
 export function runCommand(exit: Exit): CommandModule {
   return {
@@ -33,6 +33,7 @@ export function runCommand(exit: Exit): CommandModule {
           requiresArg: true,
         })
         .option("config", clusterOptions.config)
+        .option("generation", clusterOptions.generation)
         .option("pool-change", poolChangeOption)
         .option("lb-class", clusterOptions["lb-class"])
         .option("log-level", clusterOptions["log-level"])
@@ -44,7 +45,7 @@ export function runCommand(exit: Exit): CommandModule {
       const options = {
         from: args["from"] as string,
         ...(namespace === undefined ? {} : { namespace }),
-        configMapName: args["config"] as string,
+        ...configOptions(args),
         loadBalancerClass: args["lbClass"] as string,
         poolChange: args["poolChange"] as "refuse" | "reassign",
         logLevel: args["logLevel"] as (typeof clusterOptions)["log-level"]["choices"][number],

@@ -1,6 +1,7 @@
 import { createAllocator } from "./allocator/create-allocator.js";
 import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
 import { watchConfiguration } from "./config-watch.js";
+import type { LoadOptions } from "../config/load.js";
 import type { Controller } from "./controller/controller.js";
 import { createController } from "./controller/create-controller.js";
 import { SOURCE_POOL_ANNOTATION, type StatusOutcome, type StatusWrite } from "./controller/ports.js";
@@ -25,8 +26,8 @@ import { readNamespace } from "./world/read.js";
 import type { NamespaceView } from "./world/views.js";
 
 export type ControllerMainOptions = ClusterEdgeOptions &
+  LoadOptions &
   Readonly<{
-    configMapName: string;
     loadBalancerClass: string;
     /** 0: no metrics. */
     metricsPort: number;
@@ -99,9 +100,7 @@ function join(options: ControllerMainOptions, need: Need): Joined {
   });
   const controller = createController(
     {
-      namespace: options.namespace,
-      configMapName: options.configMapName,
-      poolChange: options.poolChange,
+      ...options,
       writesInFlight: WRITES_IN_FLIGHT,
       keepDecisions: false, // nobody asks, and there may be many
     },

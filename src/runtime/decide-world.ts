@@ -7,7 +7,7 @@ import { createPoolFinder } from "./announce/pool-finder.js";
 import type { ManifestWorld } from "./manifest-world.js";
 import { objectKey, type EndpointSliceView, type ObjectKey, type ServiceView } from "./world/views.js";
 
-/** What is decided about one Service of a world: its addresses, who announces them, and why. */
+/** What is decided about one Service of type LoadBalancer: its addresses, who announces them, and why. */
 export type ServiceOutcome = Readonly<{
   namespace: string;
   name: string;
@@ -44,7 +44,7 @@ export function decideWorld(
   const outcomes: ServiceOutcome[] = [];
   for (const service of services) {
     const decision = allocator.decide(service);
-    if (decision.outcome === "ignored" || decision.outcome === "released") continue;
+    if (service.type !== "LoadBalancer" || decision.outcome === "released") continue;
     outcomes.push(outcomeOf(service, decision, announceWorld, slices.get(objectKey(service)) ?? []));
   }
   return outcomes;
@@ -52,12 +52,12 @@ export function decideWorld(
 
 function outcomeOf(
   service: ServiceView,
-  decision: Exclude<Decision, { outcome: "ignored" | "released" }>,
+  decision: Exclude<Decision, { outcome: "released" }>,
   world: AnnounceWorld,
   endpointSlices: readonly EndpointSliceView[],
 ): ServiceOutcome {
   const { namespace, name } = service;
-  if (decision.outcome === "pending") {
+  if (decision.outcome === "pending" || decision.outcome === "ignored") {
     return { namespace, name, addresses: [], pool: null, announcedBy: [], reason: decision.reason };
   }
   const { addresses, pool } = decision;

@@ -35,7 +35,7 @@ export async function runControllerOnFiles(options: RunOptions): Promise<number>
   function create(first: ManifestWorld): Controller {
     const namespace = options.namespace ?? configNamespace(first.configDocuments, USUAL_NAMESPACE);
     return createController(
-      { namespace, configMapName: options.configMapName, poolChange: options.poolChange },
+      { ...options, namespace },
       createAllocator({ loadBalancerClass: options.loadBalancerClass }),
       {
         writeStatus: async (write) => {

@@ -1,4 +1,5 @@
 import { dump } from "js-yaml";
+import type { Generation } from "../config/generations.js";
 import { loadConfig } from "../config/load.js";
 import { decideWorld, type ServiceOutcome } from "./decide-world.js";
 import { readManifests } from "./files/manifests.js";
@@ -16,6 +17,8 @@ export type RunOptions = Readonly<{
   from: string;
   namespace?: string;
   configMapName: string;
+  /** The release whose strictness the ConfigMap is read with. */
+  generation?: Generation;
   loadBalancerClass: string;
   /** What to do with a configuration that has no room for an address in use. */
   poolChange: "refuse" | "reassign";
@@ -45,7 +48,7 @@ export async function runOnce(
   }
   const world = readWorld(reading.value);
   const namespace = options.namespace ?? configNamespace(world.configDocuments, USUAL_NAMESPACE);
-  const config = loadConfig(world.configDocuments, { namespace, configMapName: options.configMapName });
+  const config = loadConfig(world.configDocuments, { ...options, namespace });
   const faults = [...world.faults, ...(config.ok ? [] : config.fault)];
   for (const fault of faults) err.write(`${describeFault(fault)}\n`);
   if (!config.ok || faults.length > 0) return 1;

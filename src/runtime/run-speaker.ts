@@ -65,10 +65,8 @@ async function serve(
   }
   const node = await startSpeakerNode(
     {
-      node: options.node,
+      ...options,
       namespace: options.namespace ?? configNamespace(first?.configDocuments ?? [], USUAL_NAMESPACE),
-      configMapName: options.configMapName,
-      loadBalancerClass: options.loadBalancerClass,
       ignoreExcludeLabel: false,
       excludes: [/^lo$/],
       registry: createRegistry(),

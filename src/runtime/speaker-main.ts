@@ -1,3 +1,4 @@
+import type { LoadOptions } from "../config/load.js";
 import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
 import { connectToServer } from "./kubernetes/connect.js";
 import { createEventRecorder } from "./kubernetes/event-recorder.js";
@@ -10,9 +11,9 @@ import { aborted, stopOnSignals } from "./stop-on-signals.js";
 import type { Labels } from "./world/views.js";
 
 export type SpeakerMainOptions = ClusterEdgeOptions &
+  LoadOptions &
   Readonly<{
     node: string;
-    configMapName: string;
     loadBalancerClass: string;
     ignoreExcludeLabel: boolean;
     /** Labels of the speakers' Pods, as `key=value,key=value`. */

@@ -39,6 +39,14 @@ describe("usage", () => {
     },
   );
 
+  it.each([
+    { args: ["run"], help: "smelter run --help" },
+    { args: ["migrate", "convert", "a", "--frobnicate"], help: "smelter migrate convert --help" },
+    { args: ["frobnicate"], help: "smelter --help" },
+  ])("names the help that helps: $help", async ({ args, help }) => {
+    expect((await smelter(args)).stderr).toContain(`Try ${help}\n`);
+  });
+
   it("says its version in the form that is asked for", async () => {
     const { stdout } = await smelter(["version", "--output", "json"]);
     const version = (JSON.parse(stdout) as { version: string }).version;
@@ -95,6 +103,32 @@ describe("run --once", () => {
     expect([code, services.length]).toEqual([0, 6]);
     for (const { addresses, reason } of services)
       expect([addresses, reason]).toEqual([[], expect.stringMatching(/pool/)]);
+  });
+
+  it("reads the ConfigMap as strictly as the release that is named", async () => {
+    const config = "address-pools:\\n- {name: a, protocol: layer2, addresses: [192.0.2.1-192.0.2.1]}\\n";
+    const configMap = `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {config: "${config}"}\n`;
+    await writeFile(join(folder, "config.yaml"), configMap);
+    expect((await once(folder)).code).toBe(0);
+    const { code, stdout, stderr } = await once(folder, "--generation", "v0.11");
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/range of one address, which v0\.11 refuses/);
+  });
+
+  it("shows the Services of another load balancer's class, and why they wait", async () => {
+    const manifest =
+      "apiVersion: v1\nkind: Service\nmetadata: {name: theirs, namespace: default}\n" +
+      "spec: {type: LoadBalancer, loadBalancerClass: example.com/other, clusterIP: 10.0.0.9, ports: [{port: 80}]}\n";
+    await writeFile(join(folder, "service.yaml"), manifest);
+    const { services } = JSON.parse((await once(folder, "-o", "json")).stdout) as { services: unknown[] };
+    expect(services).toEqual([
+      expect.objectContaining({
+        name: "theirs",
+        addresses: [],
+        pool: null,
+        reason: expect.stringContaining("example.com/other"),
+      }),
+    ]);
   });
 
   it("refuses, as the running program would, a pool that has no room for an address in use", async () => {

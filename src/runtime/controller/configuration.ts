@@ -89,7 +89,7 @@ export function createConfiguration(options: ControllerOptions, { allocator, por
 
   return {
     useDocuments(documents) {
-      const loaded = loadConfig(documents, { namespace, configMapName });
+      const loaded = loadConfig(documents, options);
       if (!loaded.ok) return refuse(loaded.fault.map(describeFault));
       if (loaded.value.sources.length === 0) {
         const remedy = `write ConfigMap ${namespace}/${configMapName}, or resources of metallb.io in ${namespace}`;

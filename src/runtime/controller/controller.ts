@@ -1,4 +1,5 @@
 import type { KubernetesDocument } from "../../config/documents.js";
+import type { LoadOptions } from "../../config/load.js";
 import type { Allocator } from "../allocator/allocator.js";
 import type { Decision, PoolUsage } from "../allocator/decision.js";
 import type { NamespaceView, ObjectKey, ServiceView } from "../world/views.js";
@@ -43,16 +44,15 @@ export interface Controller {
   stop(): Promise<void>;
 }
 
-export type ControllerOptions = Readonly<{
-  /** Of our configuration: documents of other namespaces are not ours. */
-  namespace: string;
-  configMapName: string;
-  /** What to do with a configuration that has no room for an address in use. */
-  poolChange: "refuse" | "reassign";
-  /** Default: 32. */
-  writesInFlight?: number;
-  /** Keeps the last decision on each Service for decision(); default: true. */
-  keepDecisions?: boolean;
-}>;
+/** With where our configuration is, and as which release its ConfigMap is read. */
+export type ControllerOptions = LoadOptions &
+  Readonly<{
+    /** What to do with a configuration that has no room for an address in use. */
+    poolChange: "refuse" | "reassign";
+    /** Default: 32. */
+    writesInFlight?: number;
+    /** Keeps the last decision on each Service for decision(); default: true. */
+    keepDecisions?: boolean;
+  }>;
 
 export type CreateController = (options: ControllerOptions, allocator: Allocator, ports: ControllerPorts) => Controller;

@@ -4,7 +4,7 @@ import { describeFault } from "../net/fault.js";
 import type { EndpointSliceView, NodeView, ObjectKey, ServiceView } from "../world/views.js";
 import { objectKey } from "../world/views.js";
 import type { KubernetesDocument } from "../../config/documents.js";
-import { loadConfig } from "../../config/load.js";
+import { loadConfig, type LoadOptions } from "../../config/load.js";
 import { canonicalText } from "../../config/canonical.js";
 import type { Model } from "../../config/model.js";
 import { decideService } from "../announce/decide-service.js";
@@ -51,14 +51,13 @@ export interface Speaker {
   stop(): void;
 }
 
-export type SpeakerOptions = Readonly<{
-  node: string;
-  /** Of the configuration: documents of other namespaces are not ours. */
-  namespace: string;
-  configMapName: string;
-  loadBalancerClass: string;
-  ignoreExcludeLabel: boolean;
-}>;
+/** With where the configuration is, and as which release its ConfigMap is read. */
+export type SpeakerOptions = LoadOptions &
+  Readonly<{
+    node: string;
+    loadBalancerClass: string;
+    ignoreExcludeLabel: boolean;
+  }>;
 
 /** A model, and the index over its pools that many decisions share. */
 type IndexedModel = Readonly<{ model: Model; findPool: PoolFinder; fingerprint: string }>;
@@ -156,7 +155,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
 
   /** The model that the documents make, or undefined where they are refused, which is logged. */
   function readModel(documents: readonly KubernetesDocument[]): IndexedModel | undefined {
-    const config = loadConfig(documents, { namespace: options.namespace, configMapName: options.configMapName });
+    const config = loadConfig(documents, options);
     if (!config.ok) {
       setConfigState(true);
       for (const fault of config.fault)
