@@ -9,12 +9,12 @@ import { describeObject } from "./documents.js";
 import type { Generation } from "./generations.js";
 import type { ResourceReading } from "./join-sources.js";
 import { byName, joinBfdProfiles, joinPeers, joinPools } from "./join-sources.js";
-import type { LoadedConfig, Origin } from "./model.js";
+import type { LoadedConfig, Model, Notice, Origin } from "./model.js";
 import { faultAt, placeOf, sortFaults } from "./place.js";
 import { isRecord } from "./read-documents.js";
 import type { LegacyReading } from "./read-legacy.js";
 import { readLegacy } from "./read-legacy.js";
-import type { ResourceBgpAdvertisement } from "./resource-advertisements.js";
+import type { ResourceBgpAdvertisement, ResourceLayer2Advertisement } from "./resource-advertisements.js";
 import { readBgpAdvertisement, readCommunities, readL2Advertisement } from "./resource-advertisements.js";
 import type { Findings } from "./resource-context.js";
 import { readBfdProfile, readBgpPeer } from "./resource-peers.js";
@@ -46,11 +46,18 @@ export function loadConfig(
   return loadWithReading(documents, options).result;
 }
 
-/** As loadConfig, and with what was read of the ConfigMap part by part, for those who write it in another form. */
-export function loadWithReading(
-  documents: readonly KubernetesDocument[],
-  options: LoadOptions,
-): Readonly<{ result: Result<LoadedConfig, readonly Fault[]>; legacy: LegacyReading | undefined }> {
+/** What loadConfig read, part by part; `pieces` and `notices` are of what could be read, also where it is refused. */
+export type ConfigReading = Readonly<{
+  result: Result<LoadedConfig, readonly Fault[]>;
+  legacy: LegacyReading | undefined;
+  resources: Resources;
+  /** Not to be used as a configuration where `result` is a refusal: pools may overlap, and parts are missing. */
+  pieces: Model;
+  notices: readonly Notice[];
+}>;
+
+/** As loadConfig, and with what was read part by part, for those who judge it or write it in another form. */
+export function loadWithReading(documents: readonly KubernetesDocument[], options: LoadOptions): ConfigReading {
   const findings: Findings = { faults: [], notices: [] };
   const chosen = chooseDocuments(documents, options, findings);
   const legacy = chosen.configMap && readConfigMap(chosen.configMap, options.generation);
@@ -63,23 +70,20 @@ export function loadWithReading(
   const peers = byName(joinPeers(resources, legacy, findings));
   const bfdProfiles = byName(joinBfdProfiles(resources, legacy, findings));
   checkPeerNames(resources.bgpAdvertisements, new Set(peers.map(({ piece }) => piece.name)));
-  if (findings.faults.length > 0) return { result: refuse(limited(sortFaults(findings.faults))), legacy };
+  const notices = sortFaults(findings.notices);
+  const pieces: Model = {
+    pools: pools.map(({ piece }) => piece),
+    peers: peers.map(({ piece }) => piece),
+    bfdProfiles: bfdProfiles.map(({ piece }) => piece),
+  };
+  const reading = { legacy, resources, pieces, notices };
+  if (findings.faults.length > 0) return { ...reading, result: refuse(limited(sortFaults(findings.faults))) };
   const origins = new Map<string, readonly Origin[]>([
     ...pools.map(({ piece, origins }) => [`pool/${piece.name}`, origins] as const),
     ...peers.map(({ piece, origins }) => [`peer/${piece.name}`, origins] as const),
     ...bfdProfiles.map(({ piece, origins }) => [`bfdProfile/${piece.name}`, origins] as const),
   ]);
-  const result = succeed({
-    model: {
-      pools: pools.map(({ piece }) => piece),
-      peers: peers.map(({ piece }) => piece),
-      bfdProfiles: bfdProfiles.map(({ piece }) => piece),
-    },
-    origins,
-    notices: sortFaults(findings.notices),
-    sources: sourcesOf(chosen),
-  });
-  return { result, legacy };
+  return { ...reading, result: succeed({ model: pieces, origins, notices, sources: sourcesOf(chosen) }) };
 }
 
 /** Reads the legacy document out of its ConfigMap. Without the key `config` it is the empty document, which is valid. */
@@ -100,7 +104,12 @@ function readConfigMap(configMap: KubernetesDocument, generation?: Generation): 
   return readLegacy({ text, object, locate }, generation);
 }
 
-type Resources = ResourceReading & Readonly<{ bgpAdvertisements: readonly ResourceBgpAdvertisement[] }>;
+/** What was read of the resources, and the advertisements as they were written. */
+export type Resources = ResourceReading &
+  Readonly<{
+    layer2Advertisements: readonly ResourceLayer2Advertisement[];
+    bgpAdvertisements: readonly ResourceBgpAdvertisement[];
+  }>;
 
 function readResources({ resources, secrets }: ChosenDocuments, findings: Findings): Resources {
   const bfdProfiles = resources.BFDProfile.map((document) => readBfdProfile(document, findings));
@@ -113,7 +122,7 @@ function readResources({ resources, secrets }: ChosenDocuments, findings: Findin
     readBgpAdvertisement(document, communities, findings),
   );
   const advertisements = attachAdvertisements(pools, layer2, bgpAdvertisements);
-  return { pools, advertisements, peers, bfdProfiles, bgpAdvertisements };
+  return { pools, advertisements, peers, bfdProfiles, layer2Advertisements: layer2, bgpAdvertisements };
 }
 
 /** Names of peers that do not exist are no fault, as the peers may come later; they are told. */
