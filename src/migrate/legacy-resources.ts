@@ -1,110 +1,136 @@
 import { BASIC_AUTH } from "../config/basic-auth.js";
 import { canonicalText } from "../config/canonical.js";
-import { parseCommunity } from "../config/community.js";
-import type { LegacyAdvertisement, LegacyPool } from "../config/legacy-pools.js";
+import type { KubernetesDocument } from "../config/documents.js";
 import type { UnnamedPeer } from "../config/legacy-peers.js";
-import type { BfdProfile, LabelSelector } from "../config/model.js";
-import { createNameGiver, namePeers, shortHash, suffixedName, uniqueLegalNames } from "../config/object-names.js";
+import type { BfdProfile, BgpAdvertisement, LabelSelector } from "../config/model.js";
+import { createNameGiver, shortHash, suffixedName, uniqueLegalNames } from "../config/object-names.js";
 import { compareTexts } from "../config/place.js";
-import type { LegacyReading } from "../config/read-legacy.js";
-import { formatAddress } from "../runtime/net/address.js";
+import type { AddressRange } from "../runtime/net/address.js";
+import { formatAddress, formatPrefix, formatRange, rangePrefixes } from "../runtime/net/address.js";
+import type { ConversionSource, SourcePool } from "./conversion-source.js";
 import type { ManifestObject } from "./manifest-text.js";
 
 /** New names of what had names that no resource can have; what kept its name is not in here. */
 export type Renames = Readonly<{ pools: ReadonlyMap<string, string>; bfdProfiles: ReadonlyMap<string, string> }>;
-export type LegacyResources = Readonly<{ objects: readonly ManifestObject[]; renames: Renames }>;
+/** `origin`: where it was written, for people. */
+export type WrittenResource = Readonly<{ object: ManifestObject; origin: string }>;
+export type LegacyResources = Readonly<{ written: readonly WrittenResource[]; renames: Renames }>;
+
+export type ResourceOptions = Readonly<{
+  namespace: string;
+  /** Passwords stand in the BGPPeers; without it they are in Secrets that the peers refer to. */
+  inlinePasswords: boolean;
+  /** Objects of the namespace that stay: their names and aliases are not given again. */
+  present: readonly KubernetesDocument[];
+  /** Aliases of Community objects that stay. */
+  presentAliases: ReadonlySet<string>;
+}>;
 
 /**
- * The resources that say what a legacy document says, each kind before those that refer to it: profiles and Secrets
- * before peers, communities and pools before advertisements; within a kind in the order of the document.
+ * The resources that say what a source says, each kind before those that refer to it: profiles and Secrets before
+ * peers, communities and pools before advertisements; within a kind by name. The same source gives the same resources,
+ * in whatever order and form it was written.
  */
-export function resourcesOf(reading: LegacyReading, namespace: string): LegacyResources {
-  const { pools, peers, bfdProfiles, communities } = reading;
+export function resourcesOf(source: ConversionSource, options: ResourceOptions): LegacyResources {
+  const { namespace, inlinePasswords } = options;
+  const takenNames = (kind: string): ReadonlySet<string> =>
+    new Set(options.present.flatMap((document) => (document.kind === kind ? [document.name] : [])));
   const poolNames = uniqueLegalNames(
-    pools.map(({ name }) => name),
+    source.pools.map(({ name }) => name),
     "pool",
+    takenNames("IPAddressPool"),
   );
   const profileNames = uniqueLegalNames(
-    bfdProfiles.map(({ profile }) => profile.name),
+    source.bfdProfiles.map(({ profile }) => profile.name),
     "profile",
+    takenNames("BFDProfile"),
   );
-  const peerNames = namePeers(peers.map(({ peer }) => peer));
-  const resource = (kind: string, name: string, spec: ManifestObject): ManifestObject => ({
-    apiVersion: kind === "BGPPeer" ? "metallb.io/v1beta2" : "metallb.io/v1beta1",
-    kind,
-    metadata: { name, namespace },
-    spec,
-  });
-  const named = (names: ReadonlyMap<string, string>, name: string): string => names.get(name) ?? name;
+  const listOf = (kind: string) => {
+    const names = createNameGiver(takenNames(kind));
+    const list: { name: string; resource: WrittenResource }[] = [];
+    const add = (wish: string, origin: string, content: ManifestObject, givesName = true): string => {
+      const name = givesName ? names.give(wish) : wish;
+      const version = kind === "BGPPeer" ? "v1beta2" : "v1beta1";
+      const apiVersion = kind === "Secret" ? "v1" : `metallb.io/${version}`;
+      list.push({
+        name,
+        resource: { object: { apiVersion, kind, metadata: { name, namespace }, ...content }, origin },
+      });
+      return name;
+    };
+    const written = () => list.toSorted((a, b) => compareTexts(a.name, b.name)).map(({ resource }) => resource);
+    return { add, written };
+  };
+  const [profiles, secrets, peers] = [listOf("BFDProfile"), listOf("Secret"), listOf("BGPPeer")];
+  const [communities, pools] = [listOf("Community"), listOf("IPAddressPool")];
+  const [bgpAdvertisements, l2Advertisements] = [listOf("BGPAdvertisement"), listOf("L2Advertisement")];
 
-  const secrets: ManifestObject[] = [];
-  const bgpPeers: ManifestObject[] = [];
-  for (const [index, { peer }] of peers.entries()) {
-    const name = peerNames[index] ?? "";
-    const secretName = suffixedName(name, "password");
-    if (peer.password !== undefined) secrets.push(passwordSecret(secretName, namespace, peer.password.reveal()));
-    const profile = peer.bfdProfile && named(profileNames, peer.bfdProfile);
-    bgpPeers.push(resource("BGPPeer", name, peerSpec(peer, peer.password && secretName, profile)));
+  for (const { profile, place, path } of source.bfdProfiles) {
+    const name = profileNames.get(profile.name) ?? profile.name;
+    profiles.add(name, `${place.object} ${path}`, { spec: bfdProfileSpec(profile) }, false);
   }
-  const { aliases, nameOf } = communityNames(communities);
-  const ipAddressPools: ManifestObject[] = [];
-  const bgpAdvertisements: ManifestObject[] = [];
-  const l2Advertisements: ManifestObject[] = [];
-  const advertisementNames = createNameGiver(new Set());
-  for (const pool of pools) {
-    const name = named(poolNames, pool.name);
-    ipAddressPools.push(resource("IPAddressPool", name, poolSpec(pool)));
-    if (pool.protocol === "layer2")
-      l2Advertisements.push(resource("L2Advertisement", name, { ipAddressPools: [name] }));
-    for (const advertisement of pool.advertisements) {
+  for (const { peer, name, place, path } of source.peers) {
+    const origin = `${place.object} ${path}`;
+    const profile = peer.bfdProfile && (profileNames.get(peer.bfdProfile) ?? peer.bfdProfile);
+    const password = peer.password?.reveal();
+    let secret: ManifestObject = {};
+    if (password !== undefined && inlinePasswords) secret = { password };
+    else if (password !== undefined) {
+      const content = { type: BASIC_AUTH, stringData: { password } };
+      secret = { passwordSecret: { name: secrets.add(suffixedName(name, "password"), origin, content) } };
+    }
+    peers.add(name, origin, { spec: peerSpec(peer, secret, profile) }, false);
+  }
+  const { aliases, aliasOf } = communityNames(source.communities, options.presentAliases);
+  if (aliases.length > 0) communities.add("communities", "bgp-communities", { spec: { communities: aliases } });
+  for (const pool of source.pools) {
+    const name = poolNames.get(pool.name) ?? pool.name;
+    const origin = `${pool.place.object} ${pool.path}`.trimEnd();
+    pools.add(name, origin, { spec: poolSpec(pool) }, false);
+    if (pool.protocol === "layer2") l2Advertisements.add(name, origin, { spec: { ipAddressPools: [name] } });
+    for (const { meaning, path } of pool.advertisements.toSorted((a, b) => compareMeanings(a.meaning, b.meaning))) {
       const isAlone = pool.advertisements.length === 1;
-      const wish = isAlone ? name : suffixedName(name, shortHash(canonicalText(advertisement.meaning)));
-      const spec = advertisementSpec(advertisement, nameOf, name);
-      bgpAdvertisements.push(resource("BGPAdvertisement", advertisementNames.give(wish), spec));
+      const wish = isAlone ? name : suffixedName(name, shortHash(canonicalText(meaning)));
+      const spec = advertisementSpec(meaning, aliasOf, name);
+      bgpAdvertisements.add(wish, `${pool.place.object} ${path}`.trimEnd(), { spec });
     }
   }
-  const profiles = bfdProfiles.map(({ profile }) =>
-    resource("BFDProfile", named(profileNames, profile.name), bfdProfileSpec(profile)),
-  );
-  const community = aliases.length === 0 ? [] : [resource("Community", "communities", { communities: aliases })];
+  const lists = [profiles, secrets, peers, communities, pools, bgpAdvertisements, l2Advertisements];
   return {
-    objects: [
-      ...profiles,
-      ...secrets,
-      ...bgpPeers,
-      ...community,
-      ...ipAddressPools,
-      ...bgpAdvertisements,
-      ...l2Advertisements,
-    ],
+    written: lists.flatMap((list) => list.written()),
     renames: { pools: changesOf(poolNames), bfdProfiles: changesOf(profileNames) },
   };
 }
 
-function passwordSecret(name: string, namespace: string, password: string): ManifestObject {
-  return {
-    apiVersion: "v1",
-    kind: "Secret",
-    metadata: { name, namespace },
-    type: BASIC_AUTH,
-    stringData: { password },
-  };
+function compareMeanings(a: BgpAdvertisement, b: BgpAdvertisement): number {
+  return compareTexts(canonicalText(a), canonicalText(b));
 }
 
 function changesOf(names: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   return new Map([...names].filter(([before, after]) => before !== after));
 }
 
-function poolSpec({ entries, autoAssign, avoidBuggyIPs }: LegacyPool): ManifestObject {
+function poolSpec({ entries, autoAssign, avoidBuggyIPs }: SourcePool): ManifestObject {
   return {
-    addresses: entries.map(({ text }) => text),
+    addresses: entries.map(({ range }) => addressText(range)),
     ...(!autoAssign && { autoAssign }),
     ...(avoidBuggyIPs && { avoidBuggyIPs }),
   };
 }
 
+/** One text for a range, however it was written: the prefix that it is, or its first and last address. */
+export function addressText(range: AddressRange): string {
+  const [prefix, ...more] = rangePrefixes(range);
+  return prefix !== undefined && more.length === 0 ? formatPrefix(prefix) : formatRange(range);
+}
+
 /** The hold time is always written: what an absent one means differs between the engines that read the resource. */
-function peerSpec(peer: UnnamedPeer, secretName: string | undefined, bfdProfile: string | undefined): ManifestObject {
+export function peerSpec(
+  peer: UnnamedPeer,
+  secret: ManifestObject,
+  bfdProfile: string | undefined,
+  durationText: (seconds: number) => string = (seconds) => `${seconds}s`,
+): ManifestObject {
   const { address, sourceAddress, routerId, keepaliveTimeSeconds, nodeSelectors } = peer;
   return {
     myASN: peer.myAsn,
@@ -112,11 +138,11 @@ function peerSpec(peer: UnnamedPeer, secretName: string | undefined, bfdProfile:
     peerAddress: address && formatAddress(address),
     peerPort: peer.port === 179 ? undefined : peer.port,
     sourceAddress: sourceAddress && formatAddress(sourceAddress),
-    holdTime: `${peer.holdTimeSeconds}s`,
-    keepaliveTime: keepaliveTimeSeconds === undefined ? undefined : `${keepaliveTimeSeconds}s`,
+    holdTime: durationText(peer.holdTimeSeconds),
+    keepaliveTime: keepaliveTimeSeconds === undefined ? undefined : durationText(keepaliveTimeSeconds),
     routerID: routerId && formatAddress(routerId),
     nodeSelectors: nodeSelectors.length === 0 ? undefined : nodeSelectors.map(selectorManifest),
-    passwordSecret: secretName === undefined ? undefined : { name: secretName },
+    ...secret,
     bfdProfile,
     ebgpMultiHop: peer.ebgpMultiHop || undefined,
   };
@@ -149,34 +175,29 @@ function bfdProfileSpec(profile: BfdProfile): ManifestObject {
 }
 
 function advertisementSpec(
-  { written }: LegacyAdvertisement,
-  nameOf: (text: string) => string,
+  { aggregationLength, aggregationLengthV6, localPref, communities }: BgpAdvertisement,
+  aliasOf: (community: string) => string,
   pool: string,
 ): ManifestObject {
-  const communities = new Set((written.communities ?? []).map((text) => nameOf(text ?? "")));
   return {
-    aggregationLength: written["aggregation-length"],
-    aggregationLengthV6: written["aggregation-length-v6"],
-    localPref: written.localpref || undefined,
-    communities: communities.size === 0 ? undefined : [...communities],
+    aggregationLength: aggregationLength === 32 ? undefined : aggregationLength,
+    aggregationLengthV6: aggregationLengthV6 === 128 ? undefined : aggregationLengthV6,
+    localPref: localPref || undefined,
+    communities: communities.length === 0 ? undefined : communities.map(aliasOf).toSorted(compareTexts),
     ipAddressPools: [pool],
   };
 }
 
 /**
- * Which aliases can stay aliases, and what to write for a text in an advertisement. An alias with a colon is one in
- * the legacy document only: what it stands for is written instead.
+ * Which aliases stay aliases, and what to write for a community: the alias that has it, the first of several. An alias
+ * with a colon is one in the legacy document only, and one that a Community object defines already cannot be defined
+ * again: what they stand for is written instead.
  */
-function communityNames(communities: ReadonlyMap<string, string>) {
+export function communityNames(communities: ReadonlyMap<string, string>, present: ReadonlySet<string>) {
   const aliases = [...communities]
-    .filter(([alias]) => alias !== "" && !alias.includes(":"))
+    .filter(([alias]) => alias !== "" && !alias.includes(":") && !present.has(alias))
     .toSorted(([a], [b]) => compareTexts(a, b))
     .map(([name, value]) => ({ name, value }));
-  const kept = new Set(aliases.map(({ name }) => name));
-  const nameOf = (text: string): string => {
-    if (kept.has(text)) return text;
-    const community = parseCommunity(text, { large: false });
-    return communities.get(text) ?? (community.ok ? community.value : text);
-  };
-  return { aliases, nameOf };
+  const names = new Map(aliases.toReversed().map(({ name, value }) => [value, name]));
+  return { aliases, aliasOf: (community: string): string => names.get(community) ?? community };
 }

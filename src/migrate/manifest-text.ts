@@ -21,6 +21,13 @@ export function jsonList(objects: readonly ManifestObject[]): string {
   return `${JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }, undefined, 2)}\n`;
 }
 
+/** A ConfigMap with its document as a literal block, so that people can read and edit it. `config`: as yamlStream gives it. */
+export function configMapText(name: string, namespace: string, config: string): string {
+  const header = yamlStream([{ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace } }]);
+  if (config === "") return `${header}data:\n  config: ""\n`;
+  return `${header}data:\n  config: |\n${config.replaceAll(/^(?=.)/gm, "    ")}`;
+}
+
 /** `first` goes in front of the first line in place of the indentation: the dash of a list. */
 function writeMapping(lines: string[], mapping: ManifestObject, indent: string, first: string): void {
   let prefix = first;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import yargs from "yargs";
 import type { TextIo } from "../../../src/migrate/command.js";
-import { convertCommand, migrateCommands, runConvert } from "../../../src/migrate/command.js";
+import { migrateCommands } from "../../../src/migrate/command.js";
+import { convertCommand, runConvert } from "../../../src/migrate/convert-command.js";
 
 const GOOD = "address-pools: [{name: a, protocol: layer2, addresses: [10.0.0.0/24]}]\n";
 

@@ -39,7 +39,11 @@ describe("convert() refuses", () => {
     ],
     ["nothing", "", " is empty"],
     ["comments", "# a\n\n", " is empty"],
-    ["resources", "apiVersion: metallb.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: a}\n", " holds no ConfigMap"],
+    [
+      "resources",
+      "apiVersion: metallb.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: a}\n",
+      " holds no ConfigMap and no AddressPool",
+    ],
     [
       "two of them",
       `${manifest("peers: []")}---\n${manifest("peers: []", "other")}`,

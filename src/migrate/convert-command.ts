@@ -1,0 +1,73 @@
+import type { CommandModule } from "yargs";
+import type { Generation } from "../config/generations.js";
+import { GENERATIONS } from "../config/generations.js";
+import type { OutputForm } from "./convert.js";
+import { convert } from "./convert.js";
+import type { Exit, ExitCode, MigrateArguments, TextIo } from "./text-io.js";
+import { exitCodeOption, fileArgument, runMigration } from "./text-io.js";
+
+export type ConvertArguments = MigrateArguments &
+  Readonly<{ output: OutputForm; generation?: Generation | undefined; inlinePasswords?: boolean | undefined }>;
+
+export const convertCommand = (io: TextIo, exit: Exit): CommandModule<object, ConvertArguments> => ({
+  command: "convert [file]",
+  describe: "Convert a MetalLB ConfigMap or AddressPools into metallb.io resources",
+  builder: (yargs) =>
+    yargs
+      .positional("file", {
+        ...fileArgument,
+        describe:
+          "ConfigMap, AddressPools or both in YAML or JSON, or the text of the config key; - for standard input",
+      })
+      .option("namespace", {
+        type: "string",
+        requiresArg: true,
+        describe: "Namespace of the resources [that of the input, else metallb-system]",
+      })
+      .option("output", {
+        alias: "o",
+        choices: ["yaml", "json", "table"] as const,
+        default: "yaml" as const,
+        describe: "Form of the output; table: what would become of what",
+      })
+      .option("generation", {
+        choices: GENERATIONS,
+        describe: "Refuse what this release of MetalLB refused [take what any of them took]",
+      })
+      .option("inline-passwords", {
+        type: "boolean",
+        default: false,
+        describe: "Write passwords in clear into the BGPPeers in place of Secrets",
+      })
+      .option("exit-code", exitCodeOption)
+      .example("$0 migrate convert config.yaml > resources.yaml", "Write the resources into a file")
+      .example("kubectl get cm -n metallb-system config -o yaml | $0 migrate convert -", "Convert what is in force")
+      .example(
+        "$0 migrate convert config.yaml -o table --exit-code",
+        "See what would be made; 3 where there are warnings",
+      )
+      .epilogue(
+        "Resources go to standard output, what there is to say to standard error. Exit code 0: done, 1: refused, 2: wrong usage, 3: done with warnings (--exit-code).",
+      ),
+  handler: async (args) => exit(await runConvert(args, io)),
+});
+
+/**
+ * Runs `migrate convert`.
+ * @returns exit code 0: converted; 1: refused, with all the reasons on stderr and nothing on stdout; 2: wrong usage;
+ *   3: converted with warnings, where that was asked for
+ */
+export async function runConvert(args: ConvertArguments, io: TextIo): Promise<ExitCode> {
+  const { namespace, output, generation, inlinePasswords = false } = args;
+  return await runMigration("convert", args, io, (text, file) => {
+    const result = convert(text, {
+      file,
+      output,
+      inlinePasswords,
+      ...(namespace !== undefined && { namespace }),
+      ...(generation !== undefined && { generation }),
+    });
+    if (!result.ok || result.value.documents.length > 0) return result;
+    return { ok: true, value: { ...result.value, emptyNote: "the configuration is empty, so there are no resources" } };
+  });
+}

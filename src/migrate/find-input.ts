@@ -1,0 +1,106 @@
+import { looksLegacy } from "../config/choose-documents.js";
+import type { KubernetesDocument } from "../config/documents.js";
+import { describeObject } from "../config/documents.js";
+import { readDocuments } from "../config/read-documents.js";
+import type { Fault } from "../runtime/net/fault.js";
+import type { Result } from "../runtime/net/result.js";
+import { refuse, succeed } from "../runtime/net/result.js";
+
+/** What a text holds, by what conversion does with it. */
+export type MigrationInput = Readonly<{
+  /** The legacy ConfigMap; there may be AddressPools alone. */
+  configMap: KubernetesDocument | undefined;
+  addressPools: readonly KubernetesDocument[];
+  /** Resources of kinds that stay, and Secrets: taken as being there already. */
+  present: readonly KubernetesDocument[];
+  /** Only to tell which of them refer to a name that changes. */
+  services: readonly KubernetesDocument[];
+  /** How many objects have nothing to do with it. */
+  others: number;
+  /** The ConfigMap was made around a bare document. */
+  isBare: boolean;
+}>;
+
+/** Where a bare document is taken to be from. */
+const BARE = { namespace: "metallb-system", name: "config" };
+const PRESENT_KINDS: ReadonlySet<string> = new Set([
+  "IPAddressPool",
+  "L2Advertisement",
+  "BGPAdvertisement",
+  "BGPPeer",
+  "Community",
+  "BFDProfile",
+]);
+
+/** Whether the text is a manifest, or else the bare document of a ConfigMap's `config` key. */
+export function isManifest(text: string): boolean {
+  return /(?:^|[{,\n])\s*["']?apiVersion["']?\s*:/.test(text);
+}
+
+/**
+ * Finds what to convert in a text: a manifest (or a list, or a stream of them) with one legacy ConfigMap, AddressPools
+ * or both, or the bare document of a ConfigMap's `config` key.
+ */
+export function findInput(text: string, file: string): Result<MigrationInput, readonly Fault[]> {
+  if (!isManifest(text)) return findBare(text, file);
+  const { documents, faults } = readDocuments(text, file);
+  if (faults.length > 0) return refuse(faults);
+  const configMaps: KubernetesDocument[] = [];
+  const addressPools: KubernetesDocument[] = [];
+  const present: KubernetesDocument[] = [];
+  const services: KubernetesDocument[] = [];
+  let others = 0;
+  for (const document of documents) {
+    const { apiVersion, kind } = document;
+    if (apiVersion === "v1" && kind === "ConfigMap") configMaps.push(document);
+    else if (apiVersion === "v1" && kind === "Secret") present.push(document);
+    else if (apiVersion === "v1" && kind === "Service") services.push(document);
+    else if (apiVersion.startsWith("metallb.io/") && kind === "AddressPool") addressPools.push(document);
+    else if (apiVersion.startsWith("metallb.io/") && PRESENT_KINDS.has(kind)) present.push(document);
+    else others += 1;
+  }
+  const legacy = configMaps.filter(looksLegacy);
+  // Beside AddressPools a ConfigMap that does not look like configuration is one of something else.
+  const candidates = legacy.length > 0 || addressPools.length > 0 ? legacy : configMaps;
+  const [configMap, ...rivals] = candidates;
+  if (configMap === undefined && addressPools.length === 0) {
+    const remedy = "give the ConfigMap that MetalLB reads, or its config key";
+    return refuse([wholeFault(file, "holds no ConfigMap and no AddressPool", remedy)]);
+  }
+  if (rivals.length > 0) {
+    const names = candidates.map(describeObject).join(", ");
+    return refuse([wholeFault(file, `holds several ConfigMaps (${names})`, "give only the one that MetalLB reads")]);
+  }
+  others += configMaps.length - candidates.length;
+  return succeed({ configMap, addressPools, present, services, others, isBare: false });
+}
+
+function findBare(text: string, file: string): Result<MigrationInput, readonly Fault[]> {
+  if (/^\s*(?:#[^\n]*\s*)*$/.test(text)) {
+    return refuse([wholeFault(file, "is empty", "give the ConfigMap that MetalLB reads, or its config key")]);
+  }
+  return succeed({
+    configMap: bareConfigMap(text, file),
+    addressPools: [],
+    present: [],
+    services: [],
+    others: 0,
+    isBare: true,
+  });
+}
+
+/** The ConfigMap that a bare document would be in; positions count in the text itself. */
+export function bareConfigMap(text: string, file: string): KubernetesDocument {
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    ...BARE,
+    body: { data: { config: text } },
+    source: { file, line: 1, positionOf: () => ({ line: 1, column: 1 }), positionInText: (_, inner) => inner },
+  };
+}
+
+/** A fault of the input as a whole. */
+export function wholeFault(file: string, problem: string, remedy: string): Fault {
+  return { object: "input", path: "", value: undefined, problem, remedy, file };
+}

@@ -1,0 +1,84 @@
+import { isObjectName } from "../config/label-selector.js";
+import type { Fault } from "../runtime/net/fault.js";
+import { describeFault, describeRemark } from "../runtime/net/fault.js";
+import type { Result } from "../runtime/net/result.js";
+
+/** The texts that a command reads and writes. `read` takes `-` for standard input and rejects what it cannot read. */
+export interface TextIo {
+  read(file: string): Promise<string>;
+  /** Writes as it is. */
+  out(text: string): void;
+  /** Writes a line. */
+  err(line: string): void;
+}
+
+export type Exit = (code: number) => void;
+
+/** 0: done; 1: refused; 2: wrong usage; 3: done, with warnings, where it was asked for. */
+export type ExitCode = 0 | 1 | 2 | 3;
+
+export type MigrateArguments = Readonly<{
+  /** undefined: none was named. */
+  file?: string | undefined;
+  namespace?: string | undefined;
+  /** Warnings make the exit code 3. */
+  exitCode?: boolean | undefined;
+}>;
+
+/** What a conversion has to say beside its text. */
+export type MigrateNotice = Fault & Readonly<{ class: string }>;
+export type Migrated = Readonly<{ text: string; notices: readonly MigrateNotice[]; emptyNote?: string | undefined }>;
+
+/**
+ * Reads the input, converts it, and writes what came of it: the text to stdout, notices to stderr; of what is refused
+ * all the reasons to stderr and nothing to stdout. Faults and notices show no passwords.
+ * @param verb what is done, for messages
+ */
+export async function runMigration(
+  verb: "convert" | "revert",
+  { file, namespace, exitCode = false }: MigrateArguments,
+  io: TextIo,
+  migrate: (text: string, name: string) => Result<Migrated, readonly Fault[]>,
+): Promise<ExitCode> {
+  if (file === undefined) {
+    const example = `smelter migrate ${verb} ${verb === "convert" ? "config.yaml" : "resources.yaml"}`;
+    io.err(`Cannot ${verb} nothing: name the file, or - for standard input, as in: ${example}`);
+    io.err(`Try smelter migrate ${verb} --help`);
+    return 2;
+  }
+  if (namespace !== undefined && (!isObjectName(namespace) || namespace.length > 63 || namespace.includes("."))) {
+    io.err(`Cannot use --namespace: "${namespace}" is no name of a namespace: write lower-case letters, digits and -`);
+    return 2;
+  }
+  const name = file === "-" ? "standard input" : file;
+  let text: string;
+  try {
+    text = await io.read(file);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    io.err(`Cannot read ${name}: ${reason}: name a file that can be read, or - for standard input`);
+    return 1;
+  }
+  const result = migrate(text, name);
+  if (!result.ok) {
+    for (const fault of result.fault) io.err(describeFault(fault));
+    return 1;
+  }
+  const { notices, emptyNote } = result.value;
+  for (const notice of notices) io.err(`Note (${notice.class}): ${describeRemark(notice)}`);
+  if (emptyNote !== undefined) io.err(`Note: ${emptyNote}`);
+  io.out(result.value.text);
+  return exitCode && (notices.length > 0 || emptyNote !== undefined) ? 3 : 0;
+}
+
+/** The positional argument that all of them have: its absence is answered by the command, with an example. */
+export const fileArgument = {
+  type: "string",
+  coerce: (file: string | undefined) => (file === "" ? "-" : file), // yargs makes an empty text of a lone hyphen
+} as const;
+
+export const exitCodeOption = {
+  type: "boolean",
+  default: false,
+  describe: "End with 3 where there are warnings",
+} as const;
