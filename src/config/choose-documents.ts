@@ -15,6 +15,9 @@ export type ChosenDocuments = Readonly<{
 export type ResourceKind =
   "IPAddressPool" | "L2Advertisement" | "BGPAdvertisement" | "BGPPeer" | "Community" | "BFDProfile";
 
+/** The ConfigMap whose key `extras` was put into the configuration of FRR as it is. */
+const EXTRAS_NAME = "bgpextras";
+
 /** What programs write there and nobody configures with. */
 const STATUS_KINDS: ReadonlySet<string> = new Set(["ServiceL2Status", "ServiceBGPStatus", "ConfigurationState"]);
 
@@ -72,6 +75,9 @@ export function chooseDocuments(
         const [path, value] = isHere ? ["/metadata/name", name] : ["/metadata/namespace", document.namespace];
         const problem = `is not where configuration is read from (ConfigMap ${namespace}/${configMapName})`;
         ignore(document, path, value, problem, "move it there, or name this place with --config and --namespace");
+      } else if (isHere && name === EXTRAS_NAME && hasExtras(document)) {
+        const remedy = "say it with the fields of BGPPeer where they have it, and remove this ConfigMap";
+        ignore(document, "/data/extras", "(not shown)", "is configuration of FRR, which is not used here", remedy);
       }
     } else if (apiVersion === "v1" && kind === "Secret") {
       if (isHere) takeOnce(document, () => secrets.set(name, document));
@@ -82,7 +88,7 @@ export function chooseDocuments(
       if (list === undefined) {
         const remedy =
           kind === "AddressPool"
-            ? "write an IPAddressPool and an advertisement instead"
+            ? "convert it with smelter migrate convert into an IPAddressPool and its advertisements"
             : "remove it: nothing reads it";
         ignore(document, "/kind", kind, "is a kind that is not read", remedy);
       } else if (!isKnownVersion) {
@@ -99,6 +105,11 @@ export function chooseDocuments(
   }
   for (const list of Object.values(resources)) list.sort((a, b) => compareTexts(a.name, b.name));
   return { configMap: configMaps[0], resources, secrets };
+}
+
+function hasExtras({ body }: KubernetesDocument): boolean {
+  const extras = isRecord(body["data"]) ? body["data"]["extras"] : undefined;
+  return typeof extras === "string" && extras.trim() !== "";
 }
 
 /** The objects that the configuration is made of, as `describeObject` names them, sorted. */

@@ -17,6 +17,7 @@ import { readLegacy } from "./read-legacy.js";
 import type { ResourceBgpAdvertisement, ResourceLayer2Advertisement } from "./resource-advertisements.js";
 import { readBgpAdvertisement, readCommunities, readL2Advertisement } from "./resource-advertisements.js";
 import type { Findings } from "./resource-context.js";
+import { checkEchoOfIPv6 } from "./resource-echo.js";
 import { readBfdProfile, readBgpPeer } from "./resource-peers.js";
 import { readIpAddressPool } from "./resource-pools.js";
 import type { TextPosition } from "./text-position.js";
@@ -122,6 +123,7 @@ function readResources({ resources, secrets }: ChosenDocuments, findings: Findin
     readBgpAdvertisement(document, communities, findings),
   );
   const advertisements = attachAdvertisements(pools, layer2, bgpAdvertisements);
+  checkEchoOfIPv6(pools, advertisements, peers, bfdProfiles, findings);
   return { pools, advertisements, peers, bfdProfiles, layer2Advertisements: layer2, bgpAdvertisements };
 }
 

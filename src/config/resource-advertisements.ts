@@ -88,7 +88,9 @@ function resolveCommunities(
     else {
       const remedy = `define it in a Community, or ${community.fault.remedy}`;
       const path = pointerTo("/spec/communities", index);
-      context.refuse(path, text, "is neither a community nor an alias of one", remedy);
+      const mayBeAlias = community.fault.kind === "format"; // one that may be defined yet
+      const refuse = mayBeAlias ? context.refuseForNow : context.refuse;
+      refuse(path, text, "is neither a community nor an alias of one", remedy);
     }
   }
   return [...resolved].toSorted(compareTexts);

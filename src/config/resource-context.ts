@@ -6,7 +6,7 @@ import { pointerTo } from "./json-pointer.js";
 import { RESOURCE_SELECTOR_KEYS, readSelector } from "./label-selector.js";
 import type { LabelSelector, Notice } from "./model.js";
 import type { Place } from "./place.js";
-import { faultAt, noticeOf, placeOf } from "./place.js";
+import { compareTexts, faultAt, noticeOf, placeOf } from "./place.js";
 import { isRecord } from "./read-documents.js";
 import type { SelectorSpec } from "./resource-schemas.js";
 import { checkAgainst, pruneAt } from "./schema-faults.js";
@@ -17,21 +17,39 @@ export type Findings = Readonly<{ faults: Fault[]; notices: Notice[] }>;
 /** One resource under its reader: where findings about it go. Paths lead into the object. */
 export type ResourceContext = Readonly<{
   place: Place;
+  /** "" where the manifest names none. */
+  namespace: string;
+  /** Whether something was refused at this path: it is not in the spec then, and that is no news. */
+  isRefused(path: string): boolean;
   refuse(path: string, value: unknown, problem: string, remedy: string): void;
+  /** Refuses what may be right as soon as another object is there. */
+  refuseForNow(path: string, value: unknown, problem: string, remedy: string): void;
   remark(noticeClass: Notice["class"], path: string, value: unknown, problem: string, remedy: string): void;
 }>;
 
-export function createResourceContext(place: Place, { faults, notices }: Findings): ResourceContext {
+export function createResourceContext(document: KubernetesDocument, { faults, notices }: Findings): ResourceContext {
+  const place = placeOf(document);
+  const refused = new Set<string>(); // BOUNDED by the values of the object
   return {
     place,
+    namespace: document.namespace,
+    isRefused: (path) => refused.has(path),
     refuse: (path, value, problem, remedy) => {
+      refused.add(path);
       faults.push(faultAt(place, path, value, problem, remedy));
+    },
+    refuseForNow: (path, value, problem, remedy) => {
+      refused.add(path);
+      faults.push({ ...faultAt(place, path, value, problem, remedy), transient: true });
     },
     remark: (noticeClass, path, value, problem, remedy) => {
       notices.push(noticeOf(faultAt(place, path, value, problem, remedy), noticeClass));
     },
   };
 }
+
+/** What an object of these kinds has beside its spec. */
+const OBJECT_KEYS: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata", "spec", "status"]);
 
 /**
  * A function that takes the spec out of a document of one kind: what does not fit the schema is reported and left
@@ -42,7 +60,12 @@ export function specReader<Spec extends object>(
 ): (document: KubernetesDocument, findings: Findings) => Readonly<{ spec: Spec; context: ResourceContext }> {
   const check = checkAgainst(schema);
   return (document, findings) => {
-    const context = createResourceContext(placeOf(document), findings);
+    const context = createResourceContext(document, findings);
+    for (const key of Object.keys(document.body)) {
+      if (OBJECT_KEYS.has(key)) continue;
+      const problem = "is a key that is not known here and does nothing";
+      context.remark("ignored", pointerTo("", key), "(not shown)", problem, "write it under spec, or remove it");
+    }
     const object = withoutNulls({ spec: document.body["spec"] }) as Record<string, unknown>;
     const schemaFaults = check(object);
     for (const { path, value, problem, remedy, unknownKey } of schemaFaults) {
@@ -90,7 +113,7 @@ export function readOneSelector(
 ): LabelSelector | undefined {
   const matchExpressions = (selector.matchExpressions ?? []).flatMap((expression, index) => {
     if (expression === undefined) return [];
-    const values = (expression.values ?? []).map((value) => value ?? "");
+    const values = (expression.values ?? []).map((value) => value ?? "").toSorted(compareTexts);
     if (new Set(values).size < values.length) {
       const valuesPath = `${pointerTo(`${path}/matchExpressions`, index)}/values`;
       context.refuse(valuesPath, values, "has the same value twice", "remove one of the two");

@@ -10,7 +10,7 @@ import type { Place } from "./place.js";
 import type { Findings, ResourceContext } from "./resource-context.js";
 import { readSelectors, specReader } from "./resource-context.js";
 import type { BfdProfileSpec, BgpPeerSpec } from "./resource-schemas.js";
-import { bfdProfileSchema, bgpPeerSchema } from "./resource-schemas.js";
+import { bfdProfileSchema, bgpPeerSchema, bgpPeerV1Beta1Schema } from "./resource-schemas.js";
 
 export type ResourcePeer = Readonly<{ peer: Peer; place: Place }>;
 export type ResourceBfdProfile = Readonly<{ profile: BfdProfile; place: Place }>;
@@ -26,6 +26,7 @@ const ADDRESS_REMEDY = "write one IPv4 or IPv6 address, without prefix length, z
 const DURATION_REMEDY = "write 0s, or a duration of 3s and more with its unit, as in 90s";
 
 const readPeerSpec = specReader<BgpPeerSpec>(bgpPeerSchema);
+const readOlderPeerSpec = specReader<BgpPeerSpec>(bgpPeerV1Beta1Schema);
 const readBfdSpec = specReader<BfdProfileSpec>(bfdProfileSchema);
 
 export function readBfdProfile(document: KubernetesDocument, findings: Findings): ResourceBfdProfile {
@@ -50,18 +51,23 @@ export function readBgpPeer(
   references: PeerReferences,
   findings: Findings,
 ): ResourcePeer | undefined {
-  const { spec, context } = readPeerSpec(document, findings);
+  const isOlder = document.apiVersion.endsWith("/v1beta1");
+  const { spec, context } = isOlder ? readOlderPeerSpec(document, findings) : readPeerSpec(document, findings);
   const peerAsn = readPeerAsn(spec, context);
   const target = readTarget(spec, context);
   const sourceAddress = readAddress(spec, "sourceAddress", context);
   const routerId = readRouterId(spec, context);
   const timers = readTimers(spec, context);
+  if (isOlder && spec.holdTime !== undefined && timers.holdTimeSeconds === 0) {
+    const problem = "keeps the session without keepalives, and releases before v0.14.9 took it for 90s";
+    context.remark("generation", "/spec/holdTime", spec.holdTime, problem, "write the hold time that is meant");
+  }
   const connectTimeSeconds = readConnectTime(spec, context);
   const password = readPassword(spec, references, context);
   const { bfdProfile = "", localASN: localAsn = 0 } = spec;
   if (bfdProfile !== "" && !references.bfdProfiles.has(bfdProfile)) {
     const remedy = "name a BFDProfile of the same namespace, or make one of this name";
-    context.refuse("/spec/bfdProfile", bfdProfile, "is not the name of a BFDProfile", remedy);
+    context.refuseForNow("/spec/bfdProfile", bfdProfile, "is not the name of a BFDProfile", remedy);
   }
   const nodeSelectors = anyOfSelectors(readSelectors(spec.nodeSelectors ?? [], "/spec/nodeSelectors", context));
   if (spec.myASN === undefined || peerAsn === undefined || target === undefined) return undefined;
@@ -91,6 +97,7 @@ export function readBgpPeer(
 function readPeerAsn(spec: BgpPeerSpec, context: ResourceContext): Peer["peerAsn"] | undefined {
   const { myASN, peerASN = 0, dynamicASN = "", ebgpMultiHop = false } = spec;
   if ((peerASN === 0) === (dynamicASN === "")) {
+    if (context.isRefused("/spec/peerASN") || context.isRefused("/spec/dynamicASN")) return undefined;
     const problem = peerASN === 0 ? "is missing, and so is dynamicASN" : "is given beside dynamicASN";
     context.refuse("/spec/peerASN", spec.peerASN, problem, "write one of peerASN and dynamicASN");
     return undefined;
@@ -105,6 +112,7 @@ function readPeerAsn(spec: BgpPeerSpec, context: ResourceContext): Peer["peerAsn
 function readTarget(spec: BgpPeerSpec, context: ResourceContext): Pick<Peer, "address" | "interface"> | undefined {
   const { peerAddress = "", interface: interfaceName = "" } = spec;
   if ((peerAddress === "") === (interfaceName === "")) {
+    if (context.isRefused("/spec/peerAddress") || context.isRefused("/spec/interface")) return undefined;
     const problem = peerAddress === "" ? "is missing, and so is interface" : "is given beside interface";
     context.refuse("/spec/peerAddress", spec.peerAddress, problem, "write one of peerAddress and interface");
     return undefined;
@@ -190,7 +198,11 @@ function readDuration(
 
 function readPassword(spec: BgpPeerSpec, { secrets }: PeerReferences, context: ResourceContext): Password | undefined {
   const { password = "", passwordSecret } = spec;
-  const name = passwordSecret?.name ?? "";
+  const { name = "", namespace = "" } = passwordSecret ?? {};
+  if (namespace !== "" && context.namespace !== "" && namespace !== context.namespace) {
+    const problem = "is not looked at: a Secret is read from the namespace of its peer";
+    context.remark("ignored", "/spec/passwordSecret/namespace", namespace, problem, "remove it");
+  }
   if (name === "") return password === "" ? undefined : new Password(password);
   const path = "/spec/passwordSecret/name";
   if (password !== "") {
@@ -200,11 +212,16 @@ function readPassword(spec: BgpPeerSpec, { secrets }: PeerReferences, context: R
   const secret = secrets.get(name);
   if (secret === undefined) {
     const remedy = "make a Secret of type kubernetes.io/basic-auth with this name";
-    context.refuse(path, name, "is not the name of a Secret in this namespace", remedy);
+    context.refuseForNow(path, name, "is not the name of a Secret in this namespace", remedy);
     return undefined;
   }
   const read = basicAuthPassword(secret);
-  if (read.ok) return read.value;
+  if (read.ok) {
+    if (read.value !== undefined) return read.value;
+    const remedy = "write the password there, or remove passwordSecret";
+    context.remark("ignored", path, name, "names a Secret with an empty password: the session has none", remedy);
+    return undefined;
+  }
   context.refuse(path, name, read.fault.problem, read.fault.remedy);
   return undefined;
 }

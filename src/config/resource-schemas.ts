@@ -13,6 +13,8 @@ const duration = { type: "string", description: "a duration as a text, as in 90s
 const asn = { type: "integer", minimum: 1, maximum: UINT32_MAX, description: "an AS number of 1 to 4294967295" };
 const milliseconds = { type: "integer", minimum: 10, maximum: 60_000, description: "milliseconds, 10 to 60000" };
 const community = { type: "string" };
+const port = { type: "integer", minimum: 0, maximum: 16_384, description: "a TCP port of 1 to 16384" }; // 0: the default
+const password = { type: "string", writeOnly: true, description: "the password as a text" };
 
 const selector = {
   type: "object",
@@ -50,13 +52,13 @@ function specSchema(properties: Readonly<Record<string, unknown>>, required: rea
 export const ipAddressPoolSchema = specSchema(
   {
     addresses: { type: "array", minItems: 1, items: text, description: "a list of prefixes and ranges" },
-    autoAssign: bool,
-    avoidBuggyIPs: bool,
+    autoAssign: { ...bool, default: true },
+    avoidBuggyIPs: { ...bool, default: false },
     serviceAllocation: {
       type: "object",
       additionalProperties: false,
       properties: {
-        priority: { type: "integer", minimum: 0, maximum: 2_147_483_647 },
+        priority: { type: "integer", minimum: -2_147_483_648, maximum: 2_147_483_647 },
         namespaces: uniqueTexts,
         namespaceSelectors: selectors,
         serviceSelectors: selectors,
@@ -71,17 +73,17 @@ export const bgpPeerSchema = specSchema(
     myASN: asn,
     peerASN: { ...asn, minimum: 0 },
     dynamicASN: { type: "string", enum: ["", "internal", "external"] },
-    localASN: { ...asn, minimum: 0 },
+    localASN: asn,
     peerAddress: text,
     interface: text,
     sourceAddress: text,
-    peerPort: { type: "integer", minimum: 0, maximum: 16_384, description: "a TCP port of 1 to 16384" },
+    peerPort: { ...port, default: 179 },
     holdTime: duration,
     keepaliveTime: duration,
     connectTime: duration,
     routerID: text,
     nodeSelectors: selectors,
-    password: { type: "string", writeOnly: true, description: "the password as a text" },
+    password,
     passwordSecret: {
       type: "object",
       additionalProperties: false,
@@ -97,9 +99,28 @@ export const bgpPeerSchema = specSchema(
   ["myASN"],
 );
 
+/** The older version: fewer fields, and more of them required. */
+export const bgpPeerV1Beta1Schema = specSchema(
+  {
+    myASN: asn,
+    peerASN: { ...asn, minimum: 0 },
+    peerAddress: text,
+    sourceAddress: text,
+    peerPort: port,
+    holdTime: duration,
+    keepaliveTime: duration,
+    routerID: text,
+    nodeSelectors: selectors,
+    password,
+    bfdProfile: text,
+    ebgpMultiHop: bool,
+  },
+  ["myASN", "peerASN", "peerAddress"],
+);
+
 export const bgpAdvertisementSchema = specSchema({
-  aggregationLength: { type: "integer", minimum: 1, maximum: 32 },
-  aggregationLengthV6: { type: "integer", minimum: 0, maximum: 128 },
+  aggregationLength: { type: "integer", minimum: 1, maximum: 32, default: 32 },
+  aggregationLengthV6: { type: "integer", minimum: 0, maximum: 128, default: 128 },
   localPref: { type: "integer", minimum: 0, maximum: UINT32_MAX },
   communities: { type: "array", items: community, uniqueItems: true },
   ipAddressPools: uniqueTexts,
@@ -183,7 +204,7 @@ export type BgpPeerSpec = Readonly<{
   routerID?: string;
   nodeSelectors?: Selectors;
   password?: string;
-  passwordSecret?: Readonly<{ name?: string }>;
+  passwordSecret?: Readonly<{ name?: string; namespace?: string }>;
   bfdProfile?: string;
   enableGracefulRestart?: boolean;
   ebgpMultiHop?: boolean;

@@ -12,6 +12,8 @@ export type Fault = Readonly<{
   file?: string;
   line?: number;
   column?: number;
+  /** It may pass by itself: what is referred to may be on its way. Refused all the same where it is to be used now. */
+  transient?: true;
 }>;
 
 const MAX_VALUE_CHARACTERS = 120;

@@ -6,6 +6,14 @@ export const pool = (spec: object = {}, name = "a", metadata: object = {}): Kube
   resource("IPAddressPool", name, { addresses: ["10.0.0.0/24"], ...spec }, metadata);
 export const peer = (spec: object = {}, name = "p"): KubernetesDocument =>
   resource("BGPPeer", name, { myASN: 64512, peerASN: 64513, peerAddress: "10.0.0.1", ...spec });
+/** A BGPPeer of v1beta1. */
+export const olderPeer = (spec: object = {}, name = "p"): KubernetesDocument =>
+  document({
+    apiVersion: "metallb.io/v1beta1",
+    kind: "BGPPeer",
+    metadata: { name, namespace: "metallb-system" },
+    spec: { myASN: 64512, peerASN: 64513, peerAddress: "10.0.0.1", ...spec },
+  });
 export const bgp = (spec: object = {}, name = "b"): KubernetesDocument => resource("BGPAdvertisement", name, spec);
 export const l2 = (spec: object = {}, name = "l"): KubernetesDocument => resource("L2Advertisement", name, spec);
 export const community = (name: string, ...communities: object[]): KubernetesDocument =>

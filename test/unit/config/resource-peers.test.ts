@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { KubernetesDocument } from "../../../src/config/documents.js";
 import { faultsOf, secret } from "./documents.js";
-import { basicAuth, bfd, opaque, peer } from "./resource-documents.js";
+import { basicAuth, bfd, bgp, olderPeer, opaque, peer, pool } from "./resource-documents.js";
+
+const inOrder = (...values: string[]) => ({ key: "a", operator: "In", values });
 
 /** Each rule for peers, with documents that keep it and documents that break it. */
 const rules: readonly [rule: string, good: KubernetesDocument[], bad: KubernetesDocument[], fault: string][] = [
@@ -37,6 +39,43 @@ const rules: readonly [rule: string, good: KubernetesDocument[], bad: Kubernetes
     [peer({ sourceAddress: "10.0.0.2" })],
     [peer({ sourceAddress: "10.0.0.2/24" })],
     "/spec/sourceAddress is no address",
+  ],
+  [
+    "dynamicASN is a known word",
+    [peer({ peerASN: undefined, dynamicASN: "internal" })],
+    [peer({ dynamicASN: "any" })],
+    "/spec/dynamicASN is none of the words that are known here",
+  ],
+  [
+    "localASN is not 0",
+    [peer({ localASN: 4_294_967_295 })],
+    [peer({ localASN: 0 })],
+    "/spec/localASN is not 1 to 4294967295",
+  ],
+  [
+    "peerASN is 32 bits",
+    [peer({ peerASN: 4_294_967_295 })],
+    [peer({ peerASN: 4_294_967_296 })],
+    "/spec/peerASN is not 0 to 4294967295",
+  ],
+  [
+    "v1beta1: peerAddress is given",
+    [olderPeer()],
+    [olderPeer({ peerAddress: undefined })],
+    "/spec/peerAddress is needed here",
+  ],
+  ["v1beta1: peerASN is given", [olderPeer()], [olderPeer({ peerASN: undefined })], "/spec/peerASN is needed here"],
+  [
+    "v1beta1: peerASN is not 0",
+    [olderPeer({ peerPort: 0 })],
+    [olderPeer({ peerASN: 0 })],
+    "/spec/peerASN is missing, and so is dynamicASN",
+  ],
+  [
+    "v1beta1: selectors are those of labels",
+    [olderPeer({ nodeSelectors: [{ matchExpressions: [{ key: "a", operator: "In", values: ["b"] }] }] })],
+    [olderPeer({ nodeSelectors: [{ matchExpressions: [{ key: "a", operator: "Exists", values: ["b"] }] }] })],
+    "/spec/nodeSelectors/0/matchExpressions/0/values is given, which Exists cannot have",
   ],
   [
     "routerID is an address",
@@ -111,6 +150,40 @@ const rules: readonly [rule: string, good: KubernetesDocument[], bad: Kubernetes
     "/spec/nodeSelectors/0/matchExpressions has the same expression twice",
   ],
   [
+    "expressions are written once, in whatever order",
+    [peer({ nodeSelectors: [{ matchExpressions: [inOrder("b", "c"), inOrder("c", "d")] }] })],
+    [peer({ nodeSelectors: [{ matchExpressions: [inOrder("b", "c"), inOrder("c", "b")] }] })],
+    "/spec/nodeSelectors/0/matchExpressions has the same expression twice",
+  ],
+  [
+    "node selectors are written once",
+    [peer({ nodeSelectors: [{ matchLabels: { a: "b" } }, { matchLabels: { a: "c" } }] })],
+    [peer({ nodeSelectors: [{ matchLabels: { a: "b" } }, { matchLabels: { a: "b" } }] })],
+    "/spec/nodeSelectors/1 is the same selector as one above",
+  ],
+  [
+    "BFD echo is not for pools of IPv6",
+    [
+      bfd({ echoMode: true }),
+      peer({ bfdProfile: "fast" }),
+      pool({ addresses: ["2001:db8::/64"] }),
+      bgp({ peers: ["q"] }),
+    ],
+    [bfd({ echoMode: true }), peer({ bfdProfile: "fast" }), pool({ addresses: ["2001:db8::/64"] }), bgp()],
+    "/spec/bfdProfile has echo mode, which cannot be with the IPv6 addresses of IPAddressPool metallb-system/a",
+  ],
+  [
+    "BFD echo is for pools of IPv4",
+    [bfd({ echoMode: true }), peer({ bfdProfile: "fast" }), pool(), bgp()],
+    [
+      bfd({ echoMode: true }),
+      peer({ bfdProfile: "fast" }),
+      pool({ addresses: ["10.0.0.0/24", "2001:db8::/64"] }),
+      bgp({ peers: ["p"] }),
+    ],
+    "/spec/bfdProfile has echo mode, which cannot be with the IPv6 addresses of IPAddressPool metallb-system/a",
+  ],
+  [
     "a BFD profile exists",
     [peer({ bfdProfile: "fast" }), bfd()],
     [peer({ bfdProfile: "fast" })],
@@ -139,6 +212,12 @@ const rules: readonly [rule: string, good: KubernetesDocument[], bad: Kubernetes
     [peer({ passwordSecret: { name: "s" } }), basicAuth({ data: { password: "eA==\n" } })],
     [peer({ passwordSecret: { name: "s" } }), basicAuth({ data: { password: "x" } })],
     "/spec/passwordSecret/name names a Secret whose password is not base64",
+  ],
+  [
+    "its password is a text",
+    [peer({ passwordSecret: { name: "s" } }), basicAuth({ data: { password: "w7w=" } })],
+    [peer({ passwordSecret: { name: "s" } }), basicAuth({ data: { password: "/w==" } })],
+    "/spec/passwordSecret/name names a Secret whose password is not UTF-8",
   ],
   [
     "one of password and passwordSecret",

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { KubernetesDocument } from "../../../src/config/documents.js";
-import { faultsOf, resource } from "./documents.js";
-import { bfd, bgp, community, l2, peer, pool } from "./resource-documents.js";
+import { loadConfig } from "../../../src/config/load.js";
+import { OPTIONS, faultsOf, resource } from "./documents.js";
+import { bfd, bgp, community, l2, opaque, peer, pool } from "./resource-documents.js";
 
 /** Each rule, with documents that keep it and documents that break it. */
 const rules: readonly [rule: string, good: KubernetesDocument[], bad: KubernetesDocument[], fault: string][] = [
@@ -43,6 +44,110 @@ const rules: readonly [rule: string, good: KubernetesDocument[], bad: Kubernetes
     [pool({ serviceAllocation: { serviceSelectors: [{ matchLabels: { a: "b" } }, {}] } })],
     [pool({ serviceAllocation: { serviceSelectors: [{}, { matchLabels: {} }] } })],
     "/spec/serviceAllocation/serviceSelectors/1 is the same selector as one above",
+  ],
+  [
+    "priority is a number, negative too",
+    [pool({ serviceAllocation: { priority: -1 } })],
+    [pool({ serviceAllocation: { priority: "1" } })],
+    "/spec/serviceAllocation/priority is not a whole number",
+  ],
+  [
+    "namespace selectors are written once",
+    [pool({ serviceAllocation: { namespaceSelectors: [{ matchLabels: { a: "b" } }] } })],
+    [pool({ serviceAllocation: { namespaceSelectors: [{ matchLabels: { a: "b" } }, { matchLabels: { a: "b" } }] } })],
+    "/spec/serviceAllocation/namespaceSelectors/1 is the same selector as one above",
+  ],
+  [
+    "a range has two addresses",
+    [pool({ addresses: ["2001:db8::1-2001:db8::ff"] })],
+    [pool({ addresses: ["10.0.0.1-"] })],
+    "/spec/addresses/0 does not end with an address",
+  ],
+  [
+    "pools do not overlap within themselves",
+    [pool({ addresses: ["10.0.0.0/25", "10.0.0.128/25"] })],
+    [pool({ addresses: ["10.0.0.0/24", "10.0.0.128/25"] })],
+    "/spec/addresses/1 has addresses in common with 10.0.0.0/24 at /spec/addresses/0 (pool a)",
+  ],
+  [
+    "localPref is 32 bits",
+    [pool(), bgp({ localPref: 4_294_967_295 })],
+    [pool(), bgp({ localPref: -1 })],
+    "/spec/localPref is not 0 to 4294967295",
+  ],
+  [
+    "peers are named once",
+    [pool(), bgp({ peers: ["p", "q"] })],
+    [pool(), bgp({ peers: ["p", "p"] })],
+    "/spec/peers has the same element twice",
+  ],
+  [
+    "pool selectors are written once",
+    [pool(), bgp({ ipAddressPoolSelectors: [{}] })],
+    [pool(), bgp({ ipAddressPoolSelectors: [{}, {}] })],
+    "/spec/ipAddressPoolSelectors/1 is the same selector as one above",
+  ],
+  [
+    "node selectors are written once",
+    [pool(), l2({ nodeSelectors: [{ matchLabels: { a: "b" } }] })],
+    [pool(), l2({ nodeSelectors: [{ matchLabels: { a: "b" } }, { matchLabels: { a: "b" } }] })],
+    "/spec/nodeSelectors/1 is the same selector as one above",
+  ],
+  [
+    "service selectors are written once",
+    [pool(), l2({ serviceSelectors: [{ matchLabels: { a: "b" } }] })],
+    [pool(), l2({ serviceSelectors: [{ matchLabels: { a: "b" } }, { matchLabels: { a: "b" } }] })],
+    "/spec/serviceSelectors/1 is the same selector as one above",
+  ],
+  [
+    "interfaces are texts, and may be repeated",
+    [pool(), l2({ interfaces: ["eth0", "eth0"] })],
+    [pool(), l2({ interfaces: [0] })],
+    "/spec/interfaces/0 is not a text",
+  ],
+  [
+    "keys of labels are such",
+    [pool(), l2({ nodeSelectors: [{ matchLabels: { "a.example/b": "c" } }] })],
+    [pool(), l2({ nodeSelectors: [{ matchLabels: { "a b": "c" } }] })],
+    '/spec/nodeSelectors/0/matchLabels/a b has the key "a b", that no label can have',
+  ],
+  [
+    "operators are known",
+    [pool(), l2({ nodeSelectors: [{ matchExpressions: [{ key: "a", operator: "DoesNotExist" }] }] })],
+    [pool(), l2({ nodeSelectors: [{ matchExpressions: [{ key: "a", operator: "Gt", values: ["1"] }] }] })],
+    "/spec/nodeSelectors/0/matchExpressions/0/operator is none of the words that are known here",
+  ],
+  [
+    "a preference has a weight",
+    [
+      pool(),
+      l2({
+        preferredNodeSelectors: [
+          { weight: 1, preference: {} },
+          { weight: 1, preference: {} },
+        ],
+      }),
+    ],
+    [pool(), l2({ preferredNodeSelectors: [{ preference: {} }] })],
+    "/spec/preferredNodeSelectors/0/weight is needed here",
+  ],
+  [
+    "aggregationLengthV6 lies within the pool",
+    [pool({ addresses: ["2001:db8::/64"] }), bgp({ aggregationLengthV6: 64 })],
+    [pool({ addresses: ["2001:db8::/64"] }), bgp({ aggregationLengthV6: 63 })],
+    "/spec/aggregationLengthV6 is shorter than /64 of 2001:db8::/64 in IPAddressPool metallb-system/a",
+  ],
+  [
+    "selected Services have no aggregates of IPv6 either",
+    [pool(), bgp({ serviceSelectors: [], aggregationLengthV6: 64 })],
+    [pool(), bgp({ serviceSelectors: [{}], aggregationLengthV6: 64 })],
+    "/spec/aggregationLengthV6 makes aggregates, which cannot be made of selected Services",
+  ],
+  [
+    "preferences of selected Services may differ",
+    [pool(), bgp({ localPref: 1, serviceSelectors: [{ matchLabels: { a: "b" } }] }), bgp({ localPref: 2 }, "c")],
+    [pool(), bgp({ localPref: 1, serviceSelectors: [] }), bgp({ localPref: 2 }, "c")],
+    "/spec/localPref differs from 1 of BGPAdvertisement metallb-system/b for the same routes of IPAddressPool metallb-system/a",
   ],
   [
     "aggregationLength is 1 to 32",
@@ -163,6 +268,25 @@ const rules: readonly [rule: string, good: KubernetesDocument[], bad: Kubernetes
     "/spec/preferredNodeSelectors/0/weight is not 1 to 100",
   ],
   [
+    "values of communities are 16 bits",
+    [community("c", { name: "x", value: "65535:65535" })],
+    [community("c", { name: "x", value: "1:65536" })],
+    "/spec/communities/0/value is no community",
+  ],
+  [
+    "values of large communities are 32 bits",
+    [community("c", { name: "x", value: "large:4294967295:0:1" })],
+    [community("c", { name: "x", value: "large:4294967296:0:1" })],
+    "/spec/communities/0/value is no large community",
+  ],
+  [
+    "BFD multipliers are 2 to 255",
+    [bfd({ detectMultiplier: 255 })],
+    [bfd({ detectMultiplier: 1 })],
+    "/spec/detectMultiplier is not 2 to 255",
+  ],
+  ["BFD hops are 1 to 254", [bfd({ minimumTtl: 254 })], [bfd({ minimumTtl: 255 })], "/spec/minimumTtl is not 1 to 254"],
+  [
     "BFD intervals are 10 ms to 60 s",
     [bfd({ receiveInterval: 10 })],
     [bfd({ echoInterval: 9 })],
@@ -179,4 +303,17 @@ const rules: readonly [rule: string, good: KubernetesDocument[], bad: Kubernetes
 describe.each(rules)("%s", (_, good, bad, fault) => {
   it("is kept", () => expect(faultsOf(good)).toEqual([]));
   it("is broken", () => expect(faultsOf(bad)).toEqual([fault]));
+});
+
+it.each<[string, KubernetesDocument[], boolean]>([
+  ["a BFDProfile that is not there", [peer({ bfdProfile: "fast" })], true],
+  ["a Secret that is not there", [peer({ passwordSecret: { name: "s" } })], true],
+  ["an alias that nobody defines", [pool(), bgp({ communities: ["x"] })], true],
+  ["a community out of range", [pool(), bgp({ communities: ["70000:1"] })], false],
+  ["a large community out of range", [pool(), bgp({ communities: ["large:1:2:4294967296"] })], false],
+  ["a Secret of another type", [peer({ passwordSecret: { name: "s" } }), opaque], false],
+  ["an address that is none", [pool({ addresses: ["x"] })], false],
+])("%s may pass by itself or not", (_, documents, transient) => {
+  const loaded = loadConfig(documents, OPTIONS);
+  expect(loaded.ok ? [] : loaded.fault.map((fault) => fault.transient === true)).toEqual([transient]);
 });

@@ -3,8 +3,17 @@ import { describe, expect, it } from "vitest";
 import { legacySchema } from "../../../src/config/legacy-schema.js";
 import * as schemas from "../../../src/config/resource-schemas.js";
 import { formatRange } from "../../../src/runtime/net/address.js";
-import { document, load, noticesOf, resource } from "./documents.js";
-import { bfd, bgp, l2, peer, pool } from "./resource-documents.js";
+import type { KubernetesDocument } from "../../../src/config/documents.js";
+import { document, load, noticesOf, resource, secret } from "./documents.js";
+import { bfd, bgp, l2, olderPeer, peer, pool } from "./resource-documents.js";
+
+const extras = (text: string): KubernetesDocument =>
+  document({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "bgpextras", namespace: "metallb-system" },
+    data: { extras: text },
+  });
 
 describe("the model of resources", () => {
   it("has the defaults of the API", () => {
@@ -54,18 +63,7 @@ describe("the model of resources", () => {
   });
 
   it("reads peers of the older version", () => {
-    const old = document({
-      apiVersion: "metallb.io/v1beta1",
-      kind: "BGPPeer",
-      metadata: { name: "p", namespace: "metallb-system" },
-      spec: {
-        myASN: 1,
-        peerASN: 2,
-        peerAddress: "10.0.0.1",
-        peerPort: 0,
-        nodeSelectors: [{ matchLabels: { a: "b" } }],
-      },
-    });
+    const old = olderPeer({ peerPort: 0, nodeSelectors: [{ matchLabels: { a: "b" } }] });
     expect(load([old]).model.peers[0]).toMatchObject({
       port: 179,
       holdTimeSeconds: 90,
@@ -175,6 +173,36 @@ describe("notices", () => {
       "ignored /spec/keepaliveTime is negative and cannot be used",
     ],
     [
+      "a key beside the spec",
+      [document({ ...pool().body, specs: {} }), l2()],
+      "ignored /specs is a key that is not known here and does nothing",
+    ],
+    [
+      "a key that the older version has not",
+      [olderPeer({ vrf: "red" })],
+      "ignored /spec/vrf is a key that is not known here and does nothing",
+    ],
+    [
+      "a hold time that releases read in two ways",
+      [olderPeer({ holdTime: "0s" })],
+      "generation /spec/holdTime keeps the session without keepalives, and releases before v0.14.9 took it for 90s",
+    ],
+    [
+      "a Secret of another namespace",
+      [peer({ passwordSecret: { name: "s", namespace: "other" } }), secret("s", "x")],
+      "ignored /spec/passwordSecret/namespace is not looked at: a Secret is read from the namespace of its peer",
+    ],
+    [
+      "a Secret with an empty password",
+      [peer({ passwordSecret: { name: "s" } }), secret("s", "")],
+      "ignored /spec/passwordSecret/name names a Secret with an empty password: the session has none",
+    ],
+    [
+      "configuration of FRR",
+      [extras("router bgp 1")],
+      "ignored /data/extras is configuration of FRR, which is not used here",
+    ],
+    [
       "another namespace",
       [resource("IPAddressPool", "a", {}, { namespace: "other" })],
       "ignored /metadata/namespace is not the namespace that configuration is read from (metallb-system)",
@@ -193,7 +221,15 @@ describe("notices", () => {
   ])("tell of %s", (_, documents, notice) => expect(noticesOf(documents)).toEqual([notice]));
 
   it("say nothing of what is right, nor of what the programs write themselves", () => {
-    const documents = [pool(), l2(), peer(), bgp({ peers: ["p"] }), resource("ServiceL2Status", "l2-x", undefined)];
+    const documents = [
+      pool(),
+      l2(),
+      peer({ holdTime: "0s", passwordSecret: { name: "s", namespace: "metallb-system" } }),
+      secret("s", "x"),
+      bgp({ peers: ["p"] }),
+      resource("ServiceL2Status", "l2-x", undefined),
+      extras(" \n"),
+    ];
     expect(noticesOf(documents)).toEqual([]);
   });
 });
