@@ -1,5 +1,6 @@
 import type { CommandModule } from "yargs";
 import { convertCommand } from "./convert-command.js";
+import { lintCommand } from "./lint-command.js";
 import { revertCommand } from "./revert-command.js";
 import type { Exit, TextIo } from "./text-io.js";
 
@@ -7,5 +8,6 @@ export type { Exit, TextIo } from "./text-io.js";
 
 /** The commands below `migrate`. */
 export function migrateCommands(io: TextIo, exit: Exit): readonly CommandModule<object, never>[] {
-  return [convertCommand(io, exit), revertCommand(io, exit)] as unknown as readonly CommandModule<object, never>[];
+  const commands: readonly unknown[] = [convertCommand(io, exit), revertCommand(io, exit), lintCommand(io, exit)];
+  return commands as readonly CommandModule<object, never>[];
 }
