@@ -50,14 +50,18 @@ function poolsNamedBy({ body }: KubernetesDocument): unknown[] {
 /** What of the input is not in the output. */
 export function leftOutNotices({ others, present }: MigrationInput, file: string): ConvertNotice[] {
   const notices: ConvertNotice[] = [];
-  const objects = (count: number): string => `${count} more object${count === 1 ? "" : "s"}`;
   const say = (problem: string, remedy: string): void => {
     notices.push({ ...wholeFault(file, problem, remedy), class: "left out" });
   };
-  if (others > 0) say(`holds ${objects(others)} beside what is converted`, "apply what of them is wanted by itself");
+  if (others > 0)
+    say(
+      `holds ${others} more object${others === 1 ? "" : "s"} beside what is converted`,
+      "apply what of them is wanted by itself",
+    );
   const resources = present.filter(({ kind }) => kind !== "Secret").length;
   if (resources > 0) {
-    say(`holds ${objects(resources)} that are resources already`, "keep them in the cluster: the new ones fit to them");
+    const some = resources === 1 ? "a resource" : `${resources} resources`;
+    say(`holds ${some} already`, "keep them in the cluster beside the new ones");
   }
   return notices;
 }
