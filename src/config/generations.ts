@@ -2,7 +2,7 @@
 export const GENERATIONS = ["v0.9", "v0.10", "v0.11", "v0.12"] as const;
 export type Generation = (typeof GENERATIONS)[number];
 
-/** Something that some of the releases refused and the others took: `refusedBy` says which. */
+/** Something that some of the releases refused and others took: `refusedBy` says which. */
 export type GenerationRule = Readonly<{ refusedBy: readonly Generation[]; reason: string; remedy: string }>;
 
 const KEY_REMEDY = "remove the key before going back to one of these";
@@ -32,11 +32,6 @@ export const GENERATION_RULES = {
     refusedBy: ["v0.11", "v0.12"],
     reason: "ends before it begins and holds no address",
     remedy: "write the lower address first",
-  },
-  mixedRange: {
-    refusedBy: ["v0.12"],
-    reason: "goes from one address family to the other and holds no address",
-    remedy: "write a range for each family",
   },
   reversedMixedRange: {
     refusedBy: ["v0.11", "v0.12"],
@@ -82,7 +77,27 @@ export function refusalBy(name: GenerationRuleName, generation: Generation): str
  */
 export function differenceBetween(name: GenerationRuleName, more: number): string {
   const { refusedBy, reason }: GenerationRule = GENERATION_RULES[name];
-  const releases = refusedBy.join(", ").replace(/, ([^,]*)$/, " and $1");
   const places = more === 0 ? "" : ` (so in ${more} more place${more === 1 ? "" : "s"})`;
-  return `${reason}${places}; ${releases} refused it`;
+  return `${reason}${places}; ${listOf(refusedBy)} refused it`;
+}
+
+/**
+ * What is told of each difference where together they leave no release that took the document.
+ * @param names all the differences of the document
+ */
+export function conflictOf(name: GenerationRuleName, names: Iterable<GenerationRuleName>): string {
+  const { refusedBy, reason }: GenerationRule = GENERATION_RULES[name];
+  const others = new Set<Generation>([...names].flatMap((other) => [...GENERATION_RULES[other].refusedBy]));
+  const rest = GENERATIONS.filter((generation) => others.has(generation) && !refusedBy.includes(generation));
+  return `${reason}, which ${listOf(refusedBy)} refuse, and ${listOf(rest)} refuse something else in here`;
+}
+
+/** Whether every release refused at least one of these. */
+export function isRefusedByAll(names: Iterable<GenerationRuleName>): boolean {
+  const refusedBy = new Set<Generation>([...names].flatMap((name) => [...GENERATION_RULES[name].refusedBy]));
+  return refusedBy.size === GENERATIONS.length;
+}
+
+function listOf(generations: readonly Generation[]): string {
+  return generations.join(", ").replace(/, ([^,]*)$/, " and $1");
 }

@@ -33,7 +33,8 @@ export function parseGoDuration(text: string): Result<bigint, string> {
     // More digits of a fraction than nanoseconds have places say nothing.
     const digits = fraction.slice(0, 18);
     total += BigInt(integer.slice(-40) || "0") * scale + (BigInt(digits || "0") * scale) / 10n ** BigInt(digits.length);
-    if (integer.length > 40 || total > MAX_NANOSECONDS) return refuse("is longer than 292 years");
+    if (integer.length > 40 || total > MAX_NANOSECONDS + (sign === "-" ? 1n : 0n))
+      return refuse("is longer than 292 years");
     end += whole.length;
   }
   if (end !== rest.length) return refuse("is no duration");

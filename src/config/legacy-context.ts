@@ -1,6 +1,6 @@
 import type { Fault } from "../runtime/net/fault.js";
 import type { Generation, GenerationRuleName } from "./generations.js";
-import { GENERATION_RULES, differenceBetween, refusalBy } from "./generations.js";
+import { GENERATION_RULES, conflictOf, differenceBetween, isRefusedByAll, refusalBy } from "./generations.js";
 import type { Notice } from "./model.js";
 import type { Place } from "./place.js";
 import { faultAt, noticeOf } from "./place.js";
@@ -14,6 +14,8 @@ export type LegacyContext = Readonly<{
   conflict(path: string, value: unknown, problem: string, remedy: string): void;
   /** For what some releases refused and others took: a fault, or one notice for all places where it is so. */
   differ(rule: GenerationRuleName, path: string, value: unknown): void;
+  /** Whether the document has the key, with whatever value: the releases knew a key or they did not. */
+  isWritten(path: string): boolean;
 }>;
 
 /** What was found, in the order of finding. BOUNDED by the values of the document. */
@@ -29,6 +31,7 @@ export function createLegacyContext(
   place: Place,
   generation: Generation | undefined,
   { faults, notices, differences }: LegacyFindings,
+  isWritten: (path: string) => boolean,
 ): LegacyContext {
   const remark = (
     noticeClass: Notice["class"],
@@ -55,13 +58,20 @@ export function createLegacyContext(
       if (known === undefined) differences.set(rule, { path, value, count: 1 });
       else known.count += 1;
     },
+    isWritten,
   };
 }
 
-/** One notice for each rule that the releases differ in, at the first place where it matters. */
-export function differenceNotices(place: Place, { differences }: LegacyFindings): Notice[] {
-  return [...differences].map(([rule, { path, value, count }]) => {
-    const problem = differenceBetween(rule, count - 1);
-    return noticeOf(faultAt(place, path, value, problem, GENERATION_RULES[rule].remedy), "generation");
-  });
+/**
+ * What the releases differ in, told at the first place where it matters: one notice for each rule, or one fault for
+ * each where no release took all of them.
+ */
+export function settleDifferences(place: Place, { faults, notices, differences }: LegacyFindings): void {
+  const isRefused = isRefusedByAll(differences.keys());
+  for (const [rule, { path, value, count }] of differences) {
+    const problem = isRefused ? conflictOf(rule, differences.keys()) : differenceBetween(rule, count - 1);
+    const finding = faultAt(place, path, value, problem, GENERATION_RULES[rule].remedy);
+    if (isRefused) faults.push(finding);
+    else notices.push(noticeOf(finding, "generation"));
+  }
 }

@@ -1,5 +1,5 @@
 import type { IpAddress } from "../runtime/net/address.js";
-import { parseAddress } from "../runtime/net/address.js";
+import { formatAddress, parseAddress } from "../runtime/net/address.js";
 import { revealingText } from "./canonical.js";
 import { parseGoDuration, wholeSeconds } from "./go-duration.js";
 import { pointerTo } from "./json-pointer.js";
@@ -13,6 +13,7 @@ import type {
 } from "./legacy-schema.js";
 import type { BfdProfile, LabelSelector, Peer } from "./model.js";
 import { Password } from "./password.js";
+import { compareTexts } from "./place.js";
 
 /** A peer before it has a name: the legacy document gives it none. */
 export type UnnamedPeer = Omit<Peer, "name">;
@@ -26,7 +27,9 @@ const DURATION_REMEDY = "write 0s, or a duration of 3s and more with its unit, a
 /** Reads `bfd-profiles`. Names are unique; ranges are the schema's. */
 export function readLegacyBfdProfiles(document: LegacyDocument, context: LegacyContext): LegacyBfdProfile[] {
   const profiles = document["bfd-profiles"] ?? [];
-  if (profiles.length > 0) context.differ("bfd-profiles", "/bfd-profiles", `${profiles.length} profiles`);
+  if (context.isWritten("/bfd-profiles")) {
+    context.differ("bfd-profiles", "/bfd-profiles", `${profiles.length} profiles`);
+  }
   const names = new Set<string>();
   return profiles.flatMap((profile, index): LegacyBfdProfile[] => {
     if (profile?.name === undefined) return [];
@@ -62,37 +65,68 @@ function bfdProfileOf(name: string, profile: LegacyBfdProfileDocument): BfdProfi
 /** Reads `peers`; a peer that says the same as one above it is left out. */
 export function readLegacyPeers(document: LegacyDocument, context: LegacyContext): LegacyPeer[] {
   const profiles = new Set(document["bfd-profiles"]?.map((profile) => profile?.name));
-  const isRepeat = createRepeatCheck();
+  const wasRead = createRepeatCheck(document.peers?.length ?? 0);
+  const wasWritten = createRepeatCheck(document.peers?.length ?? 0);
   return (document.peers ?? []).flatMap((written, index): LegacyPeer[] => {
     if (written === undefined) return [];
     const path = pointerTo("/peers", index);
     const peer = readPeer(written, path, profiles, context);
     if (peer === undefined) return [];
-    if (isRepeat(peer)) {
-      context.differ("duplicatePeer", path, `peer ${written["peer-address"]}`);
-      return [];
+    const target = `${peer.address?.family} ${peer.address?.value}`;
+    const isMeantTwice = wasRead(target, () => peerMeaning(peer));
+    const isWrittenTwice = wasWritten(target, () => peerAsCompared(written, peer));
+    if (isWrittenTwice) context.differ("duplicatePeer", path, `peer ${written["peer-address"]}`);
+    else if (isMeantTwice) {
+      const problem = "says in other words what a peer above says: there is one session for both";
+      context.ignore(path, `peer ${written["peer-address"]}`, problem, "remove one of the two");
     }
-    return [{ peer, path }];
+    return isMeantTwice || isWrittenTwice ? [] : [{ peer, path }];
   });
 }
 
-/** Tells whether a peer says the same as one before it. Whole peers are compared only where the addresses are equal. */
-function createRepeatCheck(): (peer: UnnamedPeer) => boolean {
-  const firsts = new Map<string, UnnamedPeer>();
-  const texts = new Set<string>();
-  return (peer) => {
-    const address = `${peer.address?.family} ${peer.address?.value}`;
-    const first = firsts.get(address);
-    if (first === undefined) {
-      firsts.set(address, peer);
+/** Tells whether a thing was there before. Texts are made only for things whose keys are equal. */
+function createRepeatCheck(count: number): (key: string, textOf: () => string) => boolean {
+  const firsts = new Map<string, () => string>(); // BOUNDED by count
+  const texts = new Set<string>(); // BOUNDED by count
+  return (key, textOf) => {
+    const first = firsts.get(key);
+    if (first === undefined || count < 2) {
+      firsts.set(key, textOf);
       return false;
     }
-    texts.add(revealingText(first));
-    const text = revealingText(peer);
+    texts.add(first());
+    const text = textOf();
     const isKnown = texts.has(text);
     texts.add(text);
     return isKnown;
   };
+}
+
+function peerMeaning(peer: UnnamedPeer): string {
+  return revealingText({ keepaliveTimeSeconds: peer.holdTimeSeconds / 3, ...peer });
+}
+
+/**
+ * What the releases compared peers by: values as they were parsed, but selectors in the order in which they were
+ * written, each a list of requirements sorted by key with its values in the order in which they were written.
+ */
+function peerAsCompared(written: LegacyPeerDocument, peer: UnnamedPeer): string {
+  const selectors = (written["node-selectors"] ?? []).map((selector) => {
+    const labels = Object.entries(selector?.["match-labels"] ?? {}).map(([key, value]) => [key, "=", value] as const);
+    const expressions = (selector?.["match-expressions"] ?? []).map(
+      (expression) => [expression?.key ?? "", expression?.operator, ...(expression?.values ?? [])] as const,
+    );
+    const requirements = [...labels.toSorted(([a], [b]) => compareTexts(a, b)), ...expressions];
+    return requirements.toSorted(([a], [b]) => compareTexts(a, b));
+  });
+  const routerId = parseAddress(written["router-id"] ?? "");
+  const keepaliveTime = parseGoDuration(written["keepalive-time"] ?? "");
+  return revealingText({
+    ...peer,
+    nodeSelectors: selectors.length === 0 ? [[]] : selectors,
+    routerId: routerId && formatAddress(routerId),
+    keepaliveTimeSeconds: keepaliveTime.ok ? wholeSeconds(keepaliveTime.value) : peer.holdTimeSeconds / 3,
+  });
 }
 
 function readPeer(
@@ -102,7 +136,7 @@ function readPeer(
   context: LegacyContext,
 ): UnnamedPeer | undefined {
   for (const key of ["source-address", "keepalive-time", "bfd-profile", "ebgp-multihop"] as const) {
-    if (written[key] !== undefined) context.differ(key, `${path}/${key}`, written[key]);
+    if (context.isWritten(`${path}/${key}`)) context.differ(key, `${path}/${key}`, written[key]);
   }
   const { "my-asn": myAsn, "peer-asn": peerAsn, "ebgp-multihop": ebgpMultiHop = false } = written;
   if (ebgpMultiHop && myAsn !== undefined && myAsn === peerAsn) {

@@ -1,6 +1,6 @@
 import type { AddressRange } from "../runtime/net/address.js";
 import { formatRange } from "../runtime/net/address.js";
-import { prefixLengths, readAddressEntry } from "./address-entry.js";
+import { readAddressEntry } from "./address-entry.js";
 import { canonicalText } from "./canonical.js";
 import { parseCommunity } from "./community.js";
 import { pointerTo } from "./json-pointer.js";
@@ -12,15 +12,25 @@ import { compareTexts } from "./place.js";
 export type LegacyPool = Readonly<{
   name: string;
   protocol: "layer2" | "bgp";
-  /** In the order of the document, without entries that hold no address. */
+  /** In the order of the document, without entries that hold no address: those are `emptyEntries`. */
   entries: readonly LegacyAddresses[];
+  emptyEntries: readonly EmptyAddresses[];
   autoAssign: boolean;
   avoidBuggyIPs: boolean;
   /** For `bgp` at least one; none for `layer2`. */
   advertisements: readonly LegacyAdvertisement[];
   path: string;
 }>;
-export type LegacyAddresses = Readonly<{ text: string; range: AddressRange; path: string }>;
+export type LegacyAddresses = Readonly<{
+  text: string;
+  range: AddressRange;
+  /** Lengths of the prefixes that it is written as or falls apart into. */
+  shortest: number;
+  longest: number;
+  path: string;
+}>;
+/** An entry of `addresses` that the releases took and that holds no address, and why. */
+export type EmptyAddresses = Readonly<{ text: string; problem: string; remedy: string; path: string }>;
 /** What an advertisement means, and how it was written: the aliases and what was left to default. */
 export type LegacyAdvertisement = Readonly<{
   meaning: BgpAdvertisement;
@@ -71,18 +81,32 @@ export function readLegacyPools(
       }
       names.add(name);
     }
-    const entries = readEntries(written, path, context);
+    const { entries, emptyEntries } = readEntries(written, path, context);
     const advertisements = readAdvertisements(written, path, { communities, aliases }, entries, context);
     const { "auto-assign": autoAssign = true, "avoid-buggy-ips": avoidBuggyIPs = false } = written;
     // What is missing has been refused by the schema; the pool still takes part in the search for overlaps.
     return [
-      { name: name ?? "", protocol: protocol ?? "bgp", entries, autoAssign, avoidBuggyIPs, advertisements, path },
+      {
+        name: name ?? "",
+        protocol: protocol ?? "bgp",
+        entries,
+        emptyEntries,
+        autoAssign,
+        avoidBuggyIPs,
+        advertisements,
+        path,
+      },
     ];
   });
 }
 
-function readEntries(written: LegacyPoolDocument, poolPath: string, context: LegacyContext): LegacyAddresses[] {
-  return (written.addresses ?? []).flatMap((text, index): LegacyAddresses[] => {
+function readEntries(
+  written: LegacyPoolDocument,
+  poolPath: string,
+  context: LegacyContext,
+): Pick<LegacyPool, "entries" | "emptyEntries"> {
+  const emptyEntries: EmptyAddresses[] = []; // BOUNDED by the entries of the document
+  const entries = (written.addresses ?? []).flatMap((text, index): LegacyAddresses[] => {
     if (text === undefined) return [];
     const path = pointerTo(`${poolPath}/addresses`, index);
     const entry = readAddressEntry(text);
@@ -90,15 +114,26 @@ function readEntries(written: LegacyPoolDocument, poolPath: string, context: Leg
       context.refuse(path, text, entry.fault.problem, entry.fault.remedy);
       return [];
     }
-    const { kind, range } = entry.value;
-    if (kind === "reversed") context.differ("reversedRange", path, text);
-    // The comparison of the release before counted an IPv4 address as lower than any IPv6 address.
-    if (kind === "mixed") context.differ(/^[\s\d.]+-/.test(text) ? "mixedRange" : "reversedMixedRange", path, text);
-    if (range === undefined) return [];
+    if (entry.value.range === undefined) {
+      const { kind, descends } = entry.value;
+      if (descends) context.differ(kind === "mixed" ? "reversedMixedRange" : "reversedRange", path, text);
+      else context.ignore(path, text, ...EMPTY_MIXED);
+      const [problem, remedy] = kind === "mixed" ? EMPTY_MIXED : EMPTY_REVERSED;
+      emptyEntries.push({ text, problem, remedy, path });
+      return [];
+    }
+    const { kind, range, shortest, longest } = entry.value;
     if (kind === "range" && range.first === range.last) context.differ("singleAddressRange", path, text);
-    return [{ text, range, path }];
+    return [{ text, range, shortest, longest, path }];
   });
+  return { entries, emptyEntries };
 }
+
+const EMPTY_MIXED = [
+  "goes from one address family to the other and holds no address",
+  "write a range for each family",
+] as const;
+const EMPTY_REVERSED = ["ends before it begins and holds no address", "write the lower address first"] as const;
 
 type CommunityNames = Readonly<{ communities: ReadonlyMap<string, string>; aliases: ReadonlySet<string> }>;
 
@@ -125,7 +160,7 @@ function readAdvertisements(
     if (one === undefined) return [];
     const advertisementPath = pointerTo(path, index);
     const meaning = readAdvertisement(one, advertisementPath, names, context);
-    checkAggregation(meaning, one, advertisementPath, entries, context);
+    checkAggregation(one, advertisementPath, entries, context);
     preferences(meaning, advertisementPath);
     const text = canonicalText(one);
     if (texts.has(text)) context.differ("duplicateAdvertisement", advertisementPath, one);
@@ -144,7 +179,7 @@ function readAdvertisement(
   context: LegacyContext,
 ): BgpAdvertisement {
   const { "aggregation-length-v6": aggregationLengthV6, communities = [] } = written;
-  if (aggregationLengthV6 !== undefined) {
+  if (context.isWritten(`${path}/aggregation-length-v6`)) {
     context.differ("aggregation-length-v6", `${path}/aggregation-length-v6`, aggregationLengthV6);
   }
   const resolved = new Set<string>();
@@ -165,8 +200,9 @@ function readAdvertisement(
   }
   return {
     ...DEFAULT_ADVERTISEMENT,
-    aggregationLength: written["aggregation-length"] ?? DEFAULT_ADVERTISEMENT.aggregationLength,
-    aggregationLengthV6: aggregationLengthV6 ?? DEFAULT_ADVERTISEMENT.aggregationLengthV6,
+    // Below 0 only where no prefix is there to be shorter than: then it means nothing.
+    aggregationLength: Math.max(written["aggregation-length"] ?? DEFAULT_ADVERTISEMENT.aggregationLength, 0),
+    aggregationLengthV6: Math.max(aggregationLengthV6 ?? DEFAULT_ADVERTISEMENT.aggregationLengthV6, 0),
     localPref: written.localpref ?? 0,
     communities: [...resolved].toSorted(compareTexts),
   };
@@ -174,17 +210,18 @@ function readAdvertisement(
 
 /** A route of this length has to lie within what the pool is written as, or it would draw in the traffic of others. */
 function checkAggregation(
-  { aggregationLength, aggregationLengthV6 }: BgpAdvertisement,
   written: LegacyAdvertisementDocument,
   path: string,
   entries: readonly LegacyAddresses[],
   context: LegacyContext,
 ): void {
-  for (const { range, text } of entries) {
+  const { aggregationLength: ipv4Default, aggregationLengthV6: ipv6Default } = DEFAULT_ADVERTISEMENT;
+  const aggregationLength = written["aggregation-length"] ?? ipv4Default;
+  const aggregationLengthV6 = written["aggregation-length-v6"] ?? ipv6Default;
+  for (const { range, text, shortest, longest } of entries) {
     const isIPv4 = range.family === "ipv4";
     const key = isIPv4 ? "aggregation-length" : "aggregation-length-v6";
     const length = isIPv4 ? aggregationLength : aggregationLengthV6;
-    const { shortest, longest } = prefixLengths(range);
     if (shortest > length) {
       const problem = `is shorter than /${shortest} of ${text}`;
       context.refuse(`${path}/${key}`, written[key], problem, `write a length of ${shortest} or more`);

@@ -7,7 +7,14 @@ const UINT16_MAX = 65_535;
 const UINT32_MAX = 4_294_967_295;
 
 const asn = { type: "integer", minimum: 1, maximum: UINT32_MAX, description: "an AS number of 1 to 4294967295" };
-const milliseconds = { type: "integer", minimum: 10, maximum: 60_000, description: "milliseconds, 10 to 60000" };
+// default: null tells the decoder that the releases told such a value apart from 0.
+const milliseconds = {
+  type: "integer",
+  default: null,
+  minimum: 10,
+  maximum: 60_000,
+  description: "milliseconds, 10 to 60000",
+};
 const text = { type: "string" };
 const bool = { type: "boolean", description: "true or false" };
 const texts = { type: "array", items: text };
@@ -61,12 +68,13 @@ const peer = {
   },
 };
 
+// No length has a lower bound of its own: what is below the prefixes of the pool is refused for that.
 const bgpAdvertisement = {
   type: "object",
   additionalProperties: false,
   properties: {
-    "aggregation-length": { type: "integer", minimum: 0, maximum: 32, default: 32 },
-    "aggregation-length-v6": { type: "integer", minimum: 0, maximum: 128, default: 128 },
+    "aggregation-length": { type: "integer", maximum: 32, default: 32, description: "a length of 0 to 32" },
+    "aggregation-length-v6": { type: "integer", maximum: 128, default: 128, description: "a length of 0 to 128" },
     localpref: { type: "integer", minimum: 0, maximum: UINT32_MAX },
     communities: texts,
   },
@@ -94,11 +102,11 @@ const bfdProfile = {
     name: { type: "string", minLength: 1, description: "a name" },
     "receive-interval": milliseconds,
     "transmit-interval": milliseconds,
-    "detect-multiplier": { type: "integer", minimum: 2, maximum: 255 },
+    "detect-multiplier": { type: "integer", default: null, minimum: 2, maximum: 255 },
     "echo-interval": milliseconds,
     "echo-mode": bool,
     "passive-mode": bool,
-    "minimum-ttl": { type: "integer", minimum: 1, maximum: 254 },
+    "minimum-ttl": { type: "integer", default: null, minimum: 1, maximum: 254 },
   },
 };
 

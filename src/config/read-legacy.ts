@@ -1,7 +1,7 @@
 import type { Fault } from "../runtime/net/fault.js";
 import type { Generation } from "./generations.js";
 import type { LegacyContext, LegacyFindings } from "./legacy-context.js";
-import { createLegacyContext, differenceNotices } from "./legacy-context.js";
+import { createLegacyContext, settleDifferences } from "./legacy-context.js";
 import { decodeLegacy } from "./legacy-decode.js";
 import type { LegacyBfdProfile, LegacyPeer } from "./legacy-peers.js";
 import { readLegacyBfdProfiles, readLegacyPeers } from "./legacy-peers.js";
@@ -11,6 +11,7 @@ import type { LegacyDocument } from "./legacy-schema.js";
 import { legacySchema } from "./legacy-schema.js";
 import type { Notice } from "./model.js";
 import type { Place, Position } from "./place.js";
+import { noticeOf } from "./place.js";
 import { checkAgainst, pruneAt } from "./schema-faults.js";
 import { splitDocuments } from "./split-documents.js";
 import { createLineIndex } from "./text-position.js";
@@ -49,14 +50,15 @@ const LEGACY_LIMITS: YamlLimits = { characters: 4 * 1024 * 1024, marks: 200_000 
  * counts; an empty one is valid and says nothing. Never throws.
  * @param generation as strict as this release; undefined: as lenient as the most lenient
  */
-export function readLegacy({ text, object, locate }: LegacyText, generation?: Generation): LegacyReading {
+export function readLegacy({ text: source, object, locate }: LegacyText, generation?: Generation): LegacyReading {
+  const text = source.replaceAll(/[\u0085\u2028\u2029]/g, "\n"); // line breaks of YAML 1.1 §5.4, of the same length
   const [slice = { start: 0, end: 0 }] = splitDocuments(text);
   const positionAt = createLineIndex(text);
   const positionOfOffset = (offset: number): Position => {
     const inner = positionAt(slice.start + Math.max(offset, 0));
     return locate?.(inner) ?? inner;
   };
-  const parsed = parseYaml(text.slice(slice.start, slice.end), LEGACY_LIMITS);
+  const { parsed, unread } = parseFirst(text.slice(slice.start, slice.end));
   if (!parsed.ok) {
     const { offset, problem, remedy } = parsed.fault;
     const place = { object, positionOf: () => positionOfOffset(offset) };
@@ -72,12 +74,17 @@ export function readLegacy({ text, object, locate }: LegacyText, generation?: Ge
   } = decodeLegacy(parsed.value.root, legacySchema);
   const place: Place = { object, positionOf: (path) => positionOfOffset(closestOffset(offsets, path)) };
   const findings: LegacyFindings = { faults: [], notices: [], differences: new Map() };
-  const context = createLegacyContext(place, generation, findings);
+  const context = createLegacyContext(place, generation, findings, (path) => offsets.has(path));
   for (const { path, offset, problem, remedy } of decodeFaults) {
     const position = offset < 0 ? place.positionOf(path) : positionOfOffset(offset);
     findings.faults.push({ object, path, value: "(not shown)", problem, remedy, ...position });
   }
   if (isIncomplete) return { ...EMPTY_READING, place, faults: findings.faults };
+  if (unread !== undefined) {
+    const problem = "has text here that does not belong to the document above it and is not read";
+    const fault = { object, path: "", value: undefined, problem, remedy: "begin all its keys in the same column" };
+    findings.notices.push(noticeOf({ ...fault, ...positionOfOffset(unread) }, "ignored"));
+  }
   for (const { path, text: number, value: read } of truncated) {
     context.ignore(path, number, `has a fraction, which is cut off: it counts as ${read}`, "write a whole number");
   }
@@ -90,9 +97,30 @@ export function readLegacy({ text, object, locate }: LegacyText, generation?: Ge
   const isMapping = !schemaFaults.some(({ path }) => path === "");
   const reading = isMapping ? readParts(value as LegacyDocument, context) : EMPTY_READING;
   const passwords = passwordsOf(value);
-  const { faults } = findings;
-  const notices = [...findings.notices, ...differenceNotices(place, findings)];
+  settleDifferences(place, findings);
+  const { faults, notices } = findings;
   return { ...reading, place, faults: hide(faults, passwords), notices: hide(notices, passwords) };
+}
+
+type FirstDocument = Readonly<{ parsed: ReturnType<typeof parseYaml>; unread?: number }>;
+
+/**
+ * The old releases read up to where the document ends and looked at nothing else: text further to the left than the
+ * keys of the document is not part of it.
+ */
+function parseFirst(text: string): FirstDocument {
+  const parsed = parseYaml(text, LEGACY_LIMITS);
+  if (parsed.ok || parsed.fault.isTrailing !== true) return { parsed };
+  const { offset } = parsed.fault;
+  const before = parseYaml(text.slice(0, offset), LEGACY_LIMITS);
+  const root = before.ok ? before.value.root : undefined;
+  if (root === undefined || "[{".includes(text.charAt(root.offset))) return { parsed };
+  const isLeft = columnOf(text, offset) < columnOf(text, root.offset);
+  return isLeft ? { parsed: before, unread: offset } : { parsed };
+}
+
+function columnOf(text: string, offset: number): number {
+  return offset - text.lastIndexOf("\n", offset - 1);
 }
 
 const EMPTY_READING = {

@@ -50,7 +50,11 @@ function faultOf(error: ErrorObject): SchemaFault {
     }
     case "minimum":
     case "maximum": {
-      const range = `${String(schema["minimum"])} to ${String(schema["maximum"])}`;
+      const { minimum, maximum } = schema;
+      if (minimum === undefined) {
+        return { ...known, problem: `is above ${String(maximum)}`, remedy: describedAs(schema, "write a lower number") };
+      }
+      const range = `${String(minimum)} to ${String(maximum)}`;
       return { ...known, problem: `is not ${range}`, remedy: describedAs(schema, `write a number of ${range}`) };
     }
     case "minItems":

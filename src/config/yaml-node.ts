@@ -1,7 +1,12 @@
-import type { Event, ScalarEvent } from "js-yaml";
-import { EVENT_ID, SCALAR_STYLE, YAMLException, getScalarValue, parseEvents } from "js-yaml";
+import type { ScalarEvent } from "js-yaml";
+import { COLLECTION_STYLE, EVENT_ID, SCALAR_STYLE, getScalarValue } from "js-yaml";
 import type { Result } from "../runtime/net/result.js";
 import { refuse, succeed } from "../runtime/net/result.js";
+import type { YamlEvents, YamlFault } from "./yaml-events.js";
+import { parseYamlEvents } from "./yaml-events.js";
+
+export type { YamlFault } from "./yaml-events.js";
+export { MAX_DEPTH } from "./yaml-events.js";
 
 /**
  * A YAML document as it was written, before any scalar got a meaning. An alias is the very node of its anchor, so the
@@ -25,15 +30,10 @@ export type YamlSequence = Readonly<{ kind: "sequence"; items: readonly YamlNode
 export type YamlMapping = Readonly<{ kind: "mapping"; entries: readonly YamlEntry[]; offset: number }>;
 export type YamlEntry = Readonly<{ key: YamlNode; value: YamlNode }>;
 
-/** What is wrong with a text and where. Never quotes the text, which may be a password. */
-export type YamlFault = Readonly<{ offset: number; problem: string; remedy: string }>;
-
 /** What one document may cost. `marks` are line breaks, commas and opening brackets: values are fewer than those. */
 export type YamlLimits = Readonly<{ characters: number; marks: number }>;
 /** For manifests: a List of 5,000 Services has 10 million characters and 400,000 marks. */
 export const MANIFEST_LIMITS: YamlLimits = { characters: 32 * 1024 * 1024, marks: 1_000_000 };
-/** Deepest nesting of collections, aliases included. */
-export const MAX_DEPTH = 100;
 
 /** A parsed document. `shared`: the nodes that aliases refer to, which a walk over the tree meets more than once. */
 export type YamlDocument = Readonly<{ root: YamlNode | undefined; shared: ReadonlySet<YamlNode> }>;
@@ -46,13 +46,8 @@ export type YamlDocument = Readonly<{ root: YamlNode | undefined; shared: Readon
 export function parseYaml(text: string, limits: YamlLimits): Result<YamlDocument, YamlFault> {
   const excess = excessOf(text, limits);
   if (excess !== undefined) return refuse({ offset: 0, problem: excess, remedy: "split it into smaller documents" });
-  let events: Event[];
-  try {
-    events = parseEvents(text, { maxDepth: MAX_DEPTH });
-  } catch (error) {
-    return refuse(describeException(error));
-  }
-  return documentOfEvents(text, events);
+  const events = parseYamlEvents(text);
+  return events.ok ? documentOfEvents(events.value) : events;
 }
 
 function excessOf(text: string, limits: YamlLimits): string | undefined {
@@ -73,30 +68,12 @@ function excessOf(text: string, limits: YamlLimits): string | undefined {
   return marks > limits.marks ? `has more than ${limits.marks} lines and values` : undefined;
 }
 
-/** The parser's texts may quote the input; these are the same in words that cannot. */
-function describeException(error: unknown): YamlFault {
-  if (!(error instanceof YAMLException)) {
-    const problem = "is more than the parser can hold";
-    return { offset: 0, problem, remedy: "write it with fewer levels and values" };
-  }
-  const offset = error.mark?.position ?? 0;
-  if (error.reason.startsWith("nesting exceeded")) {
-    const problem = `is nested more than ${MAX_DEPTH} levels deep`;
-    return { offset, problem, remedy: "write it with fewer levels" };
-  }
-  const reason = error.reason.replace(/["!:(].*$/s, "").trimEnd();
-  const remedy = /indentation|tab characters/.test(reason)
-    ? "indent with blanks, the same number for the keys of one mapping"
-    : "correct the text here or on the line before";
-  return { offset, problem: `is not YAML (${reason})`, remedy };
-}
-
 type OpenNode =
   | { kind: "document"; root: YamlNode | undefined }
-  | { kind: "sequence"; node: YamlSequence; items: YamlNode[] }
-  | { kind: "mapping"; node: YamlMapping; entries: YamlEntry[]; key: YamlNode | undefined };
+  | { kind: "sequence"; isFlow: boolean; node: YamlSequence; items: YamlNode[] }
+  | { kind: "mapping"; isFlow: boolean; node: YamlMapping; entries: YamlEntry[]; key: YamlNode | undefined };
 
-function documentOfEvents(text: string, events: readonly Event[]): Result<YamlDocument, YamlFault> {
+function documentOfEvents({ text, events, offsetOf }: YamlEvents): Result<YamlDocument, YamlFault> {
   const open: OpenNode[] = []; // BOUNDED by MAX_DEPTH
   const anchors = new Map<string, YamlNode>(); // BOUNDED by the values of the document
   const shared = new Set<YamlNode>(); // BOUNDED by the aliases of the document
@@ -116,7 +93,7 @@ function documentOfEvents(text: string, events: readonly Event[]): Result<YamlDo
       }
       case EVENT_ID.ALIAS: {
         const node = anchors.get(text.slice(event.anchorStart, event.anchorEnd));
-        const offset = event.anchorStart - 1;
+        const offset = offsetOf(event.anchorStart - 1);
         if (node === undefined) {
           const remedy = "put the anchor (&name) before its first use, or quote the text if it is no alias";
           return refuse({ offset, problem: "is an alias of an anchor that does not exist", remedy });
@@ -133,31 +110,53 @@ function documentOfEvents(text: string, events: readonly Event[]): Result<YamlDo
         break;
       }
       case EVENT_ID.SCALAR: {
-        const node = scalarOf(text, event);
+        const node = scalarOf(text, event, offsetOf);
+        const problem = beyondGo(text, event, open.at(-1));
+        if (problem !== undefined) return refuse({ offset: offsetOf(Math.max(event.valueStart, 0)), ...problem });
         noteAnchor(anchors, text, event, node);
         addNode(open, node);
         break;
       }
       case EVENT_ID.SEQUENCE: {
         const items: YamlNode[] = [];
-        const node: YamlSequence = { kind: "sequence", items, offset: event.start };
+        const node: YamlSequence = { kind: "sequence", items, offset: offsetOf(event.start) };
         noteAnchor(anchors, text, event, node);
         addNode(open, node);
-        open.push({ kind: "sequence", node, items });
+        open.push({ kind: "sequence", isFlow: event.style === COLLECTION_STYLE.FLOW, node, items });
         break;
       }
       case EVENT_ID.MAPPING: {
         const entries: YamlEntry[] = [];
-        const node: YamlMapping = { kind: "mapping", entries, offset: event.start };
+        const node: YamlMapping = { kind: "mapping", entries, offset: offsetOf(event.start) };
         noteAnchor(anchors, text, event, node);
         addNode(open, node);
-        open.push({ kind: "mapping", node, entries, key: undefined });
+        open.push({ kind: "mapping", isFlow: event.style === COLLECTION_STYLE.FLOW, node, entries, key: undefined });
         break;
       }
     }
   }
   return succeed({ root, shared });
 }
+
+/** What the parser takes and go-yaml does not: the old releases, and Kubernetes, refuse it. */
+function beyondGo(
+  text: string,
+  { valueStart, valueEnd, style }: ScalarEvent,
+  parent: OpenNode | undefined,
+): Readonly<{ problem: string; remedy: string }> | undefined {
+  if (parent === undefined || parent.kind === "document") return undefined;
+  if (parent.isFlow) {
+    if (style !== SCALAR_STYLE.PLAIN || valueStart < 0 || !/^:|\?/.test(text.slice(valueStart, valueEnd)))
+      return undefined;
+    return { problem: "begins with : or has a ? in it, between brackets", remedy: "put the text in quotes" };
+  }
+  if (parent.kind !== "mapping" || parent.key !== undefined) return undefined;
+  const lineStart = Math.max(text.lastIndexOf("\n", valueStart - 1), text.lastIndexOf("\r", valueStart - 1)) + 1;
+  const isFirst = valueStart >= 0 && KEY_PREFIX.test(text.slice(lineStart, valueStart));
+  return isFirst ? undefined : { problem: "is a key in the wrong place", remedy: "begin a new line with the key" };
+}
+/** What may stand before a key of a block mapping: indicators, an anchor, a tag. */
+const KEY_PREFIX = /^\uFEFF?(?:---[ \t]+)?[ \t]*(?:[-?:][ \t]+)*(?:[&!]\S*[ \t]+)*["']?$/;
 
 function addNode(open: readonly OpenNode[], node: YamlNode): void {
   const parent = open.at(-1);
@@ -194,14 +193,14 @@ const STYLES: Readonly<Record<number, YamlScalar["style"]>> = {
   [SCALAR_STYLE.FOLDED_BLOCK]: "folded",
 };
 
-function scalarOf(text: string, event: ScalarEvent): YamlScalar {
+function scalarOf(text: string, event: ScalarEvent, offsetOf: YamlEvents["offsetOf"]): YamlScalar {
   const style = STYLES[event.style] ?? "plain";
   const tag = event.tagStart < 0 ? "" : shortTag(text.slice(event.tagStart, event.tagEnd));
   const node = { kind: "scalar", text: getScalarValue(text, event), style, tag } as const;
   if (style === "literal" || style === "folded") {
-    return { ...node, offset: -1, block: { offset: event.valueStart, indent: Math.max(event.indent, 0) } };
+    return { ...node, offset: -1, block: { offset: offsetOf(event.valueStart), indent: Math.max(event.indent, 0) } };
   }
-  return { ...node, offset: style === "quoted" ? event.valueStart - 1 : event.valueStart };
+  return { ...node, offset: offsetOf(style === "quoted" ? event.valueStart - 1 : event.valueStart) };
 }
 
 /** `!!int`, `!<tag:yaml.org,2002:int>` and `!` (a string, whatever it looks like) as words. */

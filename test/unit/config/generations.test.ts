@@ -23,7 +23,6 @@ const differences: readonly [name: string, text: string, path: string, refusedBy
   ["a repeated peer", `peers: [${peer()}, ${peer("hold-time: 90s")}]`, "/peers/1", ["v0.10", "v0.11", "v0.12"]],
   ["a range of one", pool("10.0.0.5-10.0.0.5"), "/address-pools/0/addresses/0", ["v0.11"]],
   ["a reversed range", pool("10.0.0.9-10.0.0.1"), "/address-pools/0/addresses/0", ["v0.11", "v0.12"]],
-  ["IPv4 to IPv6", pool("'10.0.0.1-2001:db8::1'"), "/address-pools/0/addresses/0", ["v0.12"]],
   ["IPv6 to IPv4", pool("'2001:db8::1-10.0.0.1'"), "/address-pools/0/addresses/0", ["v0.11", "v0.12"]],
   [
     "fragments longer than the aggregate",
@@ -63,6 +62,61 @@ describe.each(differences)("%s", (_, text, path, refusedBy) => {
     const faults = faultsOf([configMap(text)], { generation });
     expect(faults.map((fault) => fault.split(" ")[0])).toEqual(refusedBy.includes(generation) ? [path] : []);
     if (faults.length === 0) expect(noticesOf([configMap(text)], { generation })).not.toContainEqual(/generation/);
+  });
+});
+
+it("what each release but another refused, all refused", () => {
+  const text = `peers: [${peer("source-address: 10.0.0.9")}]\n${pool("10.0.0.9-10.0.0.1")}`;
+  expect(faultsOf([configMap(text)])).toEqual([
+    "/peers/0/source-address is a key that came with v0.11, which v0.9 and v0.10 refuse, and v0.11 and v0.12 refuse something else in here",
+    "/address-pools/0/addresses/0 ends before it begins and holds no address, which v0.11 and v0.12 refuse, and v0.9 and v0.10 refuse something else in here",
+  ]);
+  expect(faultsOf([configMap(text)], { generation: "v0.10" })).toHaveLength(1);
+});
+
+it.each(["10.0.0.1-2001:db8::1", "::-10.0.0.1", "::ffff:10.0.0.1-2001:db8::1"])(
+  "no release refuses %s, which holds no address: that is told",
+  (range) => {
+    const problem =
+      "ignored /address-pools/0/addresses/0 goes from one address family to the other and holds no address";
+    expect(noticesOf([configMap(pool(`'${range}'`))])).toEqual([problem]);
+    for (const generation of GENERATIONS) {
+      expect(noticesOf([configMap(pool(`'${range}'`))], { generation })).toEqual([problem]);
+    }
+  },
+);
+
+it("a key counts by being there: releases that do not know it refuse it with null too", () => {
+  for (const text of ["bfd-profiles:", `peers: [${peer("source-address: ~")}]`]) {
+    expect(faultsOf([configMap(text)], { generation: "v0.10" })).toHaveLength(1);
+    expect(faultsOf([configMap(text)], { generation: "v0.12" })).toEqual([]);
+  }
+});
+
+describe("peers are compared as the releases did", () => {
+  const selectors = (text: string): string => peer(`node-selectors: ${text}`);
+  it.each([
+    ["the default keepalive time written out", peer(), peer("keepalive-time: 30s"), true],
+    ["another third", peer("hold-time: 100s"), peer("hold-time: 100s, keepalive-time: 33s"), false],
+    ["everything, twice and once", selectors("[{}, {}]"), selectors("[{}]"), false],
+    ["everything, in words and without", selectors("[{match-labels: {}}]"), peer(), true],
+    [
+      "values in another order",
+      selectors("[{match-expressions: [{key: a, operator: In, values: [b, c]}]}]"),
+      selectors("[{match-expressions: [{key: a, operator: In, values: [c, b]}]}]"),
+      false,
+    ],
+    [
+      "labels in another order",
+      selectors("[{match-labels: {a: b, c: d}}]"),
+      selectors("[{match-labels: {c: d, a: b}}]"),
+      true,
+    ],
+    ["two spellings of an address", peer("source-address: '::1'"), peer("source-address: '0::1'"), true],
+    ["an identifier of IPv6", peer("router-id: '::1'"), peer(), false],
+  ])("%s", (_, first, second, isRefused) => {
+    const documents = [configMap(`peers: [${first}, ${second}]`)];
+    expect(faultsOf(documents, { generation: "v0.12" })).toHaveLength(isRefused ? 1 : 0);
   });
 });
 

@@ -211,7 +211,7 @@ const rules: readonly [rule: string, good: string, bad: string, fault: string][]
     "aggregation-length is at most 32",
     advertisements("[{aggregation-length: 32}]"),
     advertisements("[{aggregation-length: 33}]"),
-    "/address-pools/0/bgp-advertisements/0/aggregation-length is not 0 to 32",
+    "/address-pools/0/bgp-advertisements/0/aggregation-length is above 32",
   ],
   [
     "aggregation-length is not shorter than the pool",

@@ -192,7 +192,7 @@ describe("documents", () => {
     ["null", "~\n"],
     ["an empty mapping", "{}\n"],
     ["nothing in the first of two", "---\n---\nfoo: bar\n"],
-    ["null lists", "peers: ~\naddress-pools:\nbgp-communities: null\nbfd-profiles: ~\n"],
+    ["null lists", "peers: ~\naddress-pools:\nbgp-communities: null\n"],
   ])("are empty and valid: %s", (_, text) => {
     expect(good(text)).toMatchObject({ pools: [], peers: [], bfdProfiles: [], notices: [] });
   });
@@ -202,6 +202,39 @@ describe("documents", () => {
     ["a second document that is broken", `---\n${peer()}\n---\n- {\n`],
     ["what stands after the end", `${peer()}\n...\n[[[\n`],
   ])("do not care about %s", (_, text) => expect(good(text).peers).toHaveLength(1));
+
+  it("end where a line stands further to the left than their keys: the rest is not read, and that is told", () => {
+    const { pools, peers, notices } = good(` ${pool().replaceAll("\n", "\n ")}\n${peer()}\n`);
+    expect([pools.length, peers.length]).toEqual([1, 0]);
+    expect(notices).toMatchObject([{ class: "ignored", path: "", line: 5, column: 1 }]);
+    expect(problems(`${pool()}\n- a\n`)).toHaveLength(1);
+  });
+
+  it.each([
+    [
+      "a bracket at the beginning of a line",
+      "address-pools: [\n{name: a, protocol: layer2, addresses: [\n10.0.0.0/24\n]}\n]",
+    ],
+    ["brackets to the left of their key", pool("bgp-advertisements: [\n{localpref:\n 1}\n ]")],
+    ["tabs between brackets", pool("bgp-advertisements:\t[\t{localpref:\t1}\n\t]")],
+  ])("may have %s", (_, text) => expect(good(text).pools).toHaveLength(1));
+
+  it("keep positions where lines between brackets were too far to the left", () => {
+    expect(problems(pool("bgp-advertisements: [\n{localpref: x},\n  {foo: 1}]"))).toEqual([
+      "6:13 /address-pools/0/bgp-advertisements/0/localpref is not a whole number",
+      "7:4 /address-pools/0/bgp-advertisements/1/foo is a key that is not known here",
+    ]);
+  });
+
+  it.each([
+    ["an address that begins with a colon between brackets", "peers: [{peer-address: ::1}]", "1:24  begins with :"],
+    ["a question mark between brackets", "peers: [{password: a?}]", "1:20  begins with : or has a ? in it"],
+    [
+      "a key behind a closed bracket",
+      "peers:\n- {my-asn: 1}bgp-communities:\n  a: 1:1",
+      "2:14  is a key in the wrong place",
+    ],
+  ])("refuse %s, as the releases did", (_, text, problem) => expect(problems(text)[0]).toContain(problem));
 
   it.each([
     ["- a", "1:1  is not a mapping"],
