@@ -10,6 +10,7 @@ import { backoffDelay, type Backoff } from "./kubernetes/backoff.js";
 import { createCollection } from "./kubernetes/collection.js";
 import { connectToServer } from "./kubernetes/connect.js";
 import { createEventRecorder, type EventRecorder } from "./kubernetes/event-recorder.js";
+import { createKeptSecret } from "./kubernetes/kept-secret.js";
 import { pause } from "./kubernetes/pause.js";
 import { isPermitted } from "./kubernetes/permission.js";
 import type { EdgePorts } from "./kubernetes/ports.js";
@@ -17,6 +18,7 @@ import { NAMESPACES, SERVICES } from "./kubernetes/resource.js";
 import { createServiceStatusWriter, type ServiceStatusWriter } from "./kubernetes/service-status.js";
 import { systemClock } from "./kubernetes/system-clock.js";
 import { watchResource } from "./kubernetes/watch.js";
+import { LAST_GOOD_SECRET, createLastGoodConfig } from "./last-good-config.js";
 import { createControllerMetrics } from "./metrics/controller-metrics.js";
 import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
 import { createRegistry } from "./metrics/registry.js";
@@ -133,6 +135,7 @@ function join(options: ControllerMainOptions, need: Need): Joined {
     streamingList: false, // thousands come in half the time in pages
   });
   const { namespace, configMapName } = options;
+  const lastGood = createKeptSecret({ client, ports, signal, namespace, name: LAST_GOOD_SECRET });
   const configuration = watchConfiguration({
     client,
     ports,
@@ -140,7 +143,13 @@ function join(options: ControllerMainOptions, need: Need): Joined {
     streamingList,
     namespace,
     configMapName,
-    changed: (documents) => controller.configChanged(documents),
+    changed: createLastGoodConfig({
+      load: options,
+      read: () => lastGood.read(),
+      keep: (text) => lastGood.keep(text),
+      log: ports.log,
+      shell: controller,
+    }),
   });
   void watchNamespaces(need, controller);
   return { controller, events, notReadyReason: () => configuration.missing() ?? controller.notReadyReason() };

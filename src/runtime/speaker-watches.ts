@@ -1,4 +1,7 @@
+import type { LoadOptions } from "../config/load.js";
 import { watchConfiguration } from "./config-watch.js";
+import { createKeptSecret } from "./kubernetes/kept-secret.js";
+import { LAST_GOOD_SECRET, createLastGoodConfig } from "./last-good-config.js";
 import { ENDPOINT_SLICES, NODES, SERVICES, podsResource } from "./kubernetes/resource.js";
 import { watchResource, type WatchOptions } from "./kubernetes/watch.js";
 import type { SpeakerMetrics } from "./metrics/speaker-metrics.js";
@@ -8,12 +11,11 @@ import type { Speaker } from "./speaker/speaker.js";
 import { readEndpointSlice, readNode, readService } from "./world/read.js";
 import type { Labels, NodeView, PodView } from "./world/views.js";
 
-export type SpeakerWatchOptions = Readonly<{
-  namespace: string;
-  configMapName: string;
-  /** Of the speakers' Pods. */
-  labels: Labels;
-}>;
+export type SpeakerWatchOptions = LoadOptions &
+  Readonly<{
+    /** Of the speakers' Pods. */
+    labels: Labels;
+  }>;
 
 /**
  * Feeds a speaker with all that it decides on; it begins when everything has been listed.
@@ -95,14 +97,23 @@ export function watchWorld(
     arrived("the speakers' Pods");
   });
 
+  const lastGood = createKeptSecret({ ...edge, namespace: options.namespace, name: LAST_GOOD_SECRET });
   const configuration = watchConfiguration({
     ...edge,
     namespace: options.namespace,
     configMapName: options.configMapName,
-    changed(documents) {
-      speaker.configChanged(documents);
-      arrived("the configuration");
-    },
+    changed: createLastGoodConfig({
+      load: options,
+      read: () => lastGood.read(),
+      log: edge.ports.log,
+      shell: {
+        configRestored: (documents) => speaker.configRestored(documents),
+        configChanged(documents) {
+          speaker.configChanged(documents);
+          arrived("the configuration");
+        },
+      },
+    }),
   });
   return () => {
     if (missing.size === 0) return undefined;

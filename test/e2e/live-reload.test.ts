@@ -1,4 +1,5 @@
 import { readFile, readdir } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
 import { dump } from "js-yaml";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { until, type LabProcess, type Pod } from "../lab/index.js";
@@ -9,7 +10,9 @@ const UNTOUCHED = 24;
 const ROUNDS = 10;
 const EDITS_IN_A_ROUND = 10;
 const POOL = "metallb.io/v1beta1/IPAddressPool";
+const KEPT = `${NAMESPACE}/smelter-last-good-configuration`;
 const EDITED = `${NAMESPACE}/edited`;
+const PASSWORD = "a-marked-password";
 const STALE = "metallb_k8s_client_config_stale_bool";
 
 /** What the world is edited to be: the capacity of each pool but the one that is never touched. */
@@ -177,4 +180,41 @@ it("ends with the last valid state after 100 edits of both sources, and withdraw
     everyMs: 100,
   });
   expect(last).toMatch(/^10\.77\.230\./);
+});
+
+it("starts with the last good configuration while the present one is refused, and keeps its passwords in a Secret", async () => {
+  const { lab, kubernetes } = smelter;
+  const peer = `peers: [{my-asn: 64500, peer-asn: 64501, peer-address: 10.77.0.1, password: ${PASSWORD}}]\n`;
+  const good = `${configText(new Map([["a", 100]]))}${peer}`;
+  const before = (await kubernetes.admin.find("v1/Secret", KEPT))?.metadata.resourceVersion;
+  await setResource(200);
+  await setConfig(good);
+  await until(async () => (await kubernetes.admin.find("v1/Secret", KEPT))?.metadata.resourceVersion !== before, {
+    what: "the configuration to be kept",
+    deadlineMs: 30_000,
+    everyMs: 100,
+  });
+  await setConfig(BAD_CONFIGS[1] ?? "");
+  const said = processes.map((process) => process.output());
+  await Promise.all(processes.map((process) => process.kill()));
+  const controller = await smelter.startController();
+  processes = [controller, ...(await Promise.all(lab.nodes.map((node) => smelter.startSpeaker(node))))];
+  await Promise.all(processes.map((process) => process.waitForOutput(/"event":"configRestored"/)));
+  await expectInForce({ configMap: new Map([["a", 100]]), resource: 200 }, 1);
+  await createService("default/after-the-restart", "a");
+  await until(async () => (await assignedAddresses(kubernetes, 1)).get("default/after-the-restart"), {
+    what: "an address for a Service under the restored configuration",
+    deadlineMs: 30_000,
+    everyMs: 100,
+  });
+  await until(async () => isDeepStrictEqual(await lab.client.whoHas([...owners.keys()], { quietMs: 300 }), owners), {
+    what: "the same machines to answer as before the restart",
+    deadlineMs: 60_000,
+    everyMs: 200,
+  });
+  await setConfig(good);
+  await expectInForce({ configMap: new Map([["a", 100]]), resource: 200 }, 0);
+  const outputs = [...said, ...processes.map((process) => process.output())].join("\n");
+  expect(outputs).toContain("configRestored");
+  expect(outputs).not.toContain(PASSWORD);
 });

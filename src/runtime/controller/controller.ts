@@ -30,6 +30,8 @@ export interface Controller {
   namespacesChanged(namespaces: readonly NamespaceView[]): void;
   /** All documents that are configuration, whether ConfigMap or resources; others among them are passed over. */
   configChanged(documents: readonly KubernetesDocument[]): void;
+  /** Documents that were good in an earlier life: in force first, whatever the present ones are. Before configChanged. */
+  configRestored(documents: readonly KubernetesDocument[]): void;
   /** Why nothing is given out yet, in a sentence; undefined once it is. */
   notReadyReason(): string | undefined;
   /** Resolves when no Service waits to be decided or written (those that are backing off do not count). */

@@ -36,6 +36,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
   });
   const waitingForIdle: (() => void)[] = []; // BOUNDED by those who called settled()
   let documents: readonly KubernetesDocument[] | undefined;
+  let restored: readonly KubernetesDocument[] | undefined; // to be used before them
   let servicesAreListed = false;
   let namespacesAreKnown = false;
   let running = false; // everything has been told and a model is in force: addresses may be given out
@@ -162,7 +163,9 @@ export function createController(options: ControllerOptions, allocator: Allocato
 
   function useDocuments(): void {
     if (documents === undefined || !servicesAreListed || !namespacesAreKnown || stopped) return;
-    if (!configuration.useDocuments(documents)) return;
+    const isRestored = restored !== undefined && configuration.useDocuments(restored);
+    restored = undefined;
+    if (!configuration.useDocuments(documents) && !isRestored) return;
     if (!running) {
       running = true;
       for (const service of services.values()) allocator.adopt(service);
@@ -197,6 +200,9 @@ export function createController(options: ControllerOptions, allocator: Allocato
       namespacesAreKnown = true;
       if (isFirst) useDocuments();
       else if (running) queueAll();
+    },
+    configRestored(earlier) {
+      restored = earlier;
     },
     configChanged(next) {
       documents = next;

@@ -43,6 +43,8 @@ export interface Speaker {
   aliveChanged(alive: ReadonlySet<string>): void;
   /** All documents that are configuration. Where they are refused the last good model stays in force. */
   configChanged(documents: readonly KubernetesDocument[]): void;
+  /** Documents that were good in an earlier life: in force where the first present ones are refused. Before configChanged. */
+  configRestored(documents: readonly KubernetesDocument[]): void;
   synced(): void;
   /** What is announced now, by address. */
   announced(): ReadonlyMap<string, readonly string[]>;
@@ -73,6 +75,8 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   let alive: ReadonlySet<string> = new Set();
   let inForce: IndexedModel | undefined;
   let waiting: IndexedModel | undefined; // a model that has no room yet for what is announced
+  let restored: IndexedModel | undefined; // of an earlier life, for the first documents that are refused
+  let isRefused = false; // the newest documents make no model
   let allDirty = false;
   let isSynced = false;
   let stopped = false;
@@ -202,7 +206,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   }
 
   function setConfigState(stale: boolean): void {
-    ports.gaugeConfig({ loaded: inForce !== undefined, stale });
+    ports.gaugeConfig({ loaded: inForce !== undefined, stale: stale || isRefused });
   }
 
   return {
@@ -242,8 +246,15 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       alive = names;
       touchAll();
     },
+    configRestored(documents) {
+      restored = readModel(documents);
+    },
     configChanged(documents) {
-      waiting = readModel(documents);
+      const next = readModel(documents);
+      isRefused = next === undefined;
+      // Nothing is in force yet: what was good last is better than nothing.
+      waiting = next ?? (inForce === undefined ? (restored ?? waiting) : undefined);
+      restored = undefined;
       if (waiting !== undefined && waiting.fingerprint === inForce?.fingerprint) {
         waiting = undefined; // written anew, or restored: nothing is to be done, and nothing is stale
         setConfigState(false);

@@ -263,3 +263,13 @@ it("decides anew when the labels of Namespaces change", async () => {
   await world.clock.advance(0);
   expect(world.addresses()).toEqual({ a: "192.0.2.1" });
 });
+
+it("gives addresses by what was good in an earlier life while the first documents are refused", async () => {
+  const world = createWorld();
+  world.controller.configRestored(configMap("192.0.2.0/24"));
+  await world.begin([service("a")], configMap("192.0.2.0/33"));
+  expect(world.addresses()).toEqual({ a: "192.0.2.0" });
+  expect(world.config()).toEqual({ loaded: true, stale: true });
+  await world.useConfig(configMap("192.0.2.0/23"));
+  expect(world.config()).toEqual({ loaded: true, stale: false });
+});

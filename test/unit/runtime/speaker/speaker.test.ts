@@ -196,3 +196,24 @@ it("withdraws a Service that changes to an IPv6 address alone, and does not clai
   settle();
   expect([wire, events]).toEqual([["+192.0.2.1", "-192.0.2.1"], []]);
 });
+
+it("announces by what was good in an earlier life while the first documents are refused, and says that they are", () => {
+  speaker.serviceChanged(service("web", "192.0.2.1"));
+  speaker.endpointSliceChanged(endpoints("web", ["n1"]));
+  speaker.configRestored(config("192.0.2.0/24"));
+  speaker.configChanged(config("192.0.2.0/33"));
+  speaker.synced();
+  expect([wire, stale]).toEqual([["+192.0.2.1"], true]);
+  speaker.configChanged(config("192.0.2.0/24"));
+  settle();
+  expect([wire, stale]).toEqual([["+192.0.2.1"], false]);
+});
+
+it("begins with the last good documents when worse ones come before everything is known", () => {
+  speaker.serviceChanged(service("web", "192.0.2.1"));
+  speaker.endpointSliceChanged(endpoints("web", ["n1"]));
+  speaker.configChanged(config("192.0.2.0/24"));
+  speaker.configChanged(config("192.0.2.0/33"));
+  speaker.synced();
+  expect([wire, stale]).toEqual([["+192.0.2.1"], true]);
+});

@@ -1,0 +1,93 @@
+import { gzipSync } from "node:zlib";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createKeptSecret } from "../../../../src/runtime/kubernetes/kept-secret.js";
+import { systemClock } from "../../../../src/runtime/kubernetes/system-clock.js";
+import { createStepClock, createTestClient, notePorts, startFakeServer, type FakeServer } from "./fixtures.js";
+
+const PATH = "/api/v1/namespaces/metallb-system/secrets/kept";
+const KEY = "configuration.json.gz";
+
+let server: FakeServer;
+beforeEach(async () => void (server = await startFakeServer()));
+afterEach(() => server.close());
+
+function start() {
+  const clock = createStepClock();
+  const noted = notePorts(clock);
+  const { signal } = new AbortController();
+  const client = createTestClient(server.url, notePorts(systemClock));
+  const kept = createKeptSecret({ client, ports: noted.ports, signal, namespace: "metallb-system", name: "kept" });
+  return { kept, clock, log: noted.log };
+}
+const secret = (text: string, resourceVersion: string) => ({
+  metadata: { resourceVersion },
+  data: { [KEY]: gzipSync(text).toString("base64") },
+});
+
+it("makes the Secret, and reads back what it made", async () => {
+  const { kept } = start();
+  kept.keep("a text");
+  const first = await server.next();
+  expect([first.method, first.url.pathname]).toEqual(["GET", PATH]);
+  first.answer(404, { message: "not found" });
+  const create = await server.next();
+  expect([create.method, create.url.pathname]).toEqual(["POST", "/api/v1/namespaces/metallb-system/secrets"]);
+  create.answer(201, {});
+  const made = JSON.parse(create.body) as { data: Record<string, string> };
+  const reading = kept.read();
+  (await server.next()).answer(200, { metadata: { resourceVersion: "1" }, data: made.data });
+  expect(await reading).toBe("a text");
+});
+
+it("writes nothing where the text is there already, else fences its write with the version that it saw", async () => {
+  const { kept } = start();
+  kept.keep("the same");
+  (await server.next()).answer(200, secret("the same", "4"));
+  kept.keep("another");
+  (await server.next()).answer(200, secret("the same", "4"));
+  const update = await server.next();
+  expect([update.method, (JSON.parse(update.body) as { metadata: object }).metadata]).toEqual([
+    "PUT",
+    expect.objectContaining({ resourceVersion: "4" }),
+  ]);
+  update.answer(200, {});
+  expect(server.requests.map(({ method }) => method)).toEqual(["GET", "GET", "PUT"]);
+});
+
+it("looks again after a conflict, and writes what was given last", async () => {
+  const { kept, clock } = start();
+  kept.keep("first");
+  (await server.next()).answer(200, secret("older", "4"));
+  const refused = await server.next();
+  kept.keep("second");
+  refused.answer(409, { message: "conflict" });
+  await clock.runTimer(() => true);
+  (await server.next()).answer(200, secret("older", "5"));
+  const update = await server.next();
+  expect(JSON.parse(update.body)).toMatchObject({
+    metadata: { resourceVersion: "5" },
+    data: { [KEY]: gzipSync("second").toString("base64") },
+  });
+  update.answer(200, {});
+});
+
+it("says once that it is not permitted, and asks again with the next text", async () => {
+  const { kept, log } = start();
+  kept.keep("one");
+  (await server.next()).answer(403, { message: "secrets is forbidden" });
+  while (log.length === 0) await new Promise((resolve) => void setImmediate(resolve));
+  kept.keep("two");
+  (await server.next()).answer(403, { message: "secrets is forbidden" });
+  kept.keep("three");
+  (await server.next()).answer(200, secret("three", "1"));
+  expect(log).toEqual([
+    expect.stringMatching(/^warn: The last good configuration is not kept for a restart: .*forbidden/),
+  ]);
+});
+
+it("takes a Secret that is not its own for none", async () => {
+  const { kept } = start();
+  const reading = kept.read();
+  (await server.next()).answer(200, { metadata: { resourceVersion: "1" }, data: { [KEY]: "bm90IGd6aXA=" } });
+  expect(await reading).toBeUndefined();
+});
