@@ -1,10 +1,10 @@
-import { documentFault, type KubernetesDocument } from "../config/documents.js";
+import { describeObject, documentFault, type KubernetesDocument } from "../config/documents.js";
 import { readDocuments } from "../config/read-documents.js";
 import type { ManifestText } from "./files/manifests.js";
 import type { StoredDecision } from "./files/state-folder.js";
 import { describeFault, type Fault } from "./net/fault.js";
 import type { Logger } from "./net/logger.js";
-import type { Result } from "./net/result.js";
+import { refuse, type Result } from "./net/result.js";
 import { readEndpointSlice, readNamespace, readNode, readService, withDefaultClusterIPs } from "./world/read.js";
 import {
   objectKey,
@@ -47,7 +47,7 @@ export function readWorld(texts: readonly ManifestText[]): ManifestWorld {
     for (const document of reading.documents) {
       switch (`${document.apiVersion} ${document.kind}`) {
         case "v1 Service":
-          keep(document, readService(document.body), (view) =>
+          keep(document, readManifestService(document), (view) =>
             // The resourceVersion of a dump stays the same when the dump is edited: it says nothing here.
             services.set(objectKey(view), withDefaultClusterIPs({ ...view, resourceVersion: "" })),
           );
@@ -73,6 +73,21 @@ export function readWorld(texts: readonly ManifestText[]): ManifestWorld {
   return { services, endpointSlices, nodes, namespaces, configDocuments, faults };
 }
 
+const SERVICE_TYPES = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"];
+
+/** With a misspelt type, which an API server would refuse, a Service would seem to want no address. */
+function readManifestService(document: KubernetesDocument): Result<ServiceView, Fault> {
+  const service = readService(document.body);
+  if (!service.ok || SERVICE_TYPES.includes(service.value.type)) return service;
+  return refuse({
+    object: describeObject(document),
+    path: "/spec/type",
+    value: service.value.type,
+    problem: "is no type of Services",
+    remedy: `write ${SERVICE_TYPES.join(", ")}`,
+  });
+}
+
 /**
  * The world of a reading, or undefined where any of it cannot be read: an object in a broken file must not look as if
  * it were gone. Every fault is logged; the caller keeps the world it had.
@@ -82,7 +97,7 @@ export function acceptWorld(reading: Result<readonly ManifestText[], Fault>, log
   const faults = reading.ok ? (world?.faults ?? []) : [reading.fault];
   for (const fault of faults) log.error({ event: "manifestRefused", object: fault.object }, describeFault(fault));
   if (faults.length === 0) return world;
-  log.warn({ faults: faults.length }, "keeping the manifests as they were until these can be read");
+  log.warn({ faults: faults.length }, "no manifest is taken until all can be read; what was taken before stays");
   return undefined;
 }
 

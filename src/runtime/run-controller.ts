@@ -66,7 +66,7 @@ export async function runControllerOnFiles(options: RunOptions): Promise<number>
     const reason = decision === undefined ? "" : decision.reason;
     decisions.set(key, { namespace: service.namespace, name: service.name, addresses, pool: pool ?? "", reason });
     store.request();
-    log.info({ event: "statusWritten", service: key, ips: addresses, pool }, "wrote the decision");
+    log.info({ event: "decided", service: key, ips: addresses, pool }, "decided");
     const current = world?.services.get(key);
     if (current !== undefined) queueMicrotask(() => controller?.serviceChanged(withDecision(current, decisions)));
   }

@@ -115,6 +115,16 @@ describe("run --once", () => {
     expect(stderr).toMatch(/range of one address, which v0\.11 refuses/);
   });
 
+  it("refuses a Service of a misspelt type, which would seem to want nothing", async () => {
+    const manifest = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  type: Loadbalancer\n";
+    await writeFile(join(folder, "service.yaml"), manifest);
+    const { code, stderr } = await once(folder);
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      'service.yaml:5:9: Cannot use Service web: /spec/type is "Loadbalancer", which is no type',
+    );
+  });
+
   it("shows the Services of another load balancer's class, and why they wait", async () => {
     const manifest =
       "apiVersion: v1\nkind: Service\nmetadata: {name: theirs, namespace: default}\n" +

@@ -16,6 +16,9 @@ export type Fault = Readonly<{
   transient?: true;
 }>;
 
+/** In the place of a value that may be a secret, or is too long to show: messages then leave the value out. */
+export const HIDDEN_VALUE = "(not shown)";
+
 const MAX_VALUE_CHARACTERS = 120;
 
 /** `Cannot use <object>: <path> is <value>, <problem>: <remedy>`, with the position in front where it is known. */
@@ -29,7 +32,7 @@ export function describeRemark(remark: Fault): string {
 }
 
 function describeFinding({ object, path, value, problem, remedy }: Fault): string {
-  const subject = path === "" ? "it" : `${path} is ${describeValue(value)}, which`;
+  const subject = path === "" ? "it" : value === HIDDEN_VALUE ? path : `${path} is ${describeValue(value)}, which`;
   return `${object}: ${subject} ${problem}: ${remedy}`;
 }
 
