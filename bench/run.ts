@@ -15,6 +15,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   arp: () => import("./arp.js"),
   allocate: () => import("./allocate.js"),
   convert: () => import("./convert.js"),
+  lint: () => import("./lint.js"),
   start: () => import("./start.js"),
 };
 

@@ -77,7 +77,7 @@ export async function runLint(args: LintArguments, io: TextIo): Promise<0 | 1 | 
       linter.note(findingOf("unreadable", { ...fault, file: STANDARD_INPUT }));
     }
   }
-  await readPaths(
+  readPaths(
     paths.filter((path) => path !== "-"),
     {
       text: (file, text) => linter.add(file, text),
