@@ -1,18 +1,27 @@
 import type { Notice } from "../config/model.js";
 import { faultAt } from "../config/place.js";
 import type { Fault } from "../runtime/net/fault.js";
-import type { ConversionSource } from "./conversion-source.js";
+import type { ConversionSource, SourceAddresses } from "./conversion-source.js";
 
 const MAX_PORT = 16_384;
 const MAX_LOCAL_PREF = 2_147_483_647;
 
 /** What a source can say and the resources cannot, each with what to do about it. */
-export function beyondResources({ peers, pools }: ConversionSource, notices: readonly Notice[]): Fault[] {
+export function beyondResources({ peers, pools, bfdProfiles }: ConversionSource, notices: readonly Notice[]): Fault[] {
   const faults: Fault[] = notices.filter((notice) => notice.class === "conflict");
   for (const { peer, place, path } of peers) {
     if (peer.port <= MAX_PORT) continue;
     const remedy = `let the peer listen on a port of 1 to ${MAX_PORT}, or keep the ConfigMap`;
     faults.push(faultAt(place, `${path}/peer-port`, peer.port, "is above what a BGPPeer can have", remedy));
+  }
+  const echoing = new Set(bfdProfiles.flatMap(({ profile }) => (profile.echoMode ? [profile.name] : [])));
+  const echoingPeer = peers.find(({ peer }) => echoing.has(peer.bfdProfile ?? ""));
+  const pool6 = pools.find(({ protocol, entries }) => protocol === "bgp" && entries.some(isIPv6));
+  if (echoingPeer !== undefined && pool6 !== undefined) {
+    const { place, path, peer } = echoingPeer;
+    const problem = `has echo mode, which resources refuse beside the IPv6 addresses of pool ${pool6.name}`;
+    const remedy = "turn echo-mode off in the profile, or keep the ConfigMap";
+    faults.push(faultAt(place, `${path}/bfd-profile`, peer.bfdProfile, problem, remedy));
   }
   for (const { name, entries, advertisements, place, addressesPath, keys } of pools) {
     if (entries.length === 0) {
@@ -33,4 +42,8 @@ export function beyondResources({ peers, pools }: ConversionSource, notices: rea
     }
   }
   return faults;
+}
+
+function isIPv6({ range }: SourceAddresses): boolean {
+  return range.family === "ipv6";
 }

@@ -4,122 +4,19 @@ import { revealingText } from "../../../src/config/canonical.js";
 import { loadConfig } from "../../../src/config/load.js";
 import type { Model } from "../../../src/config/model.js";
 import { readDocuments } from "../../../src/config/read-documents.js";
+import { renamed } from "../../../src/migrate/compare-models.js";
+import { configMapToCrs } from "../../../src/migrate/configmaptocrs.js";
+import type { Conversion, ConvertOptions } from "../../../src/migrate/convert.js";
 import { convert } from "../../../src/migrate/convert.js";
-import { yamlStream } from "../../../src/migrate/manifest-text.js";
+import { configMapText, yamlStream } from "../../../src/migrate/manifest-text.js";
+import { revert } from "../../../src/migrate/revert.js";
 import { describeFault } from "../../../src/runtime/net/fault.js";
 import { runs } from "../runs.js";
+import type { LegacyValue } from "./legacy-grammar.js";
+import { flowText, legacyDocument, reordered } from "./legacy-grammar.js";
 
-/** Any part may be missing. */
-const record = <Shape extends object>(
-  shape: { [Key in keyof Shape]: fc.Arbitrary<Shape[Key]> },
-  requiredKeys: (keyof Shape)[],
-) => fc.record(shape, { requiredKeys });
-
-const name = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
-const asn = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 4_294_967_295 }));
-const duration = fc.oneof(
-  fc.integer({ min: 3, max: 70_000 }).map((seconds) => `${seconds}s`),
-  fc.constantFrom("0", "0s", "500ms", "1m30s", "3.9s", "1.5h", ""),
-);
-const label = fc.constantFrom("a", "b.c", "0", "yes", "");
-const selector = record(
-  {
-    "match-labels": fc.dictionary(fc.constantFrom("rack", "kubernetes.io/hostname", "zone"), label),
-    "match-expressions": fc.array(
-      fc.oneof(
-        fc.record({
-          key: fc.constantFrom("x", "y"),
-          operator: fc.constantFrom("In", "NotIn"),
-          values: fc.array(label, { minLength: 1, maxLength: 3 }),
-        }),
-        fc.record({ key: fc.constantFrom("x", "y"), operator: fc.constantFrom("Exists", "DoesNotExist") }),
-      ),
-      { maxLength: 2 },
-    ),
-  },
-  [],
-);
-/** Few different addresses and ports, so that many peers are nearly the same. */
-const peer = record(
-  {
-    "my-asn": asn,
-    "peer-asn": asn,
-    "peer-address": fc.constantFrom("10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::", "::ffff:10.0.0.1"),
-    "peer-port": fc.constantFrom(0, 179, 1179, 16_384),
-    "source-address": fc.constantFrom("10.0.0.9", ""),
-    "hold-time": duration,
-    "keepalive-time": fc.constantFrom("0s", "-1s", ""),
-    "router-id": fc.constantFrom("10.0.0.9", "2001:db8::9"),
-    "node-selectors": fc.array(selector, { maxLength: 2 }),
-    password: fc.oneof(fc.string({ unit: "grapheme" }), fc.constantFrom("0123", "yes", "~", "1:20")),
-    "bfd-profile": fc.constantFrom("fast", "slow"),
-    "ebgp-multihop": fc.boolean(),
-  },
-  ["my-asn", "peer-asn", "peer-address"],
-);
-const community = fc.oneof(
-  fc.tuple(fc.nat(65_535), fc.nat(65_535)).map((parts) => parts.join(":")),
-  fc.constantFrom("no-export", "1:2", "yes", "01:002"),
-);
-const advertisement = record(
-  {
-    "aggregation-length": fc.integer({ min: 26, max: 32 }),
-    "aggregation-length-v6": fc.integer({ min: 121, max: 128 }),
-    localpref: fc.constant(100),
-    communities: fc.array(community, { maxLength: 3 }),
-  },
-  ["localpref"], // or half of them would contradict each other
-);
-/** The n-th pool has its addresses to itself, however it writes them. */
-const addresses = (n: number) =>
-  fc.uniqueArray(
-    fc.constantFrom(
-      `10.1.${n}.0/26`,
-      `10.1.${n}.77/26`,
-      `10.2.${n}.1-10.2.${n}.200`,
-      `10.3.${n}.5 - 10.3.${n}.5`,
-      `10.4.${n}.9-10.4.${n}.1`,
-      `2001:db8:${n}::/120`,
-      `2001:db8:ff:${n}::1-2001:db8:ff:${n}::ff`,
-    ),
-    { minLength: 1, maxLength: 5 },
-  );
-const pools = fc.uniqueArray(name, { maxLength: 4 }).chain((names) =>
-  fc.tuple(
-    ...names.map((poolName, index) =>
-      fc.oneof(
-        record(
-          {
-            name: fc.constant(poolName),
-            protocol: fc.constant("layer2"),
-            addresses: addresses(index),
-            "auto-assign": fc.boolean(),
-            "avoid-buggy-ips": fc.boolean(),
-          },
-          ["name", "protocol", "addresses"],
-        ),
-        record(
-          {
-            name: fc.constant(poolName),
-            protocol: fc.constant("bgp"),
-            addresses: addresses(index),
-            "bgp-advertisements": fc.array(advertisement, { maxLength: 3 }),
-          },
-          ["name", "protocol", "addresses"],
-        ),
-      ),
-    ),
-  ),
-);
-const legacyDocument = fc.record({
-  peers: fc.array(peer, { maxLength: 5 }),
-  "bgp-communities": fc.constant({ "no-export": "65535:65281", "1:2": "64512:7", yes: "64512:8" }),
-  "bfd-profiles": fc.constant([
-    { name: "fast", "receive-interval": 100 },
-    { name: "slow", "passive-mode": true },
-  ]),
-  "address-pools": pools,
-});
+/** In `make soak` four times as many as its factor asks for: 10,000 documents where there are 50 else. */
+const rounds = (count: number): number => (runs(1) > 1 ? runs(4 * count) : count);
 
 const read = (text: string): Model | string[] => {
   const { documents, faults } = readDocuments(text, "f");
@@ -127,145 +24,177 @@ const read = (text: string): Model | string[] => {
   const loaded = loadConfig(documents, { namespace: "metallb-system", configMapName: "config" });
   return loaded.ok ? loaded.value.model : loaded.fault.map(describeFault);
 };
-const manifest = (config: string): string =>
-  yamlStream([
-    {
-      apiVersion: "v1",
-      kind: "ConfigMap",
-      metadata: { name: "config", namespace: "metallb-system" },
-      data: { config },
-    },
-  ]);
+const model = (text: string): Model => {
+  const read_ = read(text);
+  if (Array.isArray(read_)) throw new Error(read_.join("\n"));
+  return read_;
+};
+const manifest = (config: string): string => configMapText("config", "metallb-system", `${config}\n`);
+const written = (document: object): string => flowText(document as LegacyValue);
+
+/** New names by old ones, as the notices tell them. */
+const renamesIn = ({ notices }: Conversion) => {
+  const of = (list: string) =>
+    new Map(
+      notices.flatMap(({ class: noticeClass, path, value, problem }) => {
+        const [, after = ""] = /becomes (\S+)$/.exec(problem) ?? [];
+        return noticeClass === "renamed" && path.startsWith(list) ? [[String(value), after] as const] : [];
+      }),
+    );
+  return { pools: of("/address-pools/"), bfdProfiles: of("/bfd-profiles/") };
+};
+const unnamed = ({ peers, ...rest }: Model): string[] => [
+  revealingText(rest),
+  ...peers.map((peer) => revealingText({ ...peer, name: "" })).toSorted(),
+];
+/** What no resource can say, and is refused with a remedy. */
+const LIMITS = /leaves the pool without any address|differs from .* of another advertisement|has echo mode/;
+
+const options = fc.record({
+  output: fc.constantFrom("yaml" as const, "json" as const),
+  inlinePasswords: fc.boolean(),
+});
 
 describe("convert()", () => {
-  it("gives resources that mean what the document means, or says why not", () => {
+  it("gives resources that mean what the document means, and revert() gives it back, or both say why not", () => {
     let refused = 0;
     let documents = 0;
     fc.assert(
-      fc.property(legacyDocument, fc.constantFrom("yaml" as const, "json" as const), (document, output) => {
+      fc.property(legacyDocument, options, (document, chosen) => {
         documents += 1;
-        const text = manifest(yamlStream([document as never]));
+        const text = manifest(written(document));
         const before = read(text);
-        const result = convert(text, { file: "f", output });
+        const result = convert(text, { file: "f", ...chosen });
         if (Array.isArray(before)) {
           expect(result.ok ? [] : result.fault.map(({ problem }) => problem)).toHaveLength(before.length);
           refused += 1;
           return;
         }
         if (!result.ok) {
-          const limits = /leaves the pool without any address|differs from .* of another advertisement/;
-          expect(result.fault.map(({ problem }) => problem)).toEqual(
-            result.fault.map(() => expect.stringMatching(limits)),
-          );
+          for (const { problem } of result.fault) expect(problem).toMatch(LIMITS);
           refused += 1;
           return;
         }
-        expect(result.value.notices.filter((notice) => notice.class === "renamed")).toEqual([]);
-        expect(revealingText(read(result.value.text))).toBe(revealingText(before));
-        const again = convert(text, { file: "f", output });
-        expect(again.ok && again.value.text).toBe(result.value.text);
+        const after = model(result.value.text);
+        const expected = renamed(before, renamesIn(result.value));
+        expect(revealingText(after)).toBe(revealingText(expected));
+        const back = revert(result.value.text, { file: "f", output: chosen.output });
+        if (!back.ok) {
+          expect(result.value.documents).toEqual([]); // nothing at all is no resource
+          return;
+        }
+        // Eight digits in the name of a peer can stand for what it says, the name of its profile included.
+        const isRenamed = renamesIn(result.value).bfdProfiles.size > 0;
+        const [reverted, wanted] = [model(back.value.text), expected];
+        if (isRenamed) expect(unnamed(reverted)).toEqual(unnamed(wanted));
+        else expect(revealingText(reverted)).toBe(revealingText(wanted));
       }),
-      { numRuns: runs(100) },
+      { numRuns: rounds(50) },
     );
     expect(refused).toBeLessThan(documents * 0.8); // or the generator has come to make nothing but faults
   });
 
-  it("gives the same model for the same peers and pools in another order", () => {
+  it("gives the same octets for the same document in another order and another notation", () => {
+    fc.assert(
+      fc.property(legacyDocument, options, (document, chosen) => {
+        const convertOf = (text: string) => convert(text, { file: "f", ...chosen } satisfies ConvertOptions);
+        const first = convertOf(manifest(written(document)));
+        const second = convertOf(written(reordered(document as unknown as LegacyValue) as object));
+        expect(second.ok).toBe(first.ok);
+        if (first.ok && second.ok) expect(second.value.text).toBe(first.value.text);
+      }),
+      { numRuns: rounds(20) },
+    );
+  });
+
+  it("takes what it made itself and what revert() made of it for the same", () => {
     fc.assert(
       fc.property(legacyDocument, (document) => {
-        const reversed = {
-          ...document,
-          peers: document.peers.toReversed(),
-          "address-pools": document["address-pools"].toReversed(),
-        };
-        const [a, b] = [
-          read(manifest(yamlStream([document as never]))),
-          read(manifest(yamlStream([reversed as never]))),
-        ];
-        if (Array.isArray(a)) expect(Array.isArray(b)).toBe(true);
-        else expect(revealingText(b)).toBe(revealingText(a));
+        const plain = written(document).replaceAll(/"(?:Fast|slow one)"/g, (name) => (name === '"Fast"' ? "b" : "c"));
+        const first = convert(plain, { file: "f", output: "yaml" });
+        const back = first.ok ? revert(first.value.text, { file: "f", output: "yaml" }) : first;
+        if (!first.ok || !back.ok) return;
+        const second = convert(back.value.text, { file: "f", output: "yaml" });
+        expect(second.ok && second.value.text).toBe(first.value.text);
       }),
-      { numRuns: runs(100) },
+      { numRuns: rounds(20) },
     );
   });
+});
 
-  it("never throws, whatever the text", () => {
+const neverThrows = (text: string): void => {
+  const results = [
+    convert(text, { file: "f", output: "yaml" }),
+    revert(text, { file: "f", output: "table" }),
+    configMapToCrs(text, { file: "f", onlyData: true }),
+    configMapToCrs(text, { file: "f", onlyData: false }),
+  ];
+  for (const result of results) {
+    if (!result.ok) expect(result.fault.map(describeFault)).not.toEqual([]);
+  }
+};
+
+describe("convert(), revert() and configMapToCrs()", () => {
+  it("never throw, whatever the text", () => {
     const words = fc.constantFrom(
-      "peers",
-      "address-pools",
-      ":",
-      ": ",
-      "\n",
-      "- ",
-      "  ",
-      "{",
-      "}",
-      "[",
-      "]",
-      ",",
-      "&a",
-      "*a",
-      "<<",
-      "!!int",
-      "|",
-      '"',
-      "'",
-      "name",
-      "a",
-      "apiVersion",
-      "kind",
-      "ConfigMap",
-      "data",
-      "config",
-      "10.0.0.0/24",
-      "#",
-      "---\n",
-      "\t",
-      "\u0000",
-    );
-    fc.assert(
-      fc.property(
-        fc.oneof(
-          fc.array(words).map((parts) => parts.join("")),
-          fc.string({ unit: "binary" }),
-        ),
-        (text) => {
-          const result = convert(text, { file: "f", output: "yaml" });
-          if (!result.ok) expect(result.fault.length).toBeGreaterThan(0);
-        },
+      ..."peers address-pools : [ ] { } , - &a *a << !!int | \" ' name a apiVersion kind ConfigMap data config".split(
+        " ",
       ),
-      { numRuns: runs(300) },
+      ...["10.0.0.0/24", ": ", "\n", "- ", "  ", "#", "---\n", "\t", "\u0000", "metallb.io/v1beta1", "AddressPool"],
     );
+    const texts = fc.oneof(
+      fc.array(words).map((parts) => parts.join("")),
+      fc.string({ unit: "binary" }),
+    );
+    fc.assert(fc.property(texts, neverThrows), { numRuns: rounds(60) });
   });
 
-  it("never throws, whatever value is where", () => {
+  it("never throw, whatever value is where", () => {
     const value = fc.jsonValue({ maxDepth: 3 });
+    const keys = fc.constantFrom(
+      ..."name protocol addresses my-asn node-selectors bgp-advertisements password".split(" "),
+    );
     const shape = fc.dictionary(
       fc.constantFrom("peers", "address-pools", "bgp-communities", "bfd-profiles", "peer-autodiscovery", "x"),
-      fc.oneof(
-        value,
-        fc.array(
-          fc.dictionary(
-            fc.constantFrom(
-              "name",
-              "protocol",
-              "addresses",
-              "my-asn",
-              "node-selectors",
-              "bgp-advertisements",
-              "password",
-            ),
-            value,
-          ),
-        ),
-      ),
+      fc.oneof(value, fc.array(fc.dictionary(keys, value))),
     );
     fc.assert(
-      fc.property(shape, (document) => {
-        const result = convert(JSON.stringify(document), { file: "f", output: "yaml" });
-        if (!result.ok) expect(result.fault.map(describeFault)).not.toEqual([]);
+      fc.property(shape, (document) => neverThrows(JSON.stringify(document))),
+      { numRuns: rounds(20) },
+    );
+  });
+
+  it("never throw, whatever stands in a resource", () => {
+    const value = fc.jsonValue({ maxDepth: 3 });
+    const fields = fc.constantFrom(
+      ..."addresses protocol bgpAdvertisements passwordSecret password communities ipAddressPools myASN peers".split(
+        " ",
+      ),
+    );
+    const resource = fc.record({
+      apiVersion: fc.constantFrom("metallb.io/v1beta1", "metallb.io/v1beta2", "metallb.io/v1alpha1", "v1"),
+      kind: fc.constantFrom("AddressPool", "IPAddressPool", "BGPPeer", "BGPAdvertisement", "Community", "Secret"),
+      metadata: fc.record({ name: fc.constantFrom("a", "b"), namespace: fc.constantFrom("x", "y") }),
+      spec: fc.oneof(value, fc.dictionary(fields, value)),
+      data: value,
+    });
+    fc.assert(
+      fc.property(fc.array(resource, { maxLength: 4 }), (items) =>
+        neverThrows(JSON.stringify({ apiVersion: "v1", kind: "List", items })),
+      ),
+      { numRuns: rounds(20) },
+    );
+  });
+
+  it("never throw, wherever a resource that was made is cut or changed", () => {
+    fc.assert(
+      fc.property(legacyDocument, fc.nat(), fc.nat(20), fc.string({ maxLength: 4 }), (document, at, length, other) => {
+        const result = convert(written(document), { file: "f", output: "yaml" });
+        const text = result.ok ? result.value.text : yamlStream([{ kind: "x" }]);
+        const start = at % (text.length + 1);
+        neverThrows(text.slice(0, start) + other + text.slice(start + length));
       }),
-      { numRuns: runs(200) },
+      { numRuns: rounds(20) },
     );
   });
 });
