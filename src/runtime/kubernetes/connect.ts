@@ -20,7 +20,7 @@ export type ServerSupport = Readonly<{
  * Waits for the API server to answer and to let us see Services, however long that takes: we may well be started
  * before it, and one that has just begun to answer knows no permissions yet, so that asking it for others would
  * mislead. Each new reason is logged once, with what to do about it.
- * @returns undefined: the signal came first
+ * @returns undefined: the signal came first, and the client is closed
  */
 export async function connectToServer(
   client: ApiClient,
@@ -29,9 +29,13 @@ export async function connectToServer(
   onWaiting: (reason: string | undefined) => void,
 ): Promise<ServerSupport | undefined> {
   let lastReason = "";
+  const giveUp = (): void => client.close(); // a question that hangs must not keep the process
+  signal.addEventListener("abort", giveUp);
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     const support = await askServer(client);
+    if (signal.aborted) break;
     if (support.ok) {
+      signal.removeEventListener("abort", giveUp);
       onWaiting(undefined);
       log.info({ server: client.server, version: support.value.version }, "connected to the API server");
       return support.value;

@@ -164,3 +164,13 @@ it("names resources as kubectl does", () => {
     "bgppeers.metallb.io",
   ]);
 });
+
+it("ends at once when the signal comes while the server keeps us waiting", async () => {
+  const controller = new AbortController();
+  const noted = notePorts(systemClock);
+  const connecting = connectToServer(client(), noted.ports, controller.signal, () => undefined);
+  await server.next(); // and no answer
+  controller.abort();
+  expect(await connecting).toBeUndefined();
+  expect(noted.log).toEqual([]);
+});
