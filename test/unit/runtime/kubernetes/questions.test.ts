@@ -168,7 +168,8 @@ it("names resources as kubectl does", () => {
 it("ends at once when the signal comes while the server keeps us waiting", async () => {
   const controller = new AbortController();
   const noted = notePorts(systemClock);
-  const connecting = connectToServer(client(), noted.ports, controller.signal, () => undefined);
+  const patient = createTestClient(server.url, notePorts(createStepClock())); // it never sees a timeout
+  const connecting = connectToServer(patient, noted.ports, controller.signal, () => undefined);
   await server.next(); // and no answer
   controller.abort();
   expect(await connecting).toBeUndefined();
