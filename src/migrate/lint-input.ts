@@ -98,9 +98,12 @@ function templateFault(text: string, { start }: DocumentSlice, file: string): Fa
   return { object: "template", path: "", value: undefined, problem: "", remedy: "", file, ...position };
 }
 
-/** Files of other programs look like objects and have no name; a resource without one is told. */
-function isOthers({ path, line = 1 }: Fault, text: string): boolean {
-  if (path !== "/metadata/name") return false;
+/**
+ * Files of other programs look like objects and have no name. A resource without one is told, and a name that is no
+ * text: y is true.
+ */
+function isOthers({ path, value, line = 1 }: Fault, text: string): boolean {
+  if (path !== "/metadata/name" || value !== undefined) return false;
   const positionAt = createLineIndex(text);
   const slice = splitDocuments(text).findLast(({ start }) => positionAt(start).line <= line);
   return slice !== undefined && !/\bmetallb\.io\/v/.test(text.slice(slice.start, slice.end));
