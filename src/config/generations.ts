@@ -87,15 +87,18 @@ export function differenceBetween(name: GenerationRuleName, more: number): strin
  */
 export function conflictOf(name: GenerationRuleName, names: Iterable<GenerationRuleName>): string {
   const { refusedBy, reason }: GenerationRule = GENERATION_RULES[name];
-  const others = new Set<Generation>([...names].flatMap((other) => [...GENERATION_RULES[other].refusedBy]));
+  const others = refusingAny(names);
   const rest = GENERATIONS.filter((generation) => others.has(generation) && !refusedBy.includes(generation));
   return `${reason}, which ${listOf(refusedBy)} refuse, and ${listOf(rest)} refuse something else in here`;
 }
 
 /** Whether every release refused at least one of these. */
 export function isRefusedByAll(names: Iterable<GenerationRuleName>): boolean {
-  const refusedBy = new Set<Generation>([...names].flatMap((name) => [...GENERATION_RULES[name].refusedBy]));
-  return refusedBy.size === GENERATIONS.length;
+  return refusingAny(names).size === GENERATIONS.length;
+}
+
+function refusingAny(names: Iterable<GenerationRuleName>): ReadonlySet<Generation> {
+  return new Set([...names].flatMap((name): readonly Generation[] => GENERATION_RULES[name].refusedBy));
 }
 
 function listOf(generations: readonly Generation[]): string {

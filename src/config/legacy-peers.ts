@@ -73,7 +73,7 @@ export function readLegacyPeers(document: LegacyDocument, context: LegacyContext
     const peer = readPeer(written, path, profiles, context);
     if (peer === undefined) return [];
     const target = `${peer.address?.family} ${peer.address?.value}`;
-    const isMeantTwice = wasRead(target, () => peerMeaning(peer));
+    const isMeantTwice = wasRead(target, () => revealingText(peer));
     const isWrittenTwice = wasWritten(target, () => peerAsCompared(written, peer));
     if (isWrittenTwice) context.differ("duplicatePeer", path, `peer ${written["peer-address"]}`);
     else if (isMeantTwice) {
@@ -102,10 +102,6 @@ function createRepeatCheck(count: number): (key: string, textOf: () => string) =
   };
 }
 
-function peerMeaning(peer: UnnamedPeer): string {
-  return revealingText({ keepaliveTimeSeconds: peer.holdTimeSeconds / 3, ...peer });
-}
-
 /**
  * What the releases compared peers by: values as they were parsed, but selectors in the order in which they were
  * written, each a list of requirements sorted by key with its values in the order in which they were written.
@@ -114,7 +110,7 @@ function peerAsCompared(written: LegacyPeerDocument, peer: UnnamedPeer): string 
   const selectors = (written["node-selectors"] ?? []).map((selector) => {
     const labels = Object.entries(selector?.["match-labels"] ?? {}).map(([key, value]) => [key, "=", value] as const);
     const expressions = (selector?.["match-expressions"] ?? []).map(
-      (expression) => [expression?.key ?? "", expression?.operator, ...(expression?.values ?? [])] as const,
+      (expression) => [expression?.key ?? "", expression?.operator, expression?.values ?? []] as const,
     );
     const requirements = [...labels.toSorted(([a], [b]) => compareTexts(a, b)), ...expressions];
     return requirements.toSorted(([a], [b]) => compareTexts(a, b));

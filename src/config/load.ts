@@ -5,22 +5,19 @@ import { attachAdvertisements } from "./attach-advertisements.js";
 import type { ChosenDocuments } from "./choose-documents.js";
 import { chooseDocuments, sourcesOf } from "./choose-documents.js";
 import type { KubernetesDocument } from "./documents.js";
-import { describeObject } from "./documents.js";
 import type { Generation } from "./generations.js";
 import type { ResourceReading } from "./join-sources.js";
 import { byName, joinBfdProfiles, joinPeers, joinPools } from "./join-sources.js";
+import { readLegacyConfigMap } from "./legacy-config-map.js";
 import type { LoadedConfig, Model, Notice, Origin } from "./model.js";
-import { faultAt, placeOf, sortFaults } from "./place.js";
-import { isRecord } from "./read-documents.js";
+import { sortFaults } from "./place.js";
 import type { LegacyReading } from "./read-legacy.js";
-import { readLegacy } from "./read-legacy.js";
 import type { ResourceBgpAdvertisement, ResourceLayer2Advertisement } from "./resource-advertisements.js";
 import { readBgpAdvertisement, readCommunities, readL2Advertisement } from "./resource-advertisements.js";
 import type { Findings } from "./resource-context.js";
 import { checkEchoOfIPv6 } from "./resource-echo.js";
 import { readBfdProfile, readBgpPeer } from "./resource-peers.js";
 import { readIpAddressPool } from "./resource-pools.js";
-import type { TextPosition } from "./text-position.js";
 
 export type LoadOptions = Readonly<{
   /** Where configuration is looked for; objects of other namespaces are ignored. A document without one counts. */
@@ -61,7 +58,7 @@ export type ConfigReading = Readonly<{
 export function loadWithReading(documents: readonly KubernetesDocument[], options: LoadOptions): ConfigReading {
   const findings: Findings = { faults: [], notices: [] };
   const chosen = chooseDocuments(documents, options, findings);
-  const legacy = chosen.configMap && readConfigMap(chosen.configMap, options.generation);
+  const legacy = chosen.configMap && readLegacyConfigMap(chosen.configMap, options.generation);
   if (legacy !== undefined) {
     findings.faults.push(...legacy.faults);
     findings.notices.push(...legacy.notices);
@@ -85,24 +82,6 @@ export function loadWithReading(documents: readonly KubernetesDocument[], option
     ...bfdProfiles.map(({ piece, origins }) => [`bfdProfile/${piece.name}`, origins] as const),
   ]);
   return { ...reading, result: succeed({ model: pieces, origins, notices, sources: sourcesOf(chosen) }) };
-}
-
-/** Reads the legacy document out of its ConfigMap. Without the key `config` it is the empty document, which is valid. */
-function readConfigMap(configMap: KubernetesDocument, generation?: Generation): LegacyReading {
-  const { body, source } = configMap;
-  const object = describeObject(configMap);
-  const data = body["data"] ?? {};
-  const text = isRecord(data) ? (data["config"] ?? "") : data;
-  if (typeof text !== "string") {
-    const path = isRecord(data) ? "/data/config" : "/data";
-    const remedy = "write config: | and the document below it, indented";
-    const fault = faultAt(placeOf(configMap), path, "(not shown)", "is not a text", remedy);
-    return { ...readLegacy({ text: "", object }, generation), faults: [fault] };
-  }
-  if (source === undefined) return readLegacy({ text, object }, generation);
-  const { file } = source;
-  const locate = (inner: TextPosition) => ({ file, ...source.positionInText("/data/config", inner) });
-  return readLegacy({ text, object, locate }, generation);
 }
 
 /** What was read of the resources, and the advertisements as they were written. */

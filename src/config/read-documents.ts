@@ -68,6 +68,11 @@ function readSlice(stream: Stream, slice: DocumentSlice): void {
     return;
   }
   if (parsed.value.root === undefined) return;
+  const second = secondObject(parsed.value.root);
+  if (second !== undefined) {
+    stream.faults.push(syntaxFault(stream, slice, second));
+    return;
+  }
   const { value, faults } = manifestValue(parsed.value);
   if (faults.length > 0) {
     for (const fault of faults) stream.faults.push(syntaxFault(stream, slice, fault));
@@ -75,6 +80,23 @@ function readSlice(stream: Stream, slice: DocumentSlice): void {
     addObject(stream, createSource(stream, slice), value);
   }
 }
+
+/** Two objects that are pasted together repeat the keys that every object begins with. */
+function secondObject(root: YamlNode): YamlFault | undefined {
+  if (root.kind !== "mapping") return undefined;
+  const seen = new Set<string>(); // BOUNDED by the keys of an object's head
+  const repeated: YamlNode[] = [];
+  for (const { key } of root.entries) {
+    if (key.kind !== "scalar" || !OBJECT_KEYS.has(key.text)) continue;
+    if (seen.has(key.text)) repeated.push(key);
+    seen.add(key.text);
+  }
+  const [first] = repeated;
+  if (first === undefined || repeated.length < 2) return undefined;
+  const problem = "holds a second object from here on, and nothing parts the two";
+  return { offset: Math.max(first.offset, 0), problem, remedy: "put a line --- before the second object" };
+}
+const OBJECT_KEYS: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata"]);
 
 function syntaxFault(stream: Stream, slice: DocumentSlice, { offset, problem, remedy }: YamlFault): Fault {
   const { line, column } = stream.positionAt(slice.start + offset);

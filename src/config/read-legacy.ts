@@ -1,4 +1,5 @@
 import type { Fault } from "../runtime/net/fault.js";
+import { HIDDEN_VALUE } from "../runtime/net/fault.js";
 import type { Generation } from "./generations.js";
 import type { LegacyContext, LegacyFindings } from "./legacy-context.js";
 import { createLegacyContext, settleDifferences } from "./legacy-context.js";
@@ -77,7 +78,7 @@ export function readLegacy({ text: source, object, locate }: LegacyText, generat
   const context = createLegacyContext(place, generation, findings, (path) => offsets.has(path));
   for (const { path, offset, problem, remedy } of decodeFaults) {
     const position = offset < 0 ? place.positionOf(path) : positionOfOffset(offset);
-    findings.faults.push({ object, path, value: "(not shown)", problem, remedy, ...position });
+    findings.faults.push({ object, path, value: HIDDEN_VALUE, problem, remedy, ...position });
   }
   if (isIncomplete) return { ...EMPTY_READING, place, faults: findings.faults };
   if (unread !== undefined) {
@@ -166,6 +167,6 @@ function hide<Kind extends Fault>(faults: readonly Kind[], passwords: readonly s
   if (passwords.length === 0) return [...faults];
   const secret = new Set(passwords);
   return faults.map((fault) =>
-    typeof fault.value === "string" && secret.has(fault.value) ? { ...fault, value: "(not shown)" } : fault,
+    typeof fault.value === "string" && secret.has(fault.value) ? { ...fault, value: HIDDEN_VALUE } : fault,
   );
 }

@@ -1,4 +1,5 @@
 import type { AnySchemaObject, ErrorObject, ValidateFunction } from "ajv";
+import { HIDDEN_VALUE } from "../runtime/net/fault.js";
 import { compileSchema } from "./compile-schema.js";
 import { pointerKeys, pointerTo } from "./json-pointer.js";
 
@@ -27,8 +28,6 @@ export function checkAgainst(schema: AnySchemaObject): (value: unknown) => reado
   };
 }
 
-const HIDDEN = "(not shown)";
-
 function faultOf(error: ErrorObject): SchemaFault {
   const { instancePath: path, keyword, params, data } = error;
   const schema = (error.parentSchema ?? {}) as Readonly<Record<string, unknown>>;
@@ -52,7 +51,11 @@ function faultOf(error: ErrorObject): SchemaFault {
     case "maximum": {
       const { minimum, maximum } = schema;
       if (minimum === undefined) {
-        return { ...known, problem: `is above ${String(maximum)}`, remedy: describedAs(schema, "write a lower number") };
+        return {
+          ...known,
+          problem: `is above ${String(maximum)}`,
+          remedy: describedAs(schema, "write a lower number"),
+        };
       }
       const range = `${String(minimum)} to ${String(maximum)}`;
       return { ...known, problem: `is not ${range}`, remedy: describedAs(schema, `write a number of ${range}`) };
@@ -73,7 +76,7 @@ function unknownKeyFault(parent: string, key: string, schema: Readonly<Record<st
   const remedy = similar === undefined ? `remove it (known are ${keys.join(", ")})` : `write ${similar}`;
   const path = pointerTo(parent, key);
   // Its value may be a password under a misspelt key.
-  return { path, value: HIDDEN, problem: "is a key that is not known here", remedy, unknownKey: true };
+  return { path, value: HIDDEN_VALUE, problem: "is a key that is not known here", remedy, unknownKey: true };
 }
 
 /** The same letters, one letter wrong, missing or too many, or two letters swapped. */
@@ -102,10 +105,14 @@ function describedAs(schema: unknown, otherwise: string): string {
 }
 
 function shownValue(schema: Readonly<Record<string, unknown>>, data: unknown): unknown {
-  if (schema["writeOnly"] === true) return HIDDEN;
+  if (schema["writeOnly"] === true) return HIDDEN_VALUE;
   // Where a mapping or a list is wanted, a text may be a `password:secret` without its blank.
   const wantsCollection = schema["type"] === "object" || schema["type"] === "array";
-  return wantsCollection && typeof data === "string" ? HIDDEN : data;
+  if (wantsCollection && typeof data === "string") return HIDDEN_VALUE;
+  // A mapping or a list where something else is wanted may have a password in it.
+  if (typeof data !== "object" || data === null) return data;
+  const isWanted = schema["type"] === (Array.isArray(data) ? "array" : "object");
+  return isWanted ? data : Array.isArray(data) ? "(a list)" : "(a mapping)";
 }
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {

@@ -131,6 +131,11 @@ describe("streams", () => {
       ["4:3  is not a Kubernetes object", "5:3 /apiVersion makes this no Kubernetes object"],
     ],
     ["a repeated key", `${HEAD}---\n${HEAD}kind: B\n`, ["10:1  is a key that this mapping has already"]],
+    [
+      "two objects without a marker between them",
+      `${HEAD}---\n${HEAD}${HEAD}spec: {}\n`,
+      ["10:1  holds a second object from here on, and nothing parts the two"],
+    ],
     ["syntax", "a:\n\tb: c\n", ["2:1  is not YAML (tab characters must not be used in indentation)"]],
     ["directives alone", "%YAML 1.1\n", ["2:1  is not YAML (directives end mark is expected)"]],
   ])("refuses %s where it stands", (_, text, problems) => expect(problemsOf(text)).toEqual(problems));
