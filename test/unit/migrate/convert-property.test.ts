@@ -25,9 +25,9 @@ const read = (text: string): Model | string[] => {
   return loaded.ok ? loaded.value.model : loaded.fault.map(describeFault);
 };
 const model = (text: string): Model => {
-  const read_ = read(text);
-  if (Array.isArray(read_)) throw new Error(read_.join("\n"));
-  return read_;
+  const found = read(text);
+  if (Array.isArray(found)) throw new Error(found.join("\n"));
+  return found;
 };
 const manifest = (config: string): string => configMapText("config", "metallb-system", `${config}\n`);
 const written = (document: object): string => flowText(document as LegacyValue);
@@ -140,7 +140,17 @@ describe("convert(), revert() and configMapToCrs()", () => {
       ..."peers address-pools : [ ] { } , - &a *a << !!int | \" ' name a apiVersion kind ConfigMap data config".split(
         " ",
       ),
-      ...["10.0.0.0/24", ": ", "\n", "- ", "  ", "#", "---\n", "\t", "\u0000", "metallb.io/v1beta1", "AddressPool"],
+      "10.0.0.0/24",
+      ": ",
+      "\n",
+      "- ",
+      "  ",
+      "#",
+      "---\n",
+      "\t",
+      "\u0000",
+      "metallb.io/v1beta1",
+      "AddressPool",
     );
     const texts = fc.oneof(
       fc.array(words).map((parts) => parts.join("")),
