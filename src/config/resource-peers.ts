@@ -3,6 +3,7 @@ import { parseAddress } from "../runtime/net/address.js";
 import { basicAuthPassword } from "./basic-auth.js";
 import type { KubernetesDocument } from "./documents.js";
 import { parseGoDuration, wholeSeconds } from "./go-duration.js";
+import { pointerTo } from "./json-pointer.js";
 import { anyOfSelectors } from "./label-selector.js";
 import type { BfdProfile, Peer } from "./model.js";
 import { Password } from "./password.js";
@@ -10,7 +11,7 @@ import type { Place } from "./place.js";
 import type { Findings, ResourceContext } from "./resource-context.js";
 import { readSelectors, specReader } from "./resource-context.js";
 import type { BfdProfileSpec, BgpPeerSpec } from "./resource-schemas.js";
-import { bfdProfileSchema, bgpPeerSchema, bgpPeerV1Beta1Schema } from "./resource-schemas.js";
+import { NEWER_PEER_KEYS, bfdProfileSchema, bgpPeerSchema, bgpPeerV1Beta1Schema } from "./resource-schemas.js";
 
 export type ResourcePeer = Readonly<{ peer: Peer; place: Place }>;
 export type ResourceBfdProfile = Readonly<{ profile: BfdProfile; place: Place }>;
@@ -45,7 +46,7 @@ export function readBfdProfile(document: KubernetesDocument, findings: Findings)
   return { profile, place: context.place };
 }
 
-/** Reads a BGPPeer of either version: v1beta1 has fewer fields, and a port of 0 for the default. */
+/** Reads a BGPPeer of either version; a port of 0 is the default one. */
 export function readBgpPeer(
   document: KubernetesDocument,
   references: PeerReferences,
@@ -58,10 +59,7 @@ export function readBgpPeer(
   const sourceAddress = readAddress(spec, "sourceAddress", context);
   const routerId = readRouterId(spec, context);
   const timers = readTimers(spec, context);
-  if (isOlder && spec.holdTime !== undefined && timers.holdTimeSeconds === 0) {
-    const problem = "keeps the session without keepalives, and releases before v0.14.9 took it for 90s";
-    context.remark("generation", "/spec/holdTime", spec.holdTime, problem, "write the hold time that is meant");
-  }
+  if (isOlder) remarkOnOlderPeer(spec, timers, context);
   const connectTimeSeconds = readConnectTime(spec, context);
   const password = readPassword(spec, references, context);
   const { bfdProfile = "", localASN: localAsn = 0 } = spec;
@@ -92,6 +90,23 @@ export function readBgpPeer(
     disableMP: spec.disableMP ?? false,
   };
   return { peer, place: context.place };
+}
+
+/** What an object of v1beta1 says that releases took in unlike ways. */
+function remarkOnOlderPeer(
+  spec: BgpPeerSpec,
+  { holdTimeSeconds }: Pick<Peer, "holdTimeSeconds">,
+  context: ResourceContext,
+): void {
+  for (const key of Object.keys(spec)) {
+    if (!NEWER_PEER_KEYS.has(key)) continue;
+    const problem = "is a key that v1beta1 did not have: MetalLB dropped it, and here it counts";
+    context.remark("generation", pointerTo("/spec", key), "(not shown)", problem, "write metallb.io/v1beta2");
+  }
+  if (spec.holdTime !== undefined && holdTimeSeconds === 0) {
+    const problem = "keeps the session without keepalives, and releases before v0.14.9 took it for 90s";
+    context.remark("generation", "/spec/holdTime", spec.holdTime, problem, "write the hold time that is meant");
+  }
 }
 
 function readPeerAsn(spec: BgpPeerSpec, context: ResourceContext): Peer["peerAsn"] | undefined {

@@ -13,8 +13,6 @@ const duration = { type: "string", description: "a duration as a text, as in 90s
 const asn = { type: "integer", minimum: 1, maximum: UINT32_MAX, description: "an AS number of 1 to 4294967295" };
 const milliseconds = { type: "integer", minimum: 10, maximum: 60_000, description: "milliseconds, 10 to 60000" };
 const community = { type: "string" };
-const port = { type: "integer", minimum: 0, maximum: 16_384, description: "a TCP port of 1 to 16384" }; // 0: the default
-const password = { type: "string", writeOnly: true, description: "the password as a text" };
 
 const selector = {
   type: "object",
@@ -68,55 +66,54 @@ export const ipAddressPoolSchema = specSchema(
   ["addresses"],
 );
 
-export const bgpPeerSchema = specSchema(
-  {
-    myASN: asn,
-    peerASN: { ...asn, minimum: 0 },
-    dynamicASN: { type: "string", enum: ["", "internal", "external"] },
-    localASN: asn,
-    peerAddress: text,
-    interface: text,
-    sourceAddress: text,
-    peerPort: { ...port, default: 179 },
-    holdTime: duration,
-    keepaliveTime: duration,
-    connectTime: duration,
-    routerID: text,
-    nodeSelectors: selectors,
-    password,
-    passwordSecret: {
-      type: "object",
-      additionalProperties: false,
-      properties: { name: text, namespace: text },
-    },
-    bfdProfile: text,
-    enableGracefulRestart: bool,
-    ebgpMultiHop: bool,
-    vrf: text,
-    disableMP: bool,
-    dualStackAddressFamily: bool,
+const bgpPeerProperties = {
+  myASN: asn,
+  peerASN: { ...asn, minimum: 0 },
+  dynamicASN: { type: "string", enum: ["", "internal", "external"] },
+  localASN: asn,
+  peerAddress: text,
+  interface: text,
+  sourceAddress: text,
+  peerPort: { type: "integer", minimum: 0, maximum: 16_384, default: 179, description: "a TCP port of 1 to 16384" },
+  holdTime: duration,
+  keepaliveTime: duration,
+  connectTime: duration,
+  routerID: text,
+  nodeSelectors: selectors,
+  password: { type: "string", writeOnly: true, description: "the password as a text" },
+  passwordSecret: {
+    type: "object",
+    additionalProperties: false,
+    properties: { name: text, namespace: text },
   },
-  ["myASN"],
-);
+  bfdProfile: text,
+  enableGracefulRestart: bool,
+  ebgpMultiHop: bool,
+  vrf: text,
+  disableMP: bool,
+  dualStackAddressFamily: bool,
+};
 
-/** The older version: fewer fields, and more of them required. */
-export const bgpPeerV1Beta1Schema = specSchema(
-  {
-    myASN: asn,
-    peerASN: { ...asn, minimum: 0 },
-    peerAddress: text,
-    sourceAddress: text,
-    peerPort: port,
-    holdTime: duration,
-    keepaliveTime: duration,
-    routerID: text,
-    nodeSelectors: selectors,
-    password,
-    bfdProfile: text,
-    ebgpMultiHop: bool,
-  },
-  ["myASN", "peerASN", "peerAddress"],
-);
+export const bgpPeerSchema = specSchema(bgpPeerProperties, ["myASN"]);
+
+/**
+ * The older version: more is required. What only the newer one had may stand here too, so that an object written in
+ * one version and read in the other loses nothing.
+ */
+export const bgpPeerV1Beta1Schema = specSchema(bgpPeerProperties, ["myASN", "peerASN", "peerAddress"]);
+
+/** What the older version did not have. */
+export const NEWER_PEER_KEYS: ReadonlySet<string> = new Set([
+  "dynamicASN",
+  "localASN",
+  "interface",
+  "connectTime",
+  "passwordSecret",
+  "enableGracefulRestart",
+  "vrf",
+  "disableMP",
+  "dualStackAddressFamily",
+]);
 
 export const bgpAdvertisementSchema = specSchema({
   aggregationLength: { type: "integer", minimum: 1, maximum: 32, default: 32 },

@@ -180,7 +180,7 @@ describe("notices", () => {
     [
       "a key that the older version has not",
       [olderPeer({ vrf: "red" })],
-      "ignored /spec/vrf is a key that is not known here and does nothing",
+      "generation /spec/vrf is a key that v1beta1 did not have: MetalLB dropped it, and here it counts",
     ],
     [
       "a hold time that releases read in two ways",
