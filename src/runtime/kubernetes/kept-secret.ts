@@ -1,10 +1,11 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import type { Result } from "../net/result.js";
-import { succeed } from "../net/result.js";
+import { refuse, succeed } from "../net/result.js";
 import type { ApiClient } from "./api-client.js";
 import type { ApiFailure } from "./api-failure.js";
 import { REFUSED_BACKOFF, backoffDelay } from "./backoff.js";
 import { pause } from "./pause.js";
+import { isPermitted, type Verb } from "./permission.js";
 import type { EdgePorts } from "./ports.js";
 import { resourcePath, secretsResource } from "./resource.js";
 import { isRecord } from "./watch-line.js";
@@ -35,10 +36,12 @@ const ATTEMPTS_TO_READ = 5;
 type Stored = Readonly<{ text: string | undefined; resourceVersion: string }>;
 
 export function createKeptSecret({ client, ports, signal, namespace, name }: KeptSecretOptions): KeptSecret {
-  const collection = resourcePath(secretsResource(namespace));
-  const path = resourcePath(secretsResource(namespace), name);
+  const secrets = secretsResource(namespace);
+  const collection = resourcePath(secrets);
+  const path = resourcePath(secrets, name);
   let wanted: string | undefined; // BOUNDED: one
   let running = false;
+  let mayWrite = false; // it has been granted
   let said = "";
 
   function say(message: string): void {
@@ -56,7 +59,27 @@ export function createKeptSecret({ client, ports, signal, namespace, name }: Kep
     return succeed({ text: unpack(data), resourceVersion: String(metadata["resourceVersion"] ?? "") });
   }
 
+  /** What is not granted is not tried. */
+  async function may(verbs: readonly Verb[], ofAnyName: readonly Verb[]): Promise<Result<true, ApiFailure>> {
+    const answers = await Promise.all([
+      isPermitted(client, secrets, verbs, name),
+      ofAnyName.length === 0 ? succeed(true) : isPermitted(client, secrets, ofAnyName),
+    ]);
+    for (const answer of answers) {
+      if (!answer.ok) return answer;
+      if (answer.value) continue;
+      const remedy = `grant ${verbs.join(" and ")} of it${ofAnyName.map((verb) => `, and ${verb} of secrets`).join("")}`;
+      return refuse({ kind: "forbidden", message: `Secret ${namespace}/${name} is not permitted: ${remedy}` });
+    }
+    return succeed(true);
+  }
+
   async function write(text: string): Promise<Result<unknown, ApiFailure>> {
+    if (!mayWrite) {
+      const permitted = await may(["get", "update"], ["create"]);
+      if (!permitted.ok) return permitted;
+      mayWrite = true;
+    }
     const stored = await get();
     if (!stored.ok || stored.value?.text === text) return stored;
     const packed = gzipSync(text).toString("base64");
@@ -97,7 +120,8 @@ export function createKeptSecret({ client, ports, signal, namespace, name }: Kep
   return {
     async read() {
       for (let attempt = 0; ; attempt += 1) {
-        const stored = await get();
+        const permitted = await may(["get"], []);
+        const stored = permitted.ok ? await get() : permitted;
         if (stored.ok) return stored.value?.text;
         say(`Cannot read the last good configuration: ${stored.fault.message}`);
         if (stored.fault.kind === "forbidden" || attempt + 1 === ATTEMPTS_TO_READ || signal.aborted) return undefined;
