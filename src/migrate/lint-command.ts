@@ -8,7 +8,8 @@ import { findingOf, rulesJson, rulesText } from "./lint-rules.js";
 import type { Exit, TextIo } from "./text-io.js";
 
 export type LintArguments = Readonly<{
-  path?: readonly string[] | undefined;
+  /** Files and folders; - is standard input. */
+  path: readonly string[];
   output: LintOutput;
   namespace?: string | undefined;
   generation?: Generation | undefined;
@@ -16,17 +17,23 @@ export type LintArguments = Readonly<{
   rules: boolean;
 }>;
 
-export const lintCommand = (io: TextIo, exit: Exit): CommandModule<object, LintArguments> => ({
-  command: "lint [path..]",
-  describe: "Find what is wrong in a repository of manifests",
+type ParsedArguments = Omit<LintArguments, "path"> & Readonly<{ _: readonly (string | number)[] }>;
+
+/**
+ * The paths are no positionals of the parser, which would drop a lone hyphen from a list of them; so it is told to be
+ * strict with options alone.
+ */
+export const lintCommand = (io: TextIo, exit: Exit): CommandModule<object, ParsedArguments> => ({
+  command: "lint",
+  describe: "Find what is wrong in files and folders of manifests",
   builder: (yargs) =>
     yargs
-      .positional("path", {
-        type: "string",
-        array: true,
-        coerce: (paths: readonly string[]) => paths.map((path) => (path === "" ? "-" : path)), // as for convert
-        describe: "Files, and folders with .yaml, .yml and .json files; - for standard input",
-      })
+      .strict(false)
+      .strictOptions()
+      .usage(
+        "$0 migrate lint <path..>\n\nFind what is wrong in files and in folders with .yaml, .yml and .json files; " +
+          "- for standard input",
+      )
       .option("output", { choices: LINT_OUTPUTS, default: "text" as const, describe: "Form of the output" })
       .option("generation", {
         choices: GENERATIONS,
@@ -46,7 +53,10 @@ export const lintCommand = (io: TextIo, exit: Exit): CommandModule<object, LintA
         "Exit code 0: no errors, 1: errors, 2: wrong usage, 3: warnings, with --exit-code. Findings go to standard " +
           "output. Services are held against the pools of the same input, selectors against its Nodes and Services.",
       ) as never,
-  handler: async (args) => exit(await runLint(args, io)),
+  handler: async ({ _: words, ...args }) => {
+    const path = words.slice(words.indexOf("lint") + 1).map(String);
+    exit(await runLint({ ...args, path }, io));
+  },
 });
 
 /**
@@ -55,7 +65,7 @@ export const lintCommand = (io: TextIo, exit: Exit): CommandModule<object, LintA
  *   they are to count
  */
 export async function runLint(args: LintArguments, io: TextIo): Promise<0 | 1 | 2 | 3> {
-  const { path: paths = [], output, namespace, generation } = args;
+  const { path: paths, output, namespace, generation } = args;
   if (args.rules) {
     if (output !== "text" && output !== "json")
       return usage(io, `Cannot print the rules as ${output}: write text or json`);
