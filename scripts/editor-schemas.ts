@@ -6,12 +6,22 @@ import { wordsFor } from "./schema-words.js";
 
 const DRAFT = "http://json-schema.org/draft-07/schema#";
 
+/** What the reader takes as a list of one, and the schema it reads by does not say. */
+const ALSO_ALONE: ReadonlySet<string> = new Set([
+  "peer-autodiscovery.from-annotations",
+  "peer-autodiscovery.from-labels",
+]);
+
 /** The schema with what each key means in the place of what messages say of it. */
 function explained(schema: Schema, kind: string, path: string): Schema {
   const { description: _, ...rest } = schema;
   const isKey = path !== "" && !/(\[\]|\{\})$/.test(path);
   const words = isKey ? wordsFor(kind, path) : undefined;
   const absent = words?.absent === undefined ? "" : ` Absent: ${words.absent}.`;
+  if (ALSO_ALONE.has(path)) {
+    const alone = explained(schema["items"] as Schema, kind, `${path}[]`);
+    return { description: words?.meaning, anyOf: [alone, { type: "array", items: alone }] };
+  }
   const within = (value: unknown, next: string): unknown =>
     typeof value === "object" && value !== null ? explained(value as Schema, kind, next) : value;
   const { properties, items, additionalProperties, anyOf, oneOf, ...others } = rest;

@@ -11,7 +11,7 @@ import type { Place } from "./place.js";
 import type { Findings, ResourceContext } from "./resource-context.js";
 import { readSelectors, specReader } from "./resource-context.js";
 import type { BfdProfileSpec, BgpPeerSpec } from "./resource-schemas.js";
-import { NEWER_PEER_KEYS, bfdProfileSchema, bgpPeerSchema, bgpPeerV1Beta1Schema } from "./resource-schemas.js";
+import { bfdProfileSchema, bgpPeerSchema, bgpPeerV1Beta1Schema } from "./resource-schemas.js";
 
 export type ResourcePeer = Readonly<{ peer: Peer; place: Place }>;
 export type ResourceBfdProfile = Readonly<{ profile: BfdProfile; place: Place }>;
@@ -91,6 +91,19 @@ export function readBgpPeer(
   };
   return { peer, place: context.place };
 }
+
+/** What v1beta1 did not have. */
+const NEWER_PEER_KEYS: ReadonlySet<string> = new Set([
+  "dynamicASN",
+  "localASN",
+  "interface",
+  "connectTime",
+  "passwordSecret",
+  "enableGracefulRestart",
+  "vrf",
+  "disableMP",
+  "dualStackAddressFamily",
+]);
 
 /** What an object of v1beta1 says that releases took in unlike ways. */
 function remarkOnOlderPeer(

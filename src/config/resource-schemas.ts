@@ -102,19 +102,6 @@ export const bgpPeerSchema = specSchema(bgpPeerProperties, ["myASN"]);
  */
 export const bgpPeerV1Beta1Schema = specSchema(bgpPeerProperties, ["myASN", "peerASN", "peerAddress"]);
 
-/** What the older version did not have. */
-export const NEWER_PEER_KEYS: ReadonlySet<string> = new Set([
-  "dynamicASN",
-  "localASN",
-  "interface",
-  "connectTime",
-  "passwordSecret",
-  "enableGracefulRestart",
-  "vrf",
-  "disableMP",
-  "dualStackAddressFamily",
-]);
-
 export const bgpAdvertisementSchema = specSchema({
   aggregationLength: { type: "integer", minimum: 1, maximum: 32, default: 32 },
   aggregationLengthV6: { type: "integer", minimum: 0, maximum: 128, default: 128 },
