@@ -57,8 +57,9 @@ export function addText(input: LintInput, text: string, file: string): void {
     input.templates.push({ fault: templateFault(text, template, file), hasPools });
     return;
   }
+  const places = faults.length === 0 ? [] : wantedSlices(text, wanted);
   for (const fault of faults) {
-    if (!isOthers(fault, text)) input.findings.push(findingOf("syntax", fault));
+    if (!isOthers(fault, places)) input.findings.push(findingOf("syntax", fault));
   }
   for (const document of documents) addDocument(input, document);
 }
@@ -102,11 +103,20 @@ function templateFault(text: string, { start }: DocumentSlice, file: string): Fa
  * Files of other programs look like objects and have no name. A resource without one is told, and a name that is no
  * text: y is true.
  */
-function isOthers({ path, value, line = 1 }: Fault, text: string): boolean {
+function isOthers({ path, value, line = 1 }: Fault, wanted: readonly WantedSlice[]): boolean {
   if (path !== "/metadata/name" || value !== undefined) return false;
+  return wanted.findLast((slice) => slice.line <= line)?.hasResources !== true;
+}
+
+/** Where a document begins, and whether it mentions resources of this configuration. */
+type WantedSlice = Readonly<{ line: number; hasResources: boolean }>;
+
+function wantedSlices(text: string, slices: readonly DocumentSlice[]): readonly WantedSlice[] {
   const positionAt = createLineIndex(text);
-  const slice = splitDocuments(text).findLast(({ start }) => positionAt(start).line <= line);
-  return slice !== undefined && !/\bmetallb\.io\/v/.test(text.slice(slice.start, slice.end));
+  return slices.map(({ start, end }) => ({
+    line: positionAt(start).line,
+    hasResources: /\bmetallb\.io\/v/.test(text.slice(start, end)),
+  }));
 }
 
 function addDocument(input: LintInput, document: KubernetesDocument): void {
