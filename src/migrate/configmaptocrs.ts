@@ -10,6 +10,7 @@ import { differenceOf } from "./compare-models.js";
 import { joinSource } from "./conversion-source.js";
 import type { ConvertNotice } from "./convert-notices.js";
 import { renameNotices } from "./convert-notices.js";
+import { DISCOVERY_BEYOND_RESOURCES, discoveryFaults } from "./discovery.js";
 import { bareConfigMap, wholeFault } from "./find-input.js";
 import { yamlStream } from "./manifest-text.js";
 import { officialResources } from "./official-resources.js";
@@ -40,6 +41,8 @@ export function configMapToCrs(
   });
   if (!loaded.ok) return loaded;
   if (legacy === undefined) return refuse([wholeFault(file, "holds no ConfigMap", "name another file")]);
+  const discovery = discoveryFaults(loaded.value, legacy.place.object, ...DISCOVERY_BEYOND_RESOURCES);
+  if (discovery.length > 0) return refuse(discovery);
   const { source } = joinSource(loaded.value, legacy, []);
   const limits = beyondResources(source, loaded.value.notices);
   if (limits.length > 0) return refuse(sortFaults(limits));

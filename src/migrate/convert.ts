@@ -1,6 +1,5 @@
 import type { Generation } from "../config/generations.js";
 import { loadWithReading } from "../config/load.js";
-import type { LoadedConfig } from "../config/model.js";
 import { compareTexts, sortFaults } from "../config/place.js";
 import { readCommunities } from "../config/resource-advertisements.js";
 import type { Findings } from "../config/resource-context.js";
@@ -14,6 +13,7 @@ import { joinSource } from "./conversion-source.js";
 import type { JoinedSource } from "./conversion-source.js";
 import type { ConvertNotice } from "./convert-notices.js";
 import { leftOutNotices, renameNotices } from "./convert-notices.js";
+import { DISCOVERY_BEYOND_RESOURCES, discoveryFaults } from "./discovery.js";
 import type { MigrationInput } from "./find-input.js";
 import { findInput, wholeFault } from "./find-input.js";
 import { resourcesOf } from "./legacy-resources.js";
@@ -78,7 +78,7 @@ export function convert(text: string, options: ConvertOptions): Result<Conversio
     return refuse(called([wholeFault(options.file, problem, remedy)]));
   }
   const notices: ConvertNotice[] = [
-    ...readNotices.map((notice) => (notice.path === "/peer-autodiscovery" ? leftOut(notice) : notice)),
+    ...readNotices,
     ...renameNotices(source, renames, input.services),
     ...leftOutNotices(input, options.file),
   ];
@@ -131,12 +131,9 @@ function readInput(
   const findings: Findings = { faults: loaded.ok ? [] : [...loaded.fault], notices: [] };
   const addressPools = readAddressPools(input.addressPools, presentAliases(present), findings);
   if (!loaded.ok || findings.faults.length > 0) return refuse(sortFaults(findings.faults));
+  const discovery = discoveryFaults(loaded.value, legacy?.place.object ?? "", ...DISCOVERY_BEYOND_RESOURCES);
+  if (discovery.length > 0) return refuse(discovery);
   const joined = joinSource(loaded.value, legacy, addressPools);
   if (joined.faults.length > 0) return refuse(sortFaults(joined.faults));
   return succeed({ ...joined, notices: [...loaded.value.notices, ...findings.notices, ...joined.notices] });
-}
-
-function leftOut(notice: LoadedConfig["notices"][number]): ConvertNotice {
-  const remedy = "keep the ConfigMap with this key alone, or list the peers as BGPPeers";
-  return { ...notice, problem: "no resource can say and is left out", remedy, class: "left out" };
 }

@@ -17,6 +17,7 @@ import { beyondLegacy } from "./beyond-legacy.js";
 import { joinSource } from "./conversion-source.js";
 import type { ConvertNotice } from "./convert-notices.js";
 import type { OutputForm } from "./convert.js";
+import { discoveryFaults } from "./discovery.js";
 import { isManifest, wholeFault } from "./find-input.js";
 import { legacyText } from "./legacy-text.js";
 import { configMapText } from "./manifest-text.js";
@@ -37,6 +38,12 @@ export type RevertOptions = Readonly<{
 export type Reversion = Readonly<{ text: string; notices: readonly ConvertNotice[]; isEmpty: boolean }>;
 
 const DEFAULT_NAMESPACE = "metallb-system";
+
+/** It is in the ConfigMap already, and has never been made of anything else. */
+const DISCOVERY_IN_CONFIG_MAP = [
+  "tells how to find peers on Nodes, which is in the ConfigMap as it is",
+  "take this key out of the input, and put it into the ConfigMap that comes out",
+] as const;
 
 /**
  * Converts metallb.io resources into the ConfigMap that means the same: the inverse of `convert`. Passwords come from
@@ -64,7 +71,7 @@ export function revert(text: string, options: RevertOptions): Result<Reversion, 
   const loaded = loadAll(documents, namespace);
   if (!loaded.ok) return loaded;
   const { config, aliases } = loaded.value;
-  const limits = beyondLegacy(config);
+  const limits = [...beyondLegacy(config), ...discoveryFaults(config, "configuration", ...DISCOVERY_IN_CONFIG_MAP)];
   if (limits.length > 0) return refuse(sortFaults(limits));
 
   const name = options.configMapName ?? configMapIn(configuration, namespace)?.name ?? "config";

@@ -246,14 +246,11 @@ describe("convert()", () => {
     );
   });
 
-  it("leaves out ranges that hold nothing, and what no resource can say, and tells both", () => {
-    const text = manifest(
-      "address-pools: [{name: a, protocol: layer2, addresses: [10.0.0.9-10.0.0.1, 10.0.0.0/30]}]\npeer-autodiscovery: {from-labels: [{my-asn: a}]}",
-    );
+  it("leaves out ranges that hold nothing, and tells it", () => {
+    const text = manifest("address-pools: [{name: a, protocol: layer2, addresses: [10.0.0.9-10.0.0.1, 10.0.0.0/30]}]");
     expect(spec(text, "IPAddressPool")).toEqual({ addresses: ["10.0.0.0/30"] });
     expect(converted(text).notices.map(({ class: noticeClass, path }) => [noticeClass, path])).toEqual([
       ["generation", "/address-pools/0/addresses/0"],
-      ["left out", "/peer-autodiscovery"],
     ]);
   });
 
@@ -334,14 +331,18 @@ describe("the examples", () => {
   });
 
   it.each(["empty-pools", "everything", "minimal"])(
-    "what lokoctl makes of %s converts but for its discovery of peers",
+    "what lokoctl makes of %s is refused for its discovery of peers alone, and converts without it",
     async (name) => {
       const values = await readFile(
         new URL(`../../../examples/lokoctl-values/${name}.values.yaml`, import.meta.url),
         "utf8",
       );
       const [, inline = ""] = /^configInline:\n((?: .*\n)*)/m.exec(values) ?? [];
-      expect(converted(inline).notices).toMatchObject([{ class: "left out", path: "/peer-autodiscovery" }]);
+      expect(refusals(inline)).toEqual([
+        "/peer-autodiscovery tells how to find peers on Nodes, which no resource can say",
+      ]);
+      const rest = inline.replace(/^ {2}peer-autodiscovery:\n(?: {3,}.*\n)*/m, "");
+      expect(converted(rest).notices).toEqual([]);
     },
   );
 });
