@@ -3,6 +3,7 @@ import yargs from "yargs";
 import type { TextIo } from "../../../src/migrate/command.js";
 import { migrateCommands } from "../../../src/migrate/command.js";
 import { convertCommand, runConvert } from "../../../src/migrate/convert-command.js";
+import { runRevert } from "../../../src/migrate/revert-command.js";
 
 const GOOD = "address-pools: [{name: a, protocol: layer2, addresses: [10.0.0.0/24]}]\n";
 
@@ -61,6 +62,27 @@ describe("runConvert()", () => {
     expect(io.stderr).toHaveLength(2);
   });
 
+  it("answers a call without a file with an example", async () => {
+    const io = fakeIo({});
+    expect(await runConvert({ output: "yaml" }, io)).toBe(2);
+    expect(io).toMatchObject({
+      stdout: "",
+      stderr: [
+        "Cannot convert nothing: name the file, or - for standard input, as in: smelter migrate convert config.yaml",
+        "Try smelter migrate convert --help",
+      ],
+    });
+  });
+
+  it.each([
+    ["a warning", GOOD.replace("name: a", "name: A"), 3],
+    ["nothing to convert", "peers: []\n", 3],
+    ["no warning", GOOD, 0],
+    ["a refusal", "x: 1\n", 1],
+  ])("ends, with --exit-code, after %s with its own code", async (_, text, code) => {
+    expect(await runConvert({ file: "f", output: "yaml", exitCode: true }, fakeIo({ f: text }))).toBe(code);
+  });
+
   it("refuses a file that cannot be read", async () => {
     const io = fakeIo({});
     expect(await runConvert({ file: "missing.yaml", output: "yaml" }, io)).toBe(1);
@@ -75,6 +97,29 @@ describe("runConvert()", () => {
     expect(await runConvert({ file: "f", output: "yaml", namespace }, io)).toBe(2);
     expect(io.stdout).toBe("");
     expect(io.stderr).toHaveLength(1);
+  });
+});
+
+describe("runRevert()", () => {
+  it("undoes what convert does", async () => {
+    const there = fakeIo({ f: GOOD });
+    expect(await runConvert({ file: "f", output: "yaml" }, there)).toBe(0);
+    const back = fakeIo({ f: there.stdout });
+    expect(await runRevert({ file: "f", output: "yaml", config: "metallb" }, back)).toBe(0);
+    expect(back.stdout).toContain("kind: ConfigMap\nmetadata:\n  name: metallb\n");
+    expect(back.stderr).toEqual([]);
+  });
+
+  it("writes nothing to stdout when it refuses, and answers a call without a file", async () => {
+    const io = fakeIo({ f: GOOD });
+    expect(await runRevert({ file: "f", output: "yaml" }, io)).toBe(1);
+    expect(await runRevert({ output: "yaml" }, io)).toBe(2);
+    expect(io.stdout).toBe("");
+    expect(io.stderr).toEqual([
+      "f: Cannot use input: it holds no metallb.io resource: give the resources to make a ConfigMap of",
+      "Cannot revert nothing: name the file, or - for standard input, as in: smelter migrate revert resources.yaml",
+      "Try smelter migrate revert --help",
+    ]);
   });
 });
 
