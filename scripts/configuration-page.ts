@@ -106,8 +106,12 @@ An editor checks resources while they are written, with this line at the top of 
 [schemas/](schemas) also has a file for each kind, and \`configmap-config.json\` for the document within the ConfigMap.
 The same schemas are in [manifests/crds](../manifests/crds), with the rules on what may stand beside what; there a pool
 may have at most 4096 entries, an advertisement 1000 communities and a Community 2048 aliases, since the API server
-bounds what rules cost. Since is the
-release of MetalLB that had the key first.`;
+bounds what rules cost. Since is the release of MetalLB that had the key first.
+
+The definitions take the place of those of MetalLB, objects and all: \`kubectl replace -f manifests/crds\` for those that
+are there, \`kubectl apply -f manifests/crds\` for the rest. Server-side apply is not enough for BGPPeer, since it leaves
+the conversion webhook of the old definition in place; no webhook converts peers here, as both versions have the same
+keys.`;
 
 const SELECTORS = `## Selectors
 

@@ -390,6 +390,29 @@ it("a peer keeps all it says from one version to the other, and what it does not
   expect((await kubernetes.admin.get(newer, `${NAMESPACE}/both`))["spec"]).toEqual(spec);
 });
 
+it("the definition takes the place of one with a webhook, by replacing it, and the peers stay what they are", async () => {
+  const [crd, name] = ["apiextensions.k8s.io/v1/CustomResourceDefinition", "bgppeers.metallb.io"];
+  const replaceBy = async (spec: object) => {
+    const { metadata, ...present } = await kubernetes.admin.get(crd, name);
+    const { resourceVersion = "" } = metadata;
+    return kubernetes.admin.replace({ ...present, metadata: { name, resourceVersion }, spec } as KubeManifest);
+  };
+  const [ours] = readManifests(await readFile("manifests/crds/bgppeers.yaml", "utf8"));
+  const spec = { vrf: "red", holdTime: "9s" };
+  await applyStrictly({ ...object("BGPPeer", spec), metadata: { name: "stays", namespace: NAMESPACE } });
+  const service = { name: "metallb-webhook-service", namespace: NAMESPACE, path: "/convert" };
+  const webhook = { clientConfig: { service }, conversionReviewVersions: ["v1beta1", "v1beta2"] };
+  await replaceBy({ ...(ours?.["spec"] as object), conversion: { strategy: "Webhook", webhook } });
+
+  const replaced = await replaceBy(ours?.["spec"] as object);
+  expect(replaced["spec"].conversion).toEqual({ strategy: "None" });
+  // Servers take up a changed definition in their own time.
+  const readAsOlder = () =>
+    kubernetes.admin.get("metallb.io/v1beta1/BGPPeer", `${NAMESPACE}/stays`).catch(() => undefined);
+  const stays = await until(readAsOlder, { what: "the peer to be readable without the webhook", everyMs: 50 });
+  expect(stays["spec"]).toMatchObject(spec);
+});
+
 it("defaults are those that the reader has", async () => {
   const { documents } = readDocuments(await readFile("examples/resources.yaml", "utf8"), "resources.yaml");
   const stored: KubeObject[] = [];
