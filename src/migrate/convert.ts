@@ -1,6 +1,8 @@
+import type { KubernetesDocument } from "../config/documents.js";
 import type { Generation } from "../config/generations.js";
 import { loadWithReading } from "../config/load.js";
 import { compareTexts, sortFaults } from "../config/place.js";
+import { isRecord } from "../config/read-documents.js";
 import { readCommunities } from "../config/resource-advertisements.js";
 import type { Findings } from "../config/resource-context.js";
 import type { Fault } from "../runtime/net/fault.js";
@@ -106,8 +108,21 @@ function targetNamespace(input: MigrationInput, { namespace, file }: ConvertOpti
   return refuse([wholeFault(file, problem, "say with --namespace which one the resources are for")]);
 }
 
-function presentIn({ present }: MigrationInput, namespace: string) {
-  return present.filter((document) => document.namespace === namespace || document.namespace === "");
+/**
+ * What of the target namespace is in the input already. An export without Secrets has peers whose passwords are not
+ * known: they count without them, since nothing of theirs is written.
+ */
+function presentIn({ present }: MigrationInput, namespace: string): KubernetesDocument[] {
+  const here = present.filter((document) => document.namespace === namespace || document.namespace === "");
+  const secrets = new Set(here.flatMap(({ kind, name }) => (kind === "Secret" ? [name] : [])));
+  return here.map((document) => {
+    const { kind, body } = document;
+    const spec = isRecord(body["spec"]) ? body["spec"] : {};
+    const secret = isRecord(spec["passwordSecret"]) ? spec["passwordSecret"]["name"] : undefined;
+    if (kind !== "BGPPeer" || typeof secret !== "string" || secrets.has(secret)) return document;
+    const { passwordSecret: _, ...known } = spec;
+    return Object.assign({}, document, { body: { ...body, spec: known } });
+  });
 }
 
 function presentAliases(present: MigrationInput["present"]) {

@@ -185,6 +185,14 @@ describe("convert() of a mix", () => {
     );
   });
 
+  it("takes peers beside it whose Secrets were not exported", () => {
+    const text = stream(
+      configMap("address-pools: [{name: a, protocol: layer2, addresses: [10.0.0.0/24]}]"),
+      object("BGPPeer", "p", "spec: {myASN: 1, peerASN: 2, peerAddress: 10.9.0.1, passwordSecret: {name: s}}"),
+    );
+    expect(names(converted(text))).toEqual(["IPAddressPool a", "L2Advertisement a"]);
+  });
+
   it("names the Services that refer to a pool by its old name", () => {
     const service = (name: string, pool: string) =>
       `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}, namespace: web, annotations: {metallb.universe.tf/address-pool: ${pool}}}\n`;
