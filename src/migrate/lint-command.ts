@@ -46,7 +46,7 @@ export const lintCommand = (io: TextIo, exit: Exit): CommandModule<object, Parse
       })
       .option("exit-code", { type: "boolean", default: false, describe: "End with 3 where there are warnings" })
       .option("rules", { type: "boolean", default: false, describe: "Print the rules instead (text or json)" })
-      .example("$0 migrate lint clusters/ charts/metallb/values.yaml", "Judge a repository")
+      .example("$0 migrate lint clusters/ values.yaml", "Judge a repository")
       .example("helm template metallb . | $0 migrate lint -", "Judge what a chart makes")
       .example("$0 migrate lint --output sarif . > lint.sarif", "For code scanning")
       .epilogue(

@@ -438,6 +438,48 @@ describe("what is well", () => {
   });
 });
 
+describe("Services", () => {
+  it("are not held against pools that a template hides, but against each other", () => {
+    const template = `{{- if .Values.on }}\n${POOL}\n{{- end }}`;
+    const wishes = stream(
+      annotated("x", "metallb.io/address-pool", "hidden"),
+      asking("a", "10.8.8.8"),
+      asking("b", "10.8.8.8", 81),
+    );
+    const texts = { a: stream(POOL.replace("web", "seen"), L2), b: wishes, c: template };
+    expect(told(texts)).toEqual(["b:14:44 error service-address", "c:1:1 info helm-template"]);
+  });
+
+  it("are one where two overlays describe the same", () => {
+    expect(told({ a: stream(POOL, L2), b: asking("x", "10.0.0.7"), c: asking("x", "10.0.0.7") })).toEqual([]);
+  });
+
+  it("are found in lists, as a dump has them", () => {
+    const object = { apiVersion: "v1", kind: "Service", metadata: { name: "x" } };
+    const list = {
+      apiVersion: "v1",
+      kind: "List",
+      items: [{ ...object, spec: { type: "LoadBalancer", loadBalancerIP: "10.1.1.1" } }],
+    };
+    expect(told({ a: stream(POOL, L2), b: JSON.stringify(list) })).toEqual(["b:1:150 error service-address"]);
+  });
+
+  it("are told what the pools are called, and why an address cannot be had", () => {
+    const texts = stream(POOL, L2, annotated("x", "metallb.io/address-pool", "wbe"), asking("z", "10.5.5.5"));
+    expect(lint(texts).findings.map(({ problem, remedy }) => [problem, remedy])).toEqual([
+      ["is not the name of a pool", "name a pool that exists (the pools are web), or remove the annotation"],
+      [
+        'cannot be had: ["10.5.5.5"] is not allowed in config: no pool has it',
+        "add it to a pool, or ask for an address of a pool",
+      ],
+    ]);
+  });
+});
+
+it("counts lines that end in carriage return and line feed", () => {
+  expect(told(stream(POOL.replace("/24", "/33"), L2).replaceAll("\n", "\r\n"))).toEqual(["f:4:20 error refused"]);
+});
+
 describe("several configurations", () => {
   it("serve a Service where one of them can", () => {
     const other = stream(
