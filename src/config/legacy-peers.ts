@@ -20,9 +20,9 @@ export type UnnamedPeer = Omit<Peer, "name">;
 export type LegacyPeer = Readonly<{ peer: UnnamedPeer; path: string }>;
 export type LegacyBfdProfile = Readonly<{ profile: BfdProfile; path: string }>;
 
-const DEFAULT_HOLD_TIME_SECONDS = 90;
+export const DEFAULT_HOLD_TIME_SECONDS = 90;
 const ADDRESS_REMEDY = "write one IPv4 or IPv6 address, without prefix length, zone or host name";
-const DURATION_REMEDY = "write 0s, or a duration of 3s and more with its unit, as in 90s";
+export const DURATION_REMEDY = "write 0s, or a duration of 3s and more with its unit, as in 90s";
 
 /** Reads `bfd-profiles`. Names are unique; ranges are the schema's. */
 export function readLegacyBfdProfiles(document: LegacyDocument, context: LegacyContext): LegacyBfdProfile[] {

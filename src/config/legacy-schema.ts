@@ -110,6 +110,53 @@ const bfdProfile = {
   },
 };
 
+/** Where the parameters of a peer stand on its Node: each value is the key of an annotation or label. */
+const discoveryMapping = {
+  type: "object",
+  description: "a mapping of my-asn, peer-asn, peer-address and so on to keys of annotations or labels",
+  additionalProperties: false,
+  properties: {
+    "my-asn": text,
+    "peer-asn": text,
+    "peer-address": text,
+    "peer-port": text,
+    "source-address": text,
+    "src-address": text,
+    "hold-time": text,
+    "router-id": text,
+  },
+};
+const discoveryMappings = {
+  type: "array",
+  items: discoveryMapping,
+  description: "a list of mappings to keys of annotations or labels",
+};
+const asnOrNone = { type: "integer", minimum: 0, maximum: UINT32_MAX, description: "an AS number of 1 to 4294967295" };
+
+const peerAutodiscovery = {
+  type: "object",
+  description: "a mapping with from-annotations or from-labels",
+  additionalProperties: false,
+  properties: {
+    defaults: {
+      type: "object",
+      description: "a mapping of what Nodes need not say",
+      additionalProperties: false,
+      properties: {
+        "my-asn": asnOrNone,
+        "peer-asn": asnOrNone,
+        "peer-address": text,
+        "peer-port": { type: "integer", minimum: 0, maximum: UINT16_MAX, description: "a TCP port of 1 to 65535" },
+        "hold-time": text,
+        "router-id": text,
+      },
+    },
+    "node-selectors": legacyNodeSelectorsSchema,
+    "from-annotations": discoveryMappings,
+    "from-labels": discoveryMappings,
+  },
+};
+
 export const legacySchema = {
   type: "object",
   description: "a mapping with address-pools, peers, bgp-communities and bfd-profiles",
@@ -123,8 +170,8 @@ export const legacySchema = {
     },
     "address-pools": { type: "array", items: pool, description: "a list of pools" },
     "bfd-profiles": { type: "array", items: bfdProfile, description: "a list of BFD profiles" },
-    // Written by one distribution into every ConfigMap it makes: known, so that the rest of the document is read.
-    "peer-autodiscovery": {},
+    // Written by one distribution into every ConfigMap that it makes, whatever the release.
+    "peer-autodiscovery": peerAutodiscovery,
   },
 };
 
@@ -134,7 +181,7 @@ export type LegacyDocument = Readonly<{
   "bgp-communities"?: Readonly<Record<string, string>>;
   "address-pools"?: readonly (LegacyPoolDocument | undefined)[];
   "bfd-profiles"?: readonly (LegacyBfdProfileDocument | undefined)[];
-  "peer-autodiscovery"?: unknown;
+  "peer-autodiscovery"?: LegacyDiscoveryDocument;
 }>;
 
 export type LegacyPeerDocument = Readonly<{
@@ -186,4 +233,28 @@ export type LegacyBfdProfileDocument = Readonly<{
   "echo-mode"?: boolean;
   "passive-mode"?: boolean;
   "minimum-ttl"?: number;
+}>;
+
+export type LegacyDiscoveryDocument = Readonly<{
+  defaults?: Readonly<{
+    "my-asn"?: number;
+    "peer-asn"?: number;
+    "peer-address"?: string;
+    "peer-port"?: number;
+    "hold-time"?: string;
+    "router-id"?: string;
+  }>;
+  "node-selectors"?: readonly (LegacySelectorDocument | undefined)[];
+  "from-annotations"?: readonly (LegacyDiscoveryMapping | undefined)[];
+  "from-labels"?: readonly (LegacyDiscoveryMapping | undefined)[];
+}>;
+export type LegacyDiscoveryMapping = Readonly<{
+  "my-asn"?: string;
+  "peer-asn"?: string;
+  "peer-address"?: string;
+  "peer-port"?: string;
+  "source-address"?: string;
+  "src-address"?: string;
+  "hold-time"?: string;
+  "router-id"?: string;
 }>;

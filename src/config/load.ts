@@ -73,6 +73,7 @@ export function loadWithReading(documents: readonly KubernetesDocument[], option
     pools: pools.map(({ piece }) => piece),
     peers: peers.map(({ piece }) => piece),
     bfdProfiles: bfdProfiles.map(({ piece }) => piece),
+    ...(legacy?.peerAutodiscovery && { peerAutodiscovery: legacy.peerAutodiscovery }),
   };
   const reading = { legacy, resources, pieces, notices };
   if (findings.faults.length > 0) return { ...reading, result: refuse(limited(sortFaults(findings.faults))) };

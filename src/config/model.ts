@@ -13,6 +13,8 @@ export type Model = Readonly<{
   peers: readonly Peer[];
   /** By name. */
   bfdProfiles: readonly BfdProfile[];
+  /** How Nodes say their own peers, see discoverPeers; absent: they say none. */
+  peerAutodiscovery?: PeerAutodiscovery;
 }>;
 
 export type Pool = Readonly<{
@@ -104,6 +106,38 @@ export type Peer = Readonly<{
   gracefulRestart: boolean;
   dualStackAddressFamily: boolean;
   disableMP: boolean;
+}>;
+
+/** What to make of the annotations and labels of Nodes: the peers that each of them is to have. */
+export type PeerAutodiscovery = Readonly<{
+  /** The Nodes that are looked at; empty: all. */
+  nodeSelectors: readonly LabelSelector[];
+  /** What counts where a Node says nothing. */
+  defaults: Readonly<{
+    myAsn?: number;
+    peerAsn?: number;
+    address?: IpAddress;
+    /** 1 to 65535. */
+    port: number;
+    /** 0 or 3 and more. */
+    holdTimeSeconds: number;
+  }>;
+  /** In the order in which they count: annotations, then labels. */
+  mappings: readonly AutodiscoveryMapping[];
+  /** Of two peers with the same address and port on a Node, the one that the Node says counts, and not the other. */
+  prefersDiscovered: boolean;
+}>;
+
+/** The keys of annotations or labels that hold the parameters of a peer, or of several, parted by commas. */
+export type AutodiscoveryMapping = Readonly<{
+  from: "annotations" | "labels";
+  myAsn?: string;
+  peerAsn?: string;
+  address?: string;
+  port?: string;
+  sourceAddress?: string;
+  holdTime?: string;
+  routerId?: string;
 }>;
 
 /** Intervals in milliseconds; undefined: the implementation's default. */

@@ -1,6 +1,7 @@
 import type { Fault } from "../runtime/net/fault.js";
 import { HIDDEN_VALUE } from "../runtime/net/fault.js";
 import type { Generation } from "./generations.js";
+import { listSingleMappings, pathWithoutLists, readLegacyAutodiscovery } from "./legacy-autodiscovery.js";
 import type { LegacyContext, LegacyFindings } from "./legacy-context.js";
 import { createLegacyContext, settleDifferences } from "./legacy-context.js";
 import { decodeLegacy } from "./legacy-decode.js";
@@ -10,7 +11,7 @@ import type { LegacyPool } from "./legacy-pools.js";
 import { readLegacyCommunities, readLegacyPools } from "./legacy-pools.js";
 import type { LegacyDocument } from "./legacy-schema.js";
 import { legacySchema } from "./legacy-schema.js";
-import type { Notice } from "./model.js";
+import type { Notice, PeerAutodiscovery } from "./model.js";
 import type { Place, Position } from "./place.js";
 import { noticeOf } from "./place.js";
 import { checkAgainst, pruneAt } from "./schema-faults.js";
@@ -37,6 +38,7 @@ export type LegacyReading = Readonly<{
   bfdProfiles: readonly LegacyBfdProfile[];
   /** Alias to community. */
   communities: ReadonlyMap<string, string>;
+  peerAutodiscovery?: PeerAutodiscovery;
   faults: readonly Fault[];
   notices: readonly Notice[];
 }>;
@@ -66,13 +68,8 @@ export function readLegacy({ text: source, object, locate }: LegacyText, generat
     const fault = { object, path: "", value: undefined, problem, remedy, ...positionOfOffset(offset) };
     return { ...EMPTY_READING, place, faults: [fault] };
   }
-  const {
-    value,
-    faults: decodeFaults,
-    isIncomplete,
-    truncated,
-    offsets,
-  } = decodeLegacy(parsed.value.root, legacySchema);
+  const { root, singles } = listSingleMappings(parsed.value);
+  const { value, faults: decodeFaults, isIncomplete, truncated, offsets } = decodeLegacy(root, legacySchema);
   const place: Place = { object, positionOf: (path) => positionOfOffset(closestOffset(offsets, path)) };
   const findings: LegacyFindings = { faults: [], notices: [], differences: new Map() };
   const context = createLegacyContext(place, generation, findings, (path) => offsets.has(path));
@@ -96,11 +93,13 @@ export function readLegacy({ text: source, object, locate }: LegacyText, generat
     schemaFaults.map(({ path }) => path),
   );
   const isMapping = !schemaFaults.some(({ path }) => path === "");
-  const reading = isMapping ? readParts(value as LegacyDocument, context) : EMPTY_READING;
+  const reading = isMapping ? readParts(value as LegacyDocument, singles.size > 0, context) : EMPTY_READING;
   const passwords = passwordsOf(value);
   settleDifferences(place, findings);
   const { faults, notices } = findings;
-  return { ...reading, place, faults: hide(faults, passwords), notices: hide(notices, passwords) };
+  const asWritten = <Kind extends Fault>(found: readonly Kind[]): Kind[] =>
+    hide(found, passwords).map((one) => Object.assign({}, one, { path: pathWithoutLists(one.path, singles) }));
+  return { ...reading, place, faults: asWritten(faults), notices: asWritten(notices) };
 }
 
 type FirstDocument = Readonly<{ parsed: ReturnType<typeof parseYaml>; unread?: number }>;
@@ -135,17 +134,19 @@ const EMPTY_READING = {
 
 function readParts(
   document: LegacyDocument,
+  hasSingleMapping: boolean,
   context: LegacyContext,
-): Pick<LegacyReading, "pools" | "peers" | "bfdProfiles" | "communities"> {
+): Omit<LegacyReading, "place" | "faults" | "notices"> {
   const bfdProfiles = readLegacyBfdProfiles(document, context);
   const peers = readLegacyPeers(document, context);
   const communities = readLegacyCommunities(document, context);
   const pools = readLegacyPools(document, communities, context);
-  if (document["peer-autodiscovery"] !== undefined) {
+  const peerAutodiscovery = readLegacyAutodiscovery(document, hasSingleMapping, context);
+  if (peerAutodiscovery !== undefined) {
     const remedy = "list these peers under peers for now";
-    context.ignore("/peer-autodiscovery", "(a mapping)", "is understood and not in effect yet", remedy);
+    context.ignore("/peer-autodiscovery", HIDDEN_VALUE, "is understood and not in effect yet", remedy);
   }
-  return { bfdProfiles, peers, communities, pools };
+  return { bfdProfiles, peers, communities, pools, ...(peerAutodiscovery && { peerAutodiscovery }) };
 }
 
 function closestOffset(offsets: ReadonlyMap<string, number>, path: string): number {

@@ -143,6 +143,10 @@ it("a difference is told once, however often it is there", () => {
 
 it("discovered peers are read under every generation, as installs of any of them have them", () => {
   for (const generation of GENERATIONS) {
-    expect(faultsOf([configMap("peer-autodiscovery: {from-labels: [{my-asn: a}]}")], { generation })).toEqual([]);
+    expect(
+      faultsOf([configMap("peer-autodiscovery: {from-labels: [{my-asn: a, peer-asn: b, peer-address: c}]}")], {
+        generation,
+      }),
+    ).toEqual([]);
   }
 });

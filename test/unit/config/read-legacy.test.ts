@@ -248,7 +248,7 @@ describe("documents", () => {
   ])("refuse %s", (text, problem) => expect(problems(text)).toEqual([problem]));
 
   it("tell that discovered peers are not in effect", () => {
-    const reading = good("peer-autodiscovery:\n  from-annotations:\n  - my-asn: metal.equinix.com/node-asn\n");
+    const reading = good("peer-autodiscovery:\n  from-annotations:\n  - {my-asn: a, peer-asn: b, peer-address: c}\n");
     expect(reading.notices).toMatchObject([{ class: "ignored", path: "/peer-autodiscovery", line: 2 }]);
   });
 
