@@ -151,7 +151,8 @@ function beyondGo(
     return { problem: "begins with : or has a ? in it, between brackets", remedy: "put the text in quotes" };
   }
   if (parent.kind !== "mapping" || parent.key !== undefined) return undefined;
-  const lineStart = Math.max(text.lastIndexOf("\n", valueStart - 1), text.lastIndexOf("\r", valueStart - 1)) + 1;
+  let lineStart = Math.max(valueStart, 0); // lastIndexOf would search the whole text for the line end that it has not
+  while (lineStart > 0 && text[lineStart - 1] !== "\n" && text[lineStart - 1] !== "\r") lineStart -= 1;
   const isFirst = valueStart >= 0 && KEY_PREFIX.test(text.slice(lineStart, valueStart));
   return isFirst ? undefined : { problem: "is a key in the wrong place", remedy: "begin a new line with the key" };
 }
