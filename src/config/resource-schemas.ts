@@ -1,3 +1,5 @@
+import type { Shape, SpecShape } from "./schema-shape.js";
+
 /**
  * The specs of the metallb.io resources, as JSON schema: types, ranges and required fields. What texts mean and what
  * may stand beside what is checked by the reader of each kind. A key that is not here is ignored, with a notice: the
@@ -5,14 +7,24 @@
  */
 const UINT32_MAX = 4_294_967_295;
 
-const text = { type: "string" };
-const texts = { type: "array", items: text };
-const uniqueTexts = { type: "array", items: text, uniqueItems: true };
-const bool = { type: "boolean", description: "true or false" };
-const duration = { type: "string", description: "a duration as a text, as in 90s" };
-const asn = { type: "integer", minimum: 1, maximum: UINT32_MAX, description: "an AS number of 1 to 4294967295" };
-const milliseconds = { type: "integer", minimum: 10, maximum: 60_000, description: "milliseconds, 10 to 60000" };
-const community = { type: "string" };
+const text = { type: "string" } as const;
+const texts = { type: "array", items: text } as const;
+const uniqueTexts = { type: "array", items: text, uniqueItems: true } as const;
+const bool = { type: "boolean", description: "true or false" } as const;
+const duration = { type: "string", description: "a duration as a text, as in 90s" } as const;
+const asn = {
+  type: "integer",
+  minimum: 1,
+  maximum: UINT32_MAX,
+  description: "an AS number of 1 to 4294967295",
+} as const;
+const milliseconds = {
+  type: "integer",
+  minimum: 10,
+  maximum: 60_000,
+  description: "milliseconds, 10 to 60000",
+} as const;
+const community = { type: "string" } as const;
 
 const selector = {
   type: "object",
@@ -34,10 +46,10 @@ const selector = {
       },
     },
   },
-};
-const selectors = { type: "array", items: selector };
+} as const;
+const selectors = { type: "array", items: selector } as const;
 
-function specSchema(properties: Readonly<Record<string, unknown>>, required: readonly string[] = []) {
+function specSchema<const Properties>(properties: Properties, required: readonly string[] = []) {
   return {
     type: "object",
     required: required.length > 0 ? ["spec"] : [],
@@ -92,7 +104,7 @@ const bgpPeerProperties = {
   vrf: text,
   disableMP: bool,
   dualStackAddressFamily: bool,
-};
+} as const;
 
 export const bgpPeerSchema = specSchema(bgpPeerProperties, ["myASN"]);
 
@@ -149,85 +161,10 @@ export const bfdProfileSchema = specSchema({
 });
 
 /** What is left of a spec when everything that does not fit its schema has been taken out. */
-export type SelectorSpec = Readonly<{
-  matchLabels?: Readonly<Record<string, string>>;
-  matchExpressions?: readonly (ExpressionSpec | undefined)[];
-}>;
-export type ExpressionSpec = Readonly<{
-  key?: string;
-  operator?: "In" | "NotIn" | "Exists" | "DoesNotExist";
-  values?: readonly (string | undefined)[];
-}>;
-type Selectors = readonly (SelectorSpec | undefined)[];
-type Texts = readonly (string | undefined)[];
-
-export type IpAddressPoolSpec = Readonly<{
-  addresses?: Texts;
-  autoAssign?: boolean;
-  avoidBuggyIPs?: boolean;
-  serviceAllocation?: Readonly<{
-    priority?: number;
-    namespaces?: Texts;
-    namespaceSelectors?: Selectors;
-    serviceSelectors?: Selectors;
-  }>;
-}>;
-
-export type BgpPeerSpec = Readonly<{
-  myASN?: number;
-  peerASN?: number;
-  dynamicASN?: "" | "internal" | "external";
-  localASN?: number;
-  peerAddress?: string;
-  interface?: string;
-  sourceAddress?: string;
-  peerPort?: number;
-  holdTime?: string;
-  keepaliveTime?: string;
-  connectTime?: string;
-  routerID?: string;
-  nodeSelectors?: Selectors;
-  password?: string;
-  passwordSecret?: Readonly<{ name?: string; namespace?: string }>;
-  bfdProfile?: string;
-  enableGracefulRestart?: boolean;
-  ebgpMultiHop?: boolean;
-  vrf?: string;
-  disableMP?: boolean;
-  dualStackAddressFamily?: boolean;
-}>;
-
-export type BgpAdvertisementSpec = Readonly<{
-  aggregationLength?: number;
-  aggregationLengthV6?: number;
-  localPref?: number;
-  communities?: Texts;
-  ipAddressPools?: Texts;
-  ipAddressPoolSelectors?: Selectors;
-  nodeSelectors?: Selectors;
-  peers?: Texts;
-  serviceSelectors?: Selectors;
-}>;
-
-export type L2AdvertisementSpec = Readonly<{
-  ipAddressPools?: Texts;
-  ipAddressPoolSelectors?: Selectors;
-  nodeSelectors?: Selectors;
-  interfaces?: Texts;
-  serviceSelectors?: Selectors;
-  preferredNodeSelectors?: readonly (Readonly<{ weight?: number; preference?: SelectorSpec }> | undefined)[];
-}>;
-
-export type CommunitySpec = Readonly<{
-  communities?: readonly (Readonly<{ name?: string; value?: string }> | undefined)[];
-}>;
-
-export type BfdProfileSpec = Readonly<{
-  receiveInterval?: number;
-  transmitInterval?: number;
-  detectMultiplier?: number;
-  echoInterval?: number;
-  echoMode?: boolean;
-  passiveMode?: boolean;
-  minimumTtl?: number;
-}>;
+export type SelectorSpec = Shape<typeof selector>;
+export type IpAddressPoolSpec = SpecShape<typeof ipAddressPoolSchema>;
+export type BgpPeerSpec = SpecShape<typeof bgpPeerSchema>;
+export type BgpAdvertisementSpec = SpecShape<typeof bgpAdvertisementSchema>;
+export type L2AdvertisementSpec = SpecShape<typeof l2AdvertisementSchema>;
+export type CommunitySpec = SpecShape<typeof communitySchema>;
+export type BfdProfileSpec = SpecShape<typeof bfdProfileSchema>;
