@@ -19,8 +19,6 @@ export type LintConfiguration = Readonly<{
   namespace: string;
   documents: readonly KubernetesDocument[];
   reading: ConfigReading;
-  /** Of the ConfigMap that is part of it, or of the values that it is. */
-  legacyObject: string | undefined;
   findings: readonly LintFinding[];
 }>;
 
@@ -39,15 +37,18 @@ export function readConfigurations(input: LintInput, options: LintOptions): read
     const names = new Set<string | undefined>(others);
     const rest = documents.filter((document) => !names.has(nameOf(document)));
     const target = { namespace: home, configMapName: first ?? "", ...(generation && { generation }) };
-    configurations.push(configurationOf(rest, target, first && `ConfigMap ${home}/${first}`));
+    configurations.push(configurationOf(rest, target));
     for (const name of others) {
       const alone = documents.filter((document) => nameOf(document) === name);
-      configurations.push(configurationOf(alone, { ...target, configMapName: name }, `ConfigMap ${home}/${name}`));
+      configurations.push(configurationOf(alone, { ...target, configMapName: name }));
+    }
+    for (const document of repeats(documents, home)) {
+      configurations.push(configurationOf([document], { ...target, configMapName: document.name }));
     }
   }
   for (const document of input.inline) {
     const target = { namespace: namespace ?? "", configMapName: document.name, ...(generation && { generation }) };
-    const { findings, ...configuration } = configurationOf([document], target, document.name);
+    const { findings, ...configuration } = configurationOf([document], target);
     const called = findings.map((finding) => calledAs(document.name, finding));
     configurations.push({ ...configuration, findings: called });
   }
@@ -61,11 +62,7 @@ function calledAs(object: string, finding: LintFinding): LintFinding {
 
 type Target = Readonly<{ namespace: string; configMapName: string; generation?: Generation }>;
 
-function configurationOf(
-  documents: readonly KubernetesDocument[],
-  target: Target,
-  legacyObject: string | undefined,
-): LintConfiguration {
+function configurationOf(documents: readonly KubernetesDocument[], target: Target): LintConfiguration {
   const { namespace } = target;
   const { secrets, absent } = standInSecrets(documents, namespace);
   const readable = documents.filter((document) => !isEncrypted(document));
@@ -76,7 +73,7 @@ function configurationOf(
     ...reading.notices.map(noticeFinding),
     ...absent.map((fault) => findingOf("secret-not-here", fault)),
   ];
-  return { namespace, documents, reading, legacyObject, findings };
+  return { namespace, documents, reading, findings };
 }
 
 /** By namespace, in order. With a namespace given all belong to it, and it is told of those that are elsewhere. */
@@ -112,6 +109,18 @@ function legacyConfigMaps(documents: readonly KubernetesDocument[], home: string
   const rank = (name: string): number =>
     (USUAL_NAMES.indexOf(name) + USUAL_NAMES.length + 1) % (USUAL_NAMES.length + 1);
   return [...names].toSorted((a, b) => rank(a) - rank(b) || compareTexts(a, b));
+}
+
+/** ConfigMaps that are there already: refused as such, and yet what is wrong within them is told too. */
+function repeats(documents: readonly KubernetesDocument[], home: string): readonly KubernetesDocument[] {
+  const seen = new Set<string>();
+  return documents.filter((document) => {
+    const isHere = document.namespace === home || document.namespace === "";
+    if (document.kind !== "ConfigMap" || !isHere) return false;
+    const isRepeat = seen.has(document.name);
+    seen.add(document.name);
+    return isRepeat;
+  });
 }
 
 function nameOf({ kind, name }: KubernetesDocument): string | undefined {

@@ -497,6 +497,15 @@ describe("several configurations", () => {
     expect(told({ a: configMap(LEGACY), b: second })).toEqual(["b:10:9 error refused"]);
   });
 
+  it("tells what is wrong in a ConfigMap that is there twice, and knows the pools of both", () => {
+    const second = configMap(LEGACY.replace("10.0.0.0/24", "10.3.0.0/24\n  - ten").replace("web", "east"));
+    const service = annotated("x", "metallb.io/address-pool", "east");
+    expect(told({ a: configMap(LEGACY), b: second, c: service })).toEqual([
+      "b:3:18 error duplicate-object",
+      "b:11:9 error refused",
+    ]);
+  });
+
   it("are one, with a namespace: what is elsewhere is told", () => {
     const elsewhere = resource("IPAddressPool", "far", "{addresses: [10.7.0.0/24]}", "b");
     expect(told(stream(POOL, L2, elsewhere), { namespace: "metallb-system" })).toEqual(["f:13:34 warning not-read"]);
