@@ -23,12 +23,12 @@ export function commands(exit: Exit): readonly CommandModule<object, never>[] {
 /** The migrate commands carry the schemas of the whole configuration: loaded when one of them is called. */
 function migrateStub(exit: Exit): CommandModule {
   return {
-    command: "migrate <command>",
+    command: "migrate",
     describe: "Bring a MetalLB configuration over",
     builder: async (yargs) => {
       const { migrateCommands } = await import("../migrate/command.js");
       for (const command of migrateCommands(processIo(), exit)) yargs.command(command as unknown as CommandModule);
-      return yargs.demandCommand(1, "Name what to migrate: migrate convert or migrate revert");
+      return yargs.demandCommand(1, "Name what to do: migrate convert, migrate revert or migrate lint");
     },
     handler: () => undefined, // strict parsing and demandCommand leave nothing to do here
   };

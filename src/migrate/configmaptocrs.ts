@@ -41,7 +41,7 @@ export function configMapToCrs(
   });
   if (!loaded.ok) return loaded;
   if (legacy === undefined) return refuse([wholeFault(file, "holds no ConfigMap", "name another file")]);
-  const discovery = discoveryFaults(loaded.value, legacy.place.object, ...DISCOVERY_BEYOND_RESOURCES);
+  const discovery = discoveryFaults(loaded.value.model, legacy.place, DISCOVERY_BEYOND_RESOURCES);
   if (discovery.length > 0) return refuse(discovery);
   const { source } = joinSource(loaded.value, legacy, []);
   const limits = beyondResources(source, loaded.value.notices);

@@ -146,7 +146,7 @@ function readInput(
   const findings: Findings = { faults: loaded.ok ? [] : [...loaded.fault], notices: [] };
   const addressPools = readAddressPools(input.addressPools, presentAliases(present), findings);
   if (!loaded.ok || findings.faults.length > 0) return refuse(sortFaults(findings.faults));
-  const discovery = discoveryFaults(loaded.value, legacy?.place.object ?? "", ...DISCOVERY_BEYOND_RESOURCES);
+  const discovery = discoveryFaults(loaded.value.model, legacy?.place, DISCOVERY_BEYOND_RESOURCES);
   if (discovery.length > 0) return refuse(discovery);
   const joined = joinSource(loaded.value, legacy, addressPools);
   if (joined.faults.length > 0) return refuse(sortFaults(joined.faults));

@@ -3,8 +3,9 @@ import { revealingText } from "../config/canonical.js";
 import type { KubernetesDocument } from "../config/documents.js";
 import { documentFault, describeObject } from "../config/documents.js";
 import type { Generation } from "../config/generations.js";
-import { loadConfig } from "../config/load.js";
+import { loadConfig, loadWithReading } from "../config/load.js";
 import type { LoadedConfig, Model, Peer } from "../config/model.js";
+import type { Place } from "../config/place.js";
 import { compareTexts, sortFaults } from "../config/place.js";
 import { isRecord, readDocuments } from "../config/read-documents.js";
 import { readCommunities } from "../config/resource-advertisements.js";
@@ -17,7 +18,7 @@ import { beyondLegacy } from "./beyond-legacy.js";
 import { joinSource } from "./conversion-source.js";
 import type { ConvertNotice } from "./convert-notices.js";
 import type { OutputForm } from "./convert.js";
-import { discoveryFaults } from "./discovery.js";
+import { DISCOVERY_IN_CONFIG_MAP, discoveryFaults } from "./discovery.js";
 import { isManifest, wholeFault } from "./find-input.js";
 import { legacyText } from "./legacy-text.js";
 import { configMapText } from "./manifest-text.js";
@@ -38,12 +39,6 @@ export type RevertOptions = Readonly<{
 export type Reversion = Readonly<{ text: string; notices: readonly ConvertNotice[]; isEmpty: boolean }>;
 
 const DEFAULT_NAMESPACE = "metallb-system";
-
-/** It is in the ConfigMap already, and has never been made of anything else. */
-const DISCOVERY_IN_CONFIG_MAP = [
-  "tells how to find peers on Nodes, which is in the ConfigMap as it is",
-  "take this key out of the input, and put it into the ConfigMap that comes out",
-] as const;
 
 /**
  * Converts metallb.io resources into the ConfigMap that means the same: the inverse of `convert`. Passwords come from
@@ -70,8 +65,8 @@ export function revert(text: string, options: RevertOptions): Result<Reversion, 
   const namespace = options.namespace ?? only;
   const loaded = loadAll(documents, namespace);
   if (!loaded.ok) return loaded;
-  const { config, aliases } = loaded.value;
-  const limits = [...beyondLegacy(config), ...discoveryFaults(config, "configuration", ...DISCOVERY_IN_CONFIG_MAP)];
+  const { config, aliases, place } = loaded.value;
+  const limits = [...beyondLegacy(config), ...discoveryFaults(config.model, place, DISCOVERY_IN_CONFIG_MAP)];
   if (limits.length > 0) return refuse(sortFaults(limits));
 
   const name = options.configMapName ?? configMapIn(configuration, namespace)?.name ?? "config";
@@ -113,7 +108,8 @@ function configMapIn(documents: readonly KubernetesDocument[], namespace: string
   );
 }
 
-type Loaded = Readonly<{ config: LoadedConfig; aliases: ReadonlyMap<string, string> }>;
+/** `place`: the ConfigMap beside the resources. */
+type Loaded = Readonly<{ config: LoadedConfig; aliases: ReadonlyMap<string, string>; place: Place | undefined }>;
 
 /** What all sources in the input mean together: resources, AddressPools, and a ConfigMap beside them. */
 function loadAll(documents: readonly KubernetesDocument[], namespace: string): Result<Loaded, readonly Fault[]> {
@@ -122,7 +118,7 @@ function loadAll(documents: readonly KubernetesDocument[], namespace: string): R
   const isAddressPool = ({ apiVersion, kind }: KubernetesDocument): boolean =>
     apiVersion.startsWith("metallb.io/") && kind === "AddressPool";
   const configMapName = configMapIn(documents.filter(looksLegacy), namespace)?.name ?? "";
-  const loaded = loadConfig(
+  const { result: loaded, legacy } = loadWithReading(
     documents.filter((document) => !isAddressPool(document)),
     { namespace, configMapName },
   );
@@ -147,7 +143,11 @@ function loadAll(documents: readonly KubernetesDocument[], namespace: string): R
   const named = [...aliases].flatMap(([alias, community]) =>
     community === undefined ? [] : [[alias, community] as const],
   );
-  return succeed({ config: { ...loaded.value, origins, model: joined.model, notices }, aliases: new Map(named) });
+  return succeed({
+    config: { ...loaded.value, origins, model: joined.model, notices },
+    aliases: new Map(named),
+    place: legacy?.place,
+  });
 }
 
 const SECRET_PATH = "/spec/passwordSecret/name";

@@ -48,7 +48,8 @@ const unnamed = ({ peers, ...rest }: Model): string[] => [
   ...peers.map((peer) => revealingText({ ...peer, name: "" })).toSorted(),
 ];
 /** What no resource can say, and is refused with a remedy. */
-const LIMITS = /leaves the pool without any address|differs from .* of another advertisement|has echo mode/;
+const LIMITS =
+  /leaves the pool without any address|differs from .* of another advertisement|has echo mode|tells how to find peers/;
 
 const options = fc.record({
   output: fc.constantFrom("yaml" as const, "json" as const),

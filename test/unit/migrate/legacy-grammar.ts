@@ -158,14 +158,20 @@ const profile = (name: string) =>
   );
 
 /** Documents as any of the releases took them, and some that they refused: peers that are iBGP and multihop, and so on. */
-export const legacyDocument = fc.record({
+const everything = {
   peers: fc.array(peer, { maxLength: 5 }),
   "bgp-communities": fc.constant(ALIASES),
   "bfd-profiles": fc.tuple(...PROFILES.map(profile)),
   "address-pools": pools,
-});
-export type GrammarDocument = typeof legacyDocument extends fc.Arbitrary<infer Document> ? Document : never;
-
+};
+const discovery = fc.constantFrom<LegacyValue>(
+  { "from-labels": [{ "my-asn": "a", "peer-asn": "b", "peer-address": "c" }] },
+  { "from-annotations": { "my-asn": "a", "peer-asn": "b", "peer-address": "c", "src-address": "d" } },
+);
+export const legacyDocument = fc.oneof(
+  { weight: 19, arbitrary: fc.record(everything) },
+  { weight: 1, arbitrary: fc.record({ ...everything, "peer-autodiscovery": discovery }) }, // no resource can say it
+);
 /** The same in another order, wherever order means nothing: everywhere but in a pool's addresses. */
 export function reordered(value: LegacyValue, key = ""): LegacyValue {
   if (value instanceof Source || typeof value !== "object" || value === null) return value;
