@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { KubernetesDocument } from "../../../src/config/documents.js";
-import { faultsOf, secret } from "./documents.js";
+import { faultsOf, load, secret } from "./documents.js";
 import { basicAuth, bfd, bgp, olderPeer, opaque, peer, pool } from "./resource-documents.js";
 
 const inOrder = (...values: string[]) => ({ key: "a", operator: "In", values });
@@ -230,4 +230,14 @@ const rules: readonly [rule: string, good: KubernetesDocument[], bad: Kubernetes
 describe.each(rules)("%s", (_, good, bad, fault) => {
   it("is kept", () => expect(faultsOf(good)).toEqual([]));
   it("is broken", () => expect(faultsOf(bad)).toEqual([fault]));
+});
+
+it.each<[string, object, string | undefined]>([
+  ["data", { data: { password: "eA==" } }, "x"],
+  ["stringData, which wins", { data: { password: "eA==" }, stringData: { password: "y" } }, "y"],
+  ["an empty text, which is none", { stringData: { password: "" } }, undefined],
+  ["a text of more than letters", { data: { password: "w7wg4oKsCg==" } }, "ü €\n"],
+])("takes the password of a Secret out of %s", (_, data, expected) => {
+  const { model } = load([peer({ passwordSecret: { name: "s" } }), basicAuth(data)]);
+  expect(model.peers[0]?.password?.reveal()).toBe(expected);
 });
