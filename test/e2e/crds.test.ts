@@ -1,4 +1,5 @@
 import { readFile, readdir } from "node:fs/promises";
+import * as fc from "fast-check";
 import { dump } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
@@ -8,6 +9,7 @@ import { convert } from "../../src/migrate/convert.js";
 import { describeFault } from "../../src/runtime/net/fault.js";
 import { createLab, KubeError, readManifests, startKubernetes, until } from "../lab/index.js";
 import type { Kubernetes, KubeManifest, KubeObject, Lab } from "../lab/index.js";
+import { flowText, legacyDocument } from "../unit/migrate/legacy-grammar.js";
 import { legacyConfigMap } from "./smelter.js";
 
 const NAMESPACE = "metallb-system";
@@ -148,6 +150,22 @@ address-pools:
     expect(model.peers.map(({ password }) => password?.reveal())).toEqual(
       modelOf(sent, namespace).peers.map(({ password }) => password?.reveal()),
     );
+  });
+
+  it("of any document is taken", async () => {
+    let taken = 0;
+    await fc.assert(
+      fc.asyncProperty(legacyDocument, async (document) => {
+        const text = dump(legacyConfigMap(NAMESPACE, flowText(document)));
+        const converted = convert(text, { file: "any", output: "yaml" });
+        if (!converted.ok) return; // refused as a whole: nothing to send
+        const refusals = await Promise.all(readManifests(converted.value.text).map(refusal));
+        expect(refusals.filter((refused) => refused !== "")).toEqual([]);
+        taken += 1;
+      }),
+      { numRuns: 100 },
+    );
+    expect(taken).toBeGreaterThan(10);
   });
 
   it("keeps the resources of examples/ too", async () => {
