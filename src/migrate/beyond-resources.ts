@@ -1,13 +1,20 @@
+import type { EmptyAddresses } from "../config/legacy-pools.js";
 import type { Notice } from "../config/model.js";
 import { faultAt } from "../config/place.js";
 import type { Fault } from "../runtime/net/fault.js";
 import type { ConversionSource, SourceAddresses } from "./conversion-source.js";
 
+/** A pool of the legacy document also says which of its entries hold no address. */
+type PoolWithEmptyEntries = ConversionSource["pools"][number] & Readonly<{ emptyEntries?: readonly EmptyAddresses[] }>;
+
 const MAX_PORT = 16_384;
 const MAX_LOCAL_PREF = 2_147_483_647;
 
 /** What a source can say and the resources cannot, each with what to do about it. */
-export function beyondResources({ peers, pools, bfdProfiles }: ConversionSource, notices: readonly Notice[]): Fault[] {
+export function beyondResources(
+  { peers, pools, bfdProfiles }: ConversionSource & Readonly<{ pools: readonly PoolWithEmptyEntries[] }>,
+  notices: readonly Notice[],
+): Fault[] {
   const faults: Fault[] = notices.filter((notice) => notice.class === "conflict");
   for (const { peer, place, path } of peers) {
     if (peer.port <= MAX_PORT) continue;
@@ -23,10 +30,15 @@ export function beyondResources({ peers, pools, bfdProfiles }: ConversionSource,
     const remedy = "turn echo-mode off in the profile, or keep the ConfigMap";
     faults.push(faultAt(place, `${path}/bfd-profile`, peer.bfdProfile, problem, remedy));
   }
-  for (const { name, entries, advertisements, place, addressesPath, keys } of pools) {
-    if (entries.length === 0) {
+  for (const { name, entries, emptyEntries = [], advertisements, place, addressesPath, keys } of pools) {
+    if (entries.length === 0 && emptyEntries.length === 0) {
       const remedy = "write ranges with the lower address first, or remove the pool";
       faults.push(faultAt(place, addressesPath, name, "leaves the pool without any address", remedy));
+    } else if (entries.length === 0) {
+      for (const { text, problem, remedy, path } of emptyEntries) {
+        const whole = `${problem}, and leaves pool ${name} without any address`;
+        faults.push(faultAt(place, path, text, whole, `${remedy}, or remove the pool`));
+      }
     }
     for (const { meaning, path } of advertisements) {
       if (meaning.aggregationLength === 0) {

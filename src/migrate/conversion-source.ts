@@ -83,7 +83,8 @@ export function joinSource(
     }
     return twin === undefined;
   });
-  const dropped = new Set(legacyPools.filter((pool) => !left.includes(pool)).map(({ name }) => name));
+  const leftNames = new Set(left.map(({ name }) => name));
+  const dropped = new Set(legacyPools.flatMap(({ name }) => (leftNames.has(name) ? [] : [name])));
   const modelPools = [...model.pools.filter(({ name }) => !dropped.has(name)), ...kept.map(poolOf)].toSorted(byName);
   const place = legacy?.place ?? { object: "", positionOf: () => ({}) };
   const source: ConversionSource = {

@@ -49,7 +49,7 @@ const unnamed = ({ peers, ...rest }: Model): string[] => [
 ];
 /** What no resource can say, and is refused with a remedy. */
 const LIMITS =
-  /leaves the pool without any address|differs from .* of another advertisement|has echo mode|tells how to find peers/;
+  /leaves (?:the pool|pool .*) without any address|differs from .* of another advertisement|has echo mode|tells how to find peers/;
 
 const options = fc.record({
   output: fc.constantFrom("yaml" as const, "json" as const),

@@ -30,7 +30,7 @@ describe("convert() refuses", () => {
     [
       "a pool without an address",
       pool("addresses: [10.0.0.9-10.0.0.1]"),
-      "/address-pools/0/addresses leaves the pool without any address",
+      "/address-pools/0/addresses/0 ends before it begins and holds no address, and leaves pool a without any address",
     ],
     [
       "preferences that contradict each other",
