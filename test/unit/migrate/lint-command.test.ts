@@ -116,6 +116,11 @@ describe("input", () => {
     expect(await told(folder)).toEqual(["a/f.yaml refused"]);
   });
 
+  it("is told once, where the same path cannot be read twice", async () => {
+    const missing = join(folder, "missing");
+    expect(await told(missing, missing)).toEqual(["missing unreadable"]);
+  });
+
   it("passes over links that lead nowhere, but for one that is called like a manifest", async () => {
     symlinkSync("nowhere", join(folder, "gone"));
     symlinkSync("nowhere", join(folder, "gone.yaml"));

@@ -136,6 +136,16 @@ const ROWS: readonly Row[] = [
     expected: ["f:13:36 error advertisement-namespace"],
   },
   {
+    rule: "advertisement-namespace",
+    name: "by selectors, where the namespace has no pool",
+    texts: stream(
+      POOL,
+      L2,
+      resource("L2Advertisement", "z", "{ipAddressPoolSelectors: [{matchLabels: {a: b}}]}", "apps"),
+    ),
+    expected: ["f:13:32 error advertisement-namespace"],
+  },
+  {
     rule: "service-pool-undefined",
     name: "either family of the annotation",
     texts: {
@@ -448,6 +458,17 @@ describe("Services", () => {
     );
     const texts = { a: stream(POOL.replace("web", "seen"), L2), b: wishes, c: template };
     expect(told(texts)).toEqual(["b:14:44 error service-address", "c:1:1 info helm-template"]);
+  });
+
+  it("are not judged where they are of another type", () => {
+    const inner = annotated("x", "metallb.io/address-pool", "wbe").replace("LoadBalancer", "ClusterIP");
+    expect(told(stream(POOL, L2, inner))).toEqual([]);
+  });
+
+  it("are judged by what they ask for, whatever a dump says that they have", () => {
+    const held = (name: string): string =>
+      `${asking(name, "10.0.0.7")}\nstatus: {loadBalancer: {ingress: [{ip: 10.0.0.7}]}}`;
+    expect(told({ a: stream(POOL, L2), b: held("x"), c: held("z") })).toEqual(["c:4:44 error service-address"]);
   });
 
   it("are one where two overlays describe the same", () => {
