@@ -89,7 +89,7 @@ export function conflictOf(name: GenerationRuleName, names: Iterable<GenerationR
   const { refusedBy, reason }: GenerationRule = GENERATION_RULES[name];
   const others = refusingAny(names);
   const rest = GENERATIONS.filter((generation) => others.has(generation) && !refusedBy.includes(generation));
-  return `${reason}, which ${listOf(refusedBy)} refuse, and ${listOf(rest)} refuse something else in here`;
+  return `${reason}, which ${refusalOf(refusedBy)}, and ${refusalOf(rest)} something else in here`;
 }
 
 /** Whether every release refused at least one of these. */
@@ -99,6 +99,10 @@ export function isRefusedByAll(names: Iterable<GenerationRuleName>): boolean {
 
 function refusingAny(names: Iterable<GenerationRuleName>): ReadonlySet<Generation> {
   return new Set([...names].flatMap((name): readonly Generation[] => GENERATION_RULES[name].refusedBy));
+}
+
+function refusalOf(generations: readonly Generation[]): string {
+  return `${listOf(generations)} ${generations.length === 1 ? "refuses" : "refuse"}`;
 }
 
 function listOf(generations: readonly Generation[]): string {
