@@ -460,6 +460,17 @@ describe("Services", () => {
     expect(told(texts)).toEqual(["b:14:44 error service-address", "c:1:1 info helm-template"]);
   });
 
+  it("get what they ask for of a pool by name, also where pools overlap", () => {
+    const metadata = "annotations: {metallb.io/address-pool: web, metallb.io/loadBalancerIPs: 10.0.0.9}";
+    const texts = stream(
+      POOL,
+      resource("IPAddressPool", "z", "{addresses: [10.0.0.7/32]}"),
+      L2,
+      service("x", metadata),
+    );
+    expect(told(texts)).toEqual(["f:9:20 error address-overlap"]);
+  });
+
   it("are not judged where they are of another type", () => {
     const inner = annotated("x", "metallb.io/address-pool", "wbe").replace("LoadBalancer", "ClusterIP");
     expect(told(stream(POOL, L2, inner))).toEqual([]);
