@@ -39,7 +39,7 @@ lint: node_modules/.package-lock.json ## Types, lint rules (also the direction o
 	node scripts/run-ts.mjs scripts/generate-crds.ts --check
 
 .PHONY: manifests
-manifests: node_modules/.package-lock.json ## Write manifests/crds from the schemas of src/config
+manifests: node_modules/.package-lock.json ## Write manifests/crds, docs/schemas and docs/configuration.md from the schemas
 	node scripts/run-ts.mjs scripts/generate-crds.ts
 
 .PHONY: unit
