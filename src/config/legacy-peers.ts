@@ -132,7 +132,7 @@ function readPeer(
   context: LegacyContext,
 ): UnnamedPeer | undefined {
   for (const key of ["source-address", "keepalive-time", "bfd-profile", "ebgp-multihop"] as const) {
-    if (context.isWritten(`${path}/${key}`)) context.differ(key, `${path}/${key}`, written[key]);
+    if (context.isWritten(`${path}/${key}`)) context.differ(key, `${path}/${key}`, written[key] ?? null);
   }
   const { "my-asn": myAsn, "peer-asn": peerAsn, "ebgp-multihop": ebgpMultiHop = false } = written;
   if (ebgpMultiHop && myAsn !== undefined && myAsn === peerAsn) {

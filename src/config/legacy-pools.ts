@@ -180,7 +180,7 @@ function readAdvertisement(
 ): BgpAdvertisement {
   const { "aggregation-length-v6": aggregationLengthV6, communities = [] } = written;
   if (context.isWritten(`${path}/aggregation-length-v6`)) {
-    context.differ("aggregation-length-v6", `${path}/aggregation-length-v6`, aggregationLengthV6);
+    context.differ("aggregation-length-v6", `${path}/aggregation-length-v6`, aggregationLengthV6 ?? null);
   }
   const resolved = new Set<string>();
   const seen = new Set<string>();

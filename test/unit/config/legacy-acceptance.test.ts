@@ -1,6 +1,10 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GENERATIONS } from "../../../src/config/generations.js";
-import { configMap, faultsOf, load } from "./documents.js";
+import { loadConfig } from "../../../src/config/load.js";
+import { sortFaults } from "../../../src/config/place.js";
+import { runs } from "../runs.js";
+import { configMap, faultsOf, load, OPTIONS } from "./documents.js";
 import { ACCEPTANCE } from "./legacy-acceptance-table.js";
 
 describe.each(ACCEPTANCE)("$section: $line", ({ text, takenBy }) => {
@@ -29,4 +33,50 @@ it("has every section of rules, each with documents that are taken and documents
   }
   expect(sections.size).toBe(11);
   for (const outcomes of sections.values()) expect(outcomes.size).toBe(2);
+});
+
+it("whatever is written: taken without a release if any release takes it, every fault with its place, in order", () => {
+  const document = fc.constantFrom(...ACCEPTANCE.map(({ text }) => text));
+  const edit = fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    length: fc.nat(3),
+    text: fc.constantFrom(
+      "",
+      " ",
+      "\n",
+      "- ",
+      ": ",
+      "{",
+      "}",
+      "[",
+      "]",
+      ",",
+      "'",
+      '"',
+      "#",
+      "&a ",
+      "*a",
+      "~",
+      "1",
+      "\t",
+    ),
+  });
+  const edited = fc.tuple(document, fc.array(edit, { maxLength: 3 })).map(([text, edits]) =>
+    edits.reduce((before, { at, length, text: inserted }) => {
+      const start = Math.floor(at * before.length);
+      return before.slice(0, start) + inserted + before.slice(start + length);
+    }, text),
+  );
+  fc.assert(
+    fc.property(edited, (text) => {
+      const documents = [configMap(text)];
+      const taking = GENERATIONS.filter((generation) => faultsOf(documents, { generation }).length === 0);
+      const result = loadConfig(documents, OPTIONS);
+      expect(result.ok).toBe(taking.length > 0);
+      if (result.ok) return;
+      expect(result.fault).toEqual(sortFaults(result.fault));
+      for (const { line = 0, column = 0 } of result.fault) expect(Math.min(line, column)).toBeGreaterThan(0);
+    }),
+    { numRuns: runs(300) },
+  );
 });
