@@ -27,7 +27,7 @@ await build({
   splitting: true,
   // Node.js has what is asked of it; with it come tables of all characters of host names.
   alias: { "node-fetch": "./scripts/node-fetch.mjs" },
-  plugins: [compiledSchemas(), declarationsOnly(/@kubernetes\/client-node\/dist\/.*\.js$/)],
+  plugins: [compiledSchemas(), declarationsOnly("@kubernetes/client-node")],
   define: {
     SMELTER_VERSION: JSON.stringify(version),
     SMELTER_COMMIT: JSON.stringify(commit()),
@@ -67,16 +67,16 @@ execFileSync("bin/smelter", {
   stdio: "ignore",
 });
 
-/** Modules of a package that only declare things, which it does not say: what is not used of them is left out. */
-function declarationsOnly(path) {
+/** All modules of a package only declare things, which it does not say: what is not used of them is left out. */
+function declarationsOnly(name) {
   return {
     name: "declarations-only",
     setup({ onResolve, resolve }) {
       onResolve({ filter: /\.js$/ }, async (args) => {
-        if (args.pluginData === "resolving" || !/client-node/.test(args.importer + args.path)) return undefined;
+        if (args.pluginData === "resolving" || !(args.importer + args.path).includes(name)) return undefined;
         const { kind, importer, resolveDir } = args;
         const resolved = await resolve(args.path, { kind, importer, resolveDir, pluginData: "resolving" });
-        return path.test(resolved.path) ? { ...resolved, sideEffects: false } : resolved;
+        return resolved.path.includes(`/node_modules/${name}/dist/`) ? { ...resolved, sideEffects: false } : resolved;
       });
     },
   };

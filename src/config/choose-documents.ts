@@ -3,6 +3,7 @@ import { describeObject } from "./documents.js";
 import { compareTexts, faultAt, noticeOf, placeOf } from "./place.js";
 import { isRecord } from "./read-documents.js";
 import type { Findings } from "./resource-context.js";
+import { HIDDEN_VALUE } from "../runtime/net/fault.js";
 
 /** The documents of one configuration, by what they are; each list by name. */
 export type ChosenDocuments = Readonly<{
@@ -77,7 +78,7 @@ export function chooseDocuments(
         ignore(document, path, value, problem, "move it there, or name this place with --config and --namespace");
       } else if (isHere && name === EXTRAS_NAME && hasExtras(document)) {
         const remedy = "say it with the fields of BGPPeer where they have it, and remove this ConfigMap";
-        ignore(document, "/data/extras", "(not shown)", "is configuration of FRR, which is not used here", remedy);
+        ignore(document, "/data/extras", HIDDEN_VALUE, "is configuration of FRR, which is not used here", remedy);
       }
     } else if (apiVersion === "v1" && kind === "Secret") {
       if (isHere) takeOnce(document, () => secrets.set(name, document));

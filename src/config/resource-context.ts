@@ -1,5 +1,5 @@
 import type { AnySchemaObject } from "ajv";
-import type { Fault } from "../runtime/net/fault.js";
+import { HIDDEN_VALUE, type Fault } from "../runtime/net/fault.js";
 import { canonicalText } from "./canonical.js";
 import type { KubernetesDocument } from "./documents.js";
 import { pointerTo } from "./json-pointer.js";
@@ -64,7 +64,7 @@ export function specReader<Spec extends object>(
     for (const key of Object.keys(document.body)) {
       if (OBJECT_KEYS.has(key)) continue;
       const problem = "is a key that is not known here and does nothing";
-      context.remark("ignored", pointerTo("", key), "(not shown)", problem, "write it under spec, or remove it");
+      context.remark("ignored", pointerTo("", key), HIDDEN_VALUE, problem, "write it under spec, or remove it");
     }
     const object = withoutNulls({ spec: document.body["spec"] }) as Record<string, unknown>;
     const schemaFaults = check(object);

@@ -12,6 +12,7 @@ import type { Findings, ResourceContext } from "./resource-context.js";
 import { readSelectors, specReader } from "./resource-context.js";
 import type { BfdProfileSpec, BgpPeerSpec } from "./resource-schemas.js";
 import { bfdProfileSchema, bgpPeerSchema, bgpPeerV1Beta1Schema } from "./resource-schemas.js";
+import { HIDDEN_VALUE } from "../runtime/net/fault.js";
 
 export type ResourcePeer = Readonly<{ peer: Peer; place: Place }>;
 export type ResourceBfdProfile = Readonly<{ profile: BfdProfile; place: Place }>;
@@ -114,7 +115,7 @@ function remarkOnOlderPeer(
   for (const key of Object.keys(spec)) {
     if (!NEWER_PEER_KEYS.has(key)) continue;
     const problem = "is a key that v1beta1 did not have: MetalLB dropped it, and here it counts";
-    context.remark("generation", pointerTo("/spec", key), "(not shown)", problem, "write metallb.io/v1beta2");
+    context.remark("generation", pointerTo("/spec", key), HIDDEN_VALUE, problem, "write metallb.io/v1beta2");
   }
   if (spec.holdTime !== undefined && holdTimeSeconds === 0) {
     const problem = "keeps the session without keepalives, and releases before v0.14.9 took it for 90s";

@@ -4,7 +4,7 @@ import { GENERATIONS } from "../config/generations.js";
 import type { OutputForm } from "./convert.js";
 import { convert } from "./convert.js";
 import type { Exit, ExitCode, MigrateArguments, TextIo } from "./text-io.js";
-import { exitCodeOption, fileArgument, runMigration } from "./text-io.js";
+import { exitCodeOption, fileArgument, outputOption, runMigration } from "./text-io.js";
 
 export type ConvertArguments = MigrateArguments &
   Readonly<{ output: OutputForm; generation?: Generation | undefined; inlinePasswords?: boolean | undefined }>;
@@ -24,12 +24,7 @@ export const convertCommand = (io: TextIo, exit: Exit): CommandModule<object, Co
         requiresArg: true,
         describe: "Namespace of the resources [that of the input, else metallb-system]",
       })
-      .option("output", {
-        alias: "o",
-        choices: ["yaml", "json", "table"] as const,
-        default: "yaml" as const,
-        describe: "Form of the output; table: what would become of what",
-      })
+      .option("output", outputOption)
       .option("generation", {
         choices: GENERATIONS,
         describe: "Refuse what this release of MetalLB refused [take what any of them took]",

@@ -6,6 +6,7 @@ import type { LintConfiguration } from "./lint-configurations.js";
 import type { LintInput } from "./lint-input.js";
 import { createLabelIndex, type MatchesAny } from "./lint-label-index.js";
 import { findingOf, type LintFinding, type RuleId } from "./lint-rules.js";
+import { HIDDEN_VALUE } from "../runtime/net/fault.js";
 
 /** What selectors can be held against; undefined for kinds that the input has none of. */
 export type Surroundings = Readonly<{
@@ -173,7 +174,7 @@ function lintPeers({ reading, documents }: LintConfiguration, surroundings: Surr
   for (const { peer, place } of resources.peers) {
     lintNodeSelectors(peer.nodeSelectors, place, "/spec/nodeSelectors", surroundings, tell);
     if (!inClearText.has(peer.name)) continue;
-    tell("password-in-clear-text", place, "/spec/password", "(not shown)", PASSWORD_PROBLEM, PASSWORD_REMEDY);
+    tell("password-in-clear-text", place, "/spec/password", HIDDEN_VALUE, PASSWORD_PROBLEM, PASSWORD_REMEDY);
   }
   for (const { peer, path } of legacy?.peers ?? []) {
     if (legacy === undefined) break;
@@ -181,7 +182,7 @@ function lintPeers({ reading, documents }: LintConfiguration, surroundings: Surr
     lintNodeSelectors(peer.nodeSelectors, place, `${path}/node-selectors`, surroundings, tell);
     if (peer.password === undefined) continue;
     const remedy = "convert to resources, which have passwords in Secrets: smelter migrate convert";
-    tell("password-in-clear-text", place, `${path}/password`, "(not shown)", PASSWORD_PROBLEM, remedy);
+    tell("password-in-clear-text", place, `${path}/password`, HIDDEN_VALUE, PASSWORD_PROBLEM, remedy);
   }
 }
 

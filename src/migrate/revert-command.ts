@@ -4,7 +4,7 @@ import { GENERATIONS } from "../config/generations.js";
 import type { OutputForm } from "./convert.js";
 import { revert } from "./revert.js";
 import type { Exit, ExitCode, MigrateArguments, TextIo } from "./text-io.js";
-import { exitCodeOption, fileArgument, runMigration } from "./text-io.js";
+import { exitCodeOption, fileArgument, outputOption, runMigration } from "./text-io.js";
 
 export type RevertArguments = MigrateArguments &
   Readonly<{ output: OutputForm; generation?: Generation | undefined; config?: string | undefined }>;
@@ -28,12 +28,7 @@ export const revertCommand = (io: TextIo, exit: Exit): CommandModule<object, Rev
         requiresArg: true,
         describe: "Name of the ConfigMap [that of the one in the input, else config]",
       })
-      .option("output", {
-        alias: "o",
-        choices: ["yaml", "json", "table"] as const,
-        default: "yaml" as const,
-        describe: "Form of the output; table: what would become of what",
-      })
+      .option("output", outputOption)
       .option("generation", {
         choices: GENERATIONS,
         describe: "Refuse what this release of MetalLB would refuse [what all would]",

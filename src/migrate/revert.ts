@@ -154,7 +154,7 @@ const SECRET_PATH = "/spec/passwordSecret/name";
 const SECRET_REMEDY = "give the Secret in the same input, as kubectl get secret -o yaml prints it";
 
 function secretFault(fault: Fault): Fault {
-  const isMissing = fault.path === SECRET_PATH && fault.problem.includes("not the name of a Secret");
+  const isMissing = fault.path === SECRET_PATH && fault.transient === true;
   return isMissing ? { ...fault, remedy: SECRET_REMEDY } : fault;
 }
 

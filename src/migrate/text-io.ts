@@ -77,6 +77,13 @@ export const fileArgument = {
   coerce: (file: string | undefined) => (file === "" ? "-" : file), // yargs makes an empty text of a lone hyphen
 } as const;
 
+export const outputOption = {
+  alias: "o",
+  choices: ["yaml", "json", "table"] as const,
+  default: "yaml" as const,
+  describe: "Form of the output; table: what would become of what",
+} as const;
+
 export const exitCodeOption = {
   type: "boolean",
   default: false,

@@ -3,7 +3,7 @@ import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
 import { watchConfiguration } from "./config-watch.js";
 import type { LoadOptions } from "../config/load.js";
 import type { Controller } from "./controller/controller.js";
-import { createController } from "./controller/create-controller.js";
+import { WRITES_IN_FLIGHT, createController } from "./controller/create-controller.js";
 import { SOURCE_POOL_ANNOTATION, type StatusOutcome, type StatusWrite } from "./controller/ports.js";
 import type { ApiClient } from "./kubernetes/api-client.js";
 import { backoffDelay, type Backoff } from "./kubernetes/backoff.js";
@@ -41,7 +41,6 @@ export type ControllerMainOptions = ClusterEdgeOptions &
     logLevel: LogLevel;
   }>;
 
-const WRITES_IN_FLIGHT = 32;
 /** Writes, and the few requests beside them, so that a full house of writes does not make a list wait. */
 const MAX_SOCKETS = WRITES_IN_FLIGHT + 4;
 const STOP_MILLISECONDS = 5_000;
@@ -103,7 +102,6 @@ function join(options: ControllerMainOptions, need: Need): Joined {
   const controller = createController(
     {
       ...options,
-      writesInFlight: WRITES_IN_FLIGHT,
       keepDecisions: false, // nobody asks, and there may be many
     },
     createAllocator({ loadBalancerClass: options.loadBalancerClass }),
@@ -179,9 +177,9 @@ function createStatusPort({ client, ports }: Need, statuses: ServiceStatusWriter
   };
 }
 
-/** Permissions may be granted later; while they are not, the question costs little. */
 /** Namespaces come in lists: one look for all of them. */
 const GATHER_MILLISECONDS = 50;
+/** Permissions may be granted later; while they are not, the question costs little. */
 const ASK_AGAIN: Backoff = { baseMilliseconds: 2_000, limitMilliseconds: 60_000 };
 
 /** Old installs do not grant Namespaces: without them, selectors of Namespaces match nothing. */

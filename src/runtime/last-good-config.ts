@@ -56,6 +56,7 @@ export function createLastGoodConfig(options: LastGoodOptions): (documents: read
 
   return (documents) => {
     newest = documents;
+    if (state === "begun" && options.keep === undefined) return begin(); // nobody here asks what they come to
     const config = loadConfig(documents, options.load);
     if (state === "new" && !config.ok) void restore();
     else if (state !== "reading") begin();

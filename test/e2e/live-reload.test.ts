@@ -70,7 +70,9 @@ const setConfig = (config: string): Promise<unknown> =>
 
 const setResource = async (size: number | undefined, addresses?: readonly string[]): Promise<unknown> => {
   const { admin } = smelter.kubernetes;
-  if (size === undefined && addresses === undefined) return admin.delete(POOL, EDITED).catch(() => undefined);
+  if (size === undefined && addresses === undefined) {
+    return (await admin.find(POOL, EDITED)) === undefined ? undefined : admin.delete(POOL, EDITED);
+  }
   const spec = { addresses: addresses ?? [`10.77.230.1-10.77.230.${size}`] };
   const metadata = { name: "edited", namespace: NAMESPACE };
   return admin.apply([{ apiVersion: "metallb.io/v1beta1", kind: "IPAddressPool", metadata, spec }]);

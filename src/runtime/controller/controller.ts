@@ -51,7 +51,7 @@ export type ControllerOptions = LoadOptions &
   Readonly<{
     /** What to do with a configuration that has no room for an address in use. */
     poolChange: "refuse" | "reassign";
-    /** Default: 32. */
+    /** Default: WRITES_IN_FLIGHT. */
     writesInFlight?: number;
     /** Keeps the last decision on each Service for decision(); default: true. */
     keepDecisions?: boolean;

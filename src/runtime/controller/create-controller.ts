@@ -10,7 +10,8 @@ import type { ControllerPorts, StatusOutcome } from "./ports.js";
 import { isAsWanted, wantedStatus, withStatus, type WantedStatus } from "./status.js";
 import { createWorkQueue, type Backoff, type Retry, type WorkEnd } from "./work-queue.js";
 
-const WRITES_IN_FLIGHT = 32;
+/** Where nothing else is said: enough to keep an API server busy, and few beside what it takes at a time (hundreds). */
+export const WRITES_IN_FLIGHT = 32;
 const CONFLICT_BACKOFF: Backoff = { baseMilliseconds: 50, limitMilliseconds: 30_000 };
 const REFUSED_BACKOFF: Backoff = { baseMilliseconds: 1_000, limitMilliseconds: 300_000 };
 

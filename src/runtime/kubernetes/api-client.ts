@@ -117,7 +117,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     if (plain) return new HttpAgent(bounds);
     const { ca, cert, key, pfx, passphrase, ...others } = tls;
     const secureContext = createSecureContext({ ca, cert, key, pfx, passphrase } as SecureContextOptions);
-    // One context for all connections. And all go to one server: the name that it makes of some twenty options for each request tells nothing.
+    // One context for all connections. All go to one server: of the name that the agent makes of some twenty options for
+    // each request nothing is to be learnt.
     return Object.assign(new HttpsAgent({ ...others, ...bounds, secureContext }), { getName: () => server });
   };
 
