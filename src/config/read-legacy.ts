@@ -142,10 +142,6 @@ function readParts(
   const communities = readLegacyCommunities(document, context);
   const pools = readLegacyPools(document, communities, context);
   const peerAutodiscovery = readLegacyAutodiscovery(document, hasSingleMapping, context);
-  if (peerAutodiscovery !== undefined) {
-    const remedy = "list these peers under peers for now";
-    context.ignore("/peer-autodiscovery", HIDDEN_VALUE, "is understood and not in effect yet", remedy);
-  }
   return { bfdProfiles, peers, communities, pools, ...(peerAutodiscovery && { peerAutodiscovery }) };
 }
 

@@ -156,8 +156,7 @@ function isBgpAlone({ bgp, layer2 }: Pool): boolean {
 /** Peers that are written and could not be read, or that are found when the program runs. */
 function hasOtherPeers({ documents, reading: { legacy, result } }: LintConfiguration): boolean {
   if (!result.ok && (legacy?.faults.length ?? 0) > 0) return true;
-  const isDiscovered = legacy?.notices.some(({ path }) => path.startsWith("/peer-autodiscovery")) === true;
-  return isDiscovered || documents.some(({ kind }) => kind === "BGPPeer");
+  return legacy?.peerAutodiscovery !== undefined || documents.some(({ kind }) => kind === "BGPPeer");
 }
 
 const PASSWORD_REMEDY = "put it into a Secret of type kubernetes.io/basic-auth and name that in passwordSecret";

@@ -3,6 +3,7 @@ import { createAllocator } from "./allocator/create-allocator.js";
 import type { Decision } from "./allocator/decision.js";
 import { announcersOf, type Announcer } from "./announce/announcers-of.js";
 import type { AnnounceWorld } from "./announce/decision.js";
+import { createNodePeersFinder } from "./announce/node-peers.js";
 import { createPoolFinder } from "./announce/pool-finder.js";
 import type { ManifestWorld } from "./manifest-world.js";
 import { objectKey, type EndpointSliceView, type ObjectKey, type ServiceView } from "./world/views.js";
@@ -39,6 +40,7 @@ export function decideWorld(
     alive: options.alive,
     ignoreExcludeLabel: false,
     findPool: createPoolFinder(model),
+    findPeers: createNodePeersFinder(model),
   };
   const slices = slicesByService(world.endpointSlices.values());
   const outcomes: ServiceOutcome[] = [];

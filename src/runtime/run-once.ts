@@ -1,4 +1,5 @@
 import { dump } from "js-yaml";
+import { discoverPeers } from "../config/autodiscovered-peers.js";
 import type { Generation } from "../config/generations.js";
 import { loadConfig } from "../config/load.js";
 import { decideWorld, type ServiceOutcome } from "./decide-world.js";
@@ -9,7 +10,7 @@ import type { Model } from "../config/model.js";
 import { createPoolFinder } from "./announce/pool-finder.js";
 import { parseAddress } from "./net/address.js";
 import { describeFault, describeRemark, type Fault } from "./net/fault.js";
-import { objectKey, type ServiceView } from "./world/views.js";
+import { objectKey, type NodeView, type ServiceView } from "./world/views.js";
 import type { LogLevel } from "./metrics/log.js";
 
 /** What all ways of running on manifests take. */
@@ -62,12 +63,21 @@ export async function runOnce(
     loadBalancerClass: options.loadBalancerClass,
     alive: new Set([...world.nodes.values()].filter(({ ready }) => ready).map(({ name }) => name)),
   });
+  for (const fault of discoveryFaults(world.nodes.values(), config.value.model)) {
+    err.write(`Note (ignored): ${describeRemark(fault)}\n`);
+  }
   if (outcomes.some(({ announcedBy }) => announcedBy.some(({ protocol }) => protocol === "bgp"))) {
     err.write("Note: BGP sessions are not opened yet: what is shown for bgp is what would be announced\n");
   }
   if (outcomes.length === 0) err.write(`Note: there is no Service of type LoadBalancer in ${options.from}\n`);
   out.write(formatOutcomes(outcomes, output));
   return 0;
+}
+
+/** Why Nodes have fewer BGP peers than their annotations and labels were meant to give them. */
+function discoveryFaults(nodes: Iterable<NodeView>, model: Model): readonly Fault[] {
+  if (model.peerAutodiscovery === undefined) return [];
+  return [...nodes].flatMap((node) => discoverPeers(model, node).faults);
 }
 
 /** The addresses in use that no pool holds: the configuration is refused for them, as `smelter run` would. */

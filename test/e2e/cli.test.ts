@@ -97,6 +97,17 @@ describe("run --once", () => {
     expect(stderr).toMatch(notes);
   });
 
+  it("finds the BGP peers that the Nodes of a Lokomotive cluster are annotated with", async () => {
+    const { code, stdout, stderr } = await once("examples/lokomotive", "--config", "metallb", "-o", "json");
+    const { services } = JSON.parse(stdout) as { services: { announcedBy: unknown }[] };
+    expect([code, services.map(({ announcedBy }) => announcedBy)]).toEqual([
+      0,
+      [[{ address: "192.0.2.64", protocol: "bgp", node: "worker-0" }]],
+    ]);
+    expect(stderr).toMatch(/Node worker-1: \/metadata\/annotations\/metal\.equinix\.com~1peer-ip is absent/);
+    expect(stderr).not.toContain("worker-0:");
+  });
+
   it("leaves the Services of examples/services.yaml waiting, and says why, where no pool is configured", async () => {
     const { code, stdout } = await once("examples/services.yaml", "-o", "json");
     const { services } = JSON.parse(stdout) as { services: { addresses: unknown[]; reason: string }[] };

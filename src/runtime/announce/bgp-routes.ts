@@ -1,8 +1,8 @@
-import type { BgpAdvertisement, Peer } from "../../config/model.js";
+import type { BgpAdvertisement } from "../../config/model.js";
 import { anySelectorMatches } from "../../config/selector.js";
 import { formatPrefix, prefixOf, type IpAddress } from "../net/address.js";
-import type { NodeView } from "../world/views.js";
 import type { AnnounceWorld, BgpAnnouncement, BgpRoute, WithholdReason } from "./decision.js";
+import { createNodePeersFinder } from "./node-peers.js";
 import { advertisementsOn, EXCLUDE_LABEL, isExcluded } from "./nodes.js";
 import type { Situation } from "./situation.js";
 
@@ -27,7 +27,10 @@ export function bgpOn(name: string, world: AnnounceWorld, situation: Situation):
     const why = `two BGPAdvertisements of pool ${pool.name} send one prefix with localPref ${a} and ${b}`;
     return withhold("conflictingAdvertisements", why);
   }
-  const peers = peersOf(world.model.peers, node);
+  const findPeers = world.findPeers ?? createNodePeersFinder(world.model);
+  const peers = findPeers(node)
+    .peers.map((peer) => peer.name)
+    .toSorted();
   const routes = addresses.flatMap((address) => routesFor(address, own, peers));
   if (routes.length === 0) return withhold("noMatchingPeer", `no BGP peer of ${name} is to hear of it`);
   const hearing = new Set(routes.flatMap((route) => route.peers));
@@ -37,12 +40,6 @@ export function bgpOn(name: string, world: AnnounceWorld, situation: Situation):
 
 function withhold(reason: WithholdReason, explanation: string): BgpAnnouncement {
   return { announce: false, reason, explanation: `not announced: ${explanation}` };
-}
-
-/** The peers that a node has sessions with, sorted. */
-function peersOf(peers: readonly Peer[], { labels }: NodeView): readonly string[] {
-  const own = peers.filter(({ nodeSelectors }) => anySelectorMatches(nodeSelectors, labels));
-  return own.map(({ name }) => name).toSorted();
 }
 
 /** The two different localPrefs with which a peer would hear of one prefix, if there are such. */

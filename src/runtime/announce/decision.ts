@@ -1,4 +1,5 @@
 import type { Model } from "../../config/model.js";
+import type { NodePeersFinder } from "./node-peers.js";
 import type { PoolFinder } from "./pool-finder.js";
 import type { EndpointSliceView, NodeView, ServiceView } from "../world/views.js";
 
@@ -12,6 +13,8 @@ export type AnnounceWorld = Readonly<{
   ignoreExcludeLabel: boolean;
   /** createPoolFinder(model), for many decisions on one model; without it each looks through all pools. */
   findPool?: PoolFinder;
+  /** createNodePeersFinder(model), likewise. */
+  findPeers?: NodePeersFinder;
 }>;
 
 export type ServiceWorld = Readonly<{ service: ServiceView; endpointSlices: readonly EndpointSliceView[] }>;

@@ -6,11 +6,13 @@ import { objectKey } from "../world/views.js";
 import type { KubernetesDocument } from "../../config/documents.js";
 import { loadConfig, type LoadOptions } from "../../config/load.js";
 import { canonicalText } from "../../config/canonical.js";
-import type { Model } from "../../config/model.js";
+import type { Model, Peer } from "../../config/model.js";
 import { decideService } from "../announce/decide-service.js";
 import type { AnnounceDecision, AnnounceWorld } from "../announce/decision.js";
+import { createNodePeersFinder, type NodePeersFinder } from "../announce/node-peers.js";
 import { createPoolFinder, type PoolFinder } from "../announce/pool-finder.js";
 import { createAnnouncedAddresses } from "./announced-addresses.js";
+import { createOwnPeers } from "./own-peers.js";
 
 /** What the shell needs of the world around it; the join passes edges in, a test passes arrays. */
 export type SpeakerPorts = Readonly<{
@@ -46,6 +48,8 @@ export interface Speaker {
   /** Documents that were good in an earlier life: in force where the first present ones are refused. Before configChanged. */
   configRestored(documents: readonly KubernetesDocument[]): void;
   synced(): void;
+  /** The peers that this node is to have sessions with, in the order in which they count. */
+  peers(): readonly Peer[];
   /** What is announced now, by address. */
   announced(): ReadonlyMap<string, readonly string[]>;
   decision(key: ObjectKey): AnnounceDecision | undefined;
@@ -61,8 +65,13 @@ export type SpeakerOptions = LoadOptions &
     ignoreExcludeLabel: boolean;
   }>;
 
-/** A model, and the index over its pools that many decisions share. */
-type IndexedModel = Readonly<{ model: Model; findPool: PoolFinder; fingerprint: string }>;
+/** A model, and what many decisions on it share. */
+type IndexedModel = Readonly<{
+  model: Model;
+  findPool: PoolFinder;
+  findPeers: NodePeersFinder;
+  fingerprint: string;
+}>;
 
 export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Speaker {
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist
@@ -72,6 +81,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   const decisions = new Map<ObjectKey, AnnounceDecision>(); // BOUNDED by the Services that exist
   const dirty = new Set<ObjectKey>(); // BOUNDED by the Services that exist or are announced
   const announced = createAnnouncedAddresses(ports);
+  const ownPeers = createOwnPeers(ports.log);
   let alive: ReadonlySet<string> = new Set();
   let inForce: IndexedModel | undefined;
   let waiting: IndexedModel | undefined; // a model that has no room yet for what is announced
@@ -167,7 +177,10 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       return undefined;
     }
     const { model, sources } = config.value;
-    if (sources.length > 0) return { model, findPool: createPoolFinder(model), fingerprint: canonicalText(model) };
+    if (sources.length > 0) {
+      const [findPool, findPeers] = [createPoolFinder(model), createNodePeersFinder(model)];
+      return { model, findPool, findPeers, fingerprint: canonicalText(model) };
+    }
     if (inForce !== undefined) {
       setConfigState(true);
       ports.log.error({ event: "configStale" }, "the configuration was deleted: keeping the former one");
@@ -183,6 +196,13 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     });
   }
 
+  /** @returns whether the Node or the model now says others */
+  function followOwnPeers(): boolean {
+    const node = nodes.get(options.node);
+    if (inForce === undefined) return false;
+    return ownPeers.update(node === undefined ? { peers: [], faults: [] } : inForce.findPeers(node));
+  }
+
   /** A model without room for an announced address waits until the controller has moved the Service. */
   function tryModel(next: IndexedModel): void {
     const stranded = strandedBy(next);
@@ -191,6 +211,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       waiting = undefined;
       setConfigState(false);
       ports.log.info({ event: "configLoaded", pools: next.model.pools.length }, "config reloaded");
+      followOwnPeers();
       allDirty = true;
       return;
     }
@@ -235,10 +256,12 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     nodeChanged(node) {
       const before = nodes.get(node.name);
       nodes.set(node.name, node);
-      if (before === undefined || !decidesAlike(before, node)) touchAll();
+      const hasOtherPeers = node.name === options.node && followOwnPeers();
+      if (hasOtherPeers || before === undefined || !decidesAlike(before, node)) touchAll();
     },
     nodeDeleted(name) {
       nodes.delete(name);
+      if (name === options.node) followOwnPeers();
       touchAll();
     },
     aliveChanged(names) {
@@ -265,6 +288,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       allDirty = true;
       work();
     },
+    peers: ownPeers.list,
     announced: announced.byAddress,
     decision: (key) => decisions.get(key),
     stop() {

@@ -247,11 +247,6 @@ describe("documents", () => {
     ["a: *b", "1:4  is an alias of an anchor that does not exist"],
   ])("refuse %s", (text, problem) => expect(problems(text)).toEqual([problem]));
 
-  it("tell that discovered peers are not in effect", () => {
-    const reading = good("peer-autodiscovery:\n  from-annotations:\n  - {my-asn: a, peer-asn: b, peer-address: c}\n");
-    expect(reading.notices).toMatchObject([{ class: "ignored", path: "/peer-autodiscovery", line: 2 }]);
-  });
-
   it("end with one fault where aliases make too much of them", () => {
     const selectors = Array(1000).fill("{match-labels: {a: b}}").join(", ");
     const text = `peers:\n- &p {my-asn: 1, node-selectors: [${selectors}]}\n${"- {<<: *p}\n".repeat(1000)}`;
