@@ -1,3 +1,5 @@
+import type { Shape } from "./schema-shape.js";
+
 /**
  * The document in the ConfigMap's `config` key, as JSON schema. It says what is written where; what texts mean and
  * what may stand beside what is checked by the readers of peers and pools. Scalars are read by these types (a text
@@ -6,7 +8,12 @@
 const UINT16_MAX = 65_535;
 const UINT32_MAX = 4_294_967_295;
 
-const asn = { type: "integer", minimum: 1, maximum: UINT32_MAX, description: "an AS number of 1 to 4294967295" };
+const asn = {
+  type: "integer",
+  minimum: 1,
+  maximum: UINT32_MAX,
+  description: "an AS number of 1 to 4294967295",
+} as const;
 // default: null tells the decoder that the releases told such a value apart from 0.
 const milliseconds = {
   type: "integer",
@@ -14,10 +21,10 @@ const milliseconds = {
   minimum: 10,
   maximum: 60_000,
   description: "milliseconds, 10 to 60000",
-};
-const text = { type: "string" };
-const bool = { type: "boolean", description: "true or false" };
-const texts = { type: "array", items: text };
+} as const;
+const text = { type: "string" } as const;
+const bool = { type: "boolean", description: "true or false" } as const;
+const texts = { type: "array", items: text } as const;
 
 export const legacyNodeSelectorsSchema = {
   type: "array",
@@ -46,7 +53,7 @@ export const legacyNodeSelectorsSchema = {
       },
     },
   },
-};
+} as const;
 
 const peer = {
   type: "object",
@@ -66,7 +73,7 @@ const peer = {
     "bfd-profile": text,
     "ebgp-multihop": bool,
   },
-};
+} as const;
 
 // No length has a lower bound of its own: what is below the prefixes of the pool is refused for that.
 const bgpAdvertisement = {
@@ -78,7 +85,7 @@ const bgpAdvertisement = {
     localpref: { type: "integer", minimum: 0, maximum: UINT32_MAX },
     communities: texts,
   },
-};
+} as const;
 
 const pool = {
   type: "object",
@@ -92,7 +99,7 @@ const pool = {
     "auto-assign": { ...bool, default: true },
     "bgp-advertisements": { type: "array", items: bgpAdvertisement },
   },
-};
+} as const;
 
 const bfdProfile = {
   type: "object",
@@ -108,7 +115,7 @@ const bfdProfile = {
     "passive-mode": bool,
     "minimum-ttl": { type: "integer", default: null, minimum: 1, maximum: 254 },
   },
-};
+} as const;
 
 /** Where the parameters of a peer stand on its Node: each value is the key of an annotation or label. */
 const discoveryMapping = {
@@ -125,13 +132,18 @@ const discoveryMapping = {
     "hold-time": text,
     "router-id": text,
   },
-};
+} as const;
 const discoveryMappings = {
   type: "array",
   items: discoveryMapping,
   description: "a list of mappings to keys of annotations or labels",
-};
-const asnOrNone = { type: "integer", minimum: 0, maximum: UINT32_MAX, description: "an AS number of 1 to 4294967295" };
+} as const;
+const asnOrNone = {
+  type: "integer",
+  minimum: 0,
+  maximum: UINT32_MAX,
+  description: "an AS number of 1 to 4294967295",
+} as const;
 
 const peerAutodiscovery = {
   type: "object",
@@ -155,7 +167,7 @@ const peerAutodiscovery = {
     "from-annotations": discoveryMappings,
     "from-labels": discoveryMappings,
   },
-};
+} as const;
 
 export const legacySchema = {
   type: "object",
@@ -173,88 +185,14 @@ export const legacySchema = {
     // Written by one distribution into every ConfigMap that it makes, whatever the release.
     "peer-autodiscovery": peerAutodiscovery,
   },
-};
+} as const;
 
 /** What is left of a document when everything that does not fit the schema has been taken out. */
-export type LegacyDocument = Readonly<{
-  peers?: readonly (LegacyPeerDocument | undefined)[];
-  "bgp-communities"?: Readonly<Record<string, string>>;
-  "address-pools"?: readonly (LegacyPoolDocument | undefined)[];
-  "bfd-profiles"?: readonly (LegacyBfdProfileDocument | undefined)[];
-  "peer-autodiscovery"?: LegacyDiscoveryDocument;
-}>;
-
-export type LegacyPeerDocument = Readonly<{
-  "my-asn"?: number;
-  "peer-asn"?: number;
-  "peer-address"?: string;
-  "peer-port"?: number;
-  "source-address"?: string;
-  "hold-time"?: string;
-  "keepalive-time"?: string;
-  "router-id"?: string;
-  "node-selectors"?: readonly (LegacySelectorDocument | undefined)[];
-  password?: string;
-  "bfd-profile"?: string;
-  "ebgp-multihop"?: boolean;
-}>;
-
-export type LegacySelectorDocument = Readonly<{
-  "match-labels"?: Readonly<Record<string, string>>;
-  "match-expressions"?: readonly (LegacyExpressionDocument | undefined)[];
-}>;
-export type LegacyExpressionDocument = Readonly<{
-  key?: string;
-  operator?: "In" | "NotIn" | "Exists" | "DoesNotExist";
-  values?: readonly (string | undefined)[];
-}>;
-
-export type LegacyPoolDocument = Readonly<{
-  name?: string;
-  protocol?: "layer2" | "bgp";
-  addresses?: readonly (string | undefined)[];
-  "avoid-buggy-ips"?: boolean;
-  "auto-assign"?: boolean;
-  "bgp-advertisements"?: readonly (LegacyAdvertisementDocument | undefined)[];
-}>;
-export type LegacyAdvertisementDocument = Readonly<{
-  "aggregation-length"?: number;
-  "aggregation-length-v6"?: number;
-  localpref?: number;
-  communities?: readonly (string | undefined)[];
-}>;
-
-export type LegacyBfdProfileDocument = Readonly<{
-  name?: string;
-  "receive-interval"?: number;
-  "transmit-interval"?: number;
-  "detect-multiplier"?: number;
-  "echo-interval"?: number;
-  "echo-mode"?: boolean;
-  "passive-mode"?: boolean;
-  "minimum-ttl"?: number;
-}>;
-
-export type LegacyDiscoveryDocument = Readonly<{
-  defaults?: Readonly<{
-    "my-asn"?: number;
-    "peer-asn"?: number;
-    "peer-address"?: string;
-    "peer-port"?: number;
-    "hold-time"?: string;
-    "router-id"?: string;
-  }>;
-  "node-selectors"?: readonly (LegacySelectorDocument | undefined)[];
-  "from-annotations"?: readonly (LegacyDiscoveryMapping | undefined)[];
-  "from-labels"?: readonly (LegacyDiscoveryMapping | undefined)[];
-}>;
-export type LegacyDiscoveryMapping = Readonly<{
-  "my-asn"?: string;
-  "peer-asn"?: string;
-  "peer-address"?: string;
-  "peer-port"?: string;
-  "source-address"?: string;
-  "src-address"?: string;
-  "hold-time"?: string;
-  "router-id"?: string;
-}>;
+export type LegacyDocument = Shape<typeof legacySchema>;
+export type LegacyPeerDocument = Shape<typeof peer>;
+export type LegacySelectorDocument = Shape<typeof legacyNodeSelectorsSchema.items>;
+export type LegacyPoolDocument = Shape<typeof pool>;
+export type LegacyAdvertisementDocument = Shape<typeof bgpAdvertisement>;
+export type LegacyBfdProfileDocument = Shape<typeof bfdProfile>;
+export type LegacyDiscoveryDocument = Shape<typeof peerAutodiscovery>;
+export type LegacyDiscoveryMapping = Shape<typeof discoveryMapping>;
