@@ -58,7 +58,8 @@ function advertisementsByPool<Meaning>(
     for (const { name, path } of advertisement.pools.names) {
       if (byPool.has(name)) continue;
       const remedy = "correct the name, or make the IPAddressPool in this namespace";
-      advertisement.context.remark("unused", path, name, "is not the name of an IPAddressPool here", remedy);
+      const problem = "is not the name of an IPAddressPool here";
+      advertisement.context.remark("unused", path, name, problem, remedy, "pool-undefined");
     }
     for (const name of chosenPools(pools, byPool, advertisement.pools)) byPool.get(name)?.push(advertisement);
   }

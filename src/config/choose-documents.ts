@@ -54,8 +54,10 @@ export function chooseDocuments(
     const { file, line } = placeOf(earlier).positionOf("");
     const where = file === undefined ? "" : ` (${file}:${line})`;
     const problem = `is the name of an object that is there already${where}`;
-    const fault = faultAt(placeOf(document), "/metadata/name", document.name, problem, "remove one of the two");
-    findings.faults.push(fault);
+    const remedy = "remove one of the two";
+    findings.faults.push(
+      faultAt(placeOf(document), "/metadata/name", document.name, problem, remedy, "duplicate-object"),
+    );
   };
   const ignore = (
     document: KubernetesDocument,
@@ -64,7 +66,8 @@ export function chooseDocuments(
     problem: string,
     remedy: string,
   ): void => {
-    findings.notices.push(noticeOf(faultAt(placeOf(document), path, value, problem, remedy), "ignored"));
+    const fault = faultAt(placeOf(document), path, value, problem, remedy, "not-read");
+    findings.notices.push(noticeOf(fault, "ignored"));
   };
 
   for (const document of documents) {

@@ -63,7 +63,9 @@ function resourcePool(
   if (layer2.length + bgp.length === 0) {
     const problem = "is a pool that no advertisement is for: its addresses are given out and announced by nobody";
     const remedy = "make an L2Advertisement or a BGPAdvertisement for it in this namespace";
-    notices.push(noticeOf(faultAt(place, "/metadata/name", name, problem, remedy), "unused"));
+    notices.push(
+      noticeOf(faultAt(place, "/metadata/name", name, problem, remedy, "pool-without-advertisement"), "unused"),
+    );
   }
   const piece: Pool = {
     name,
@@ -110,7 +112,7 @@ function checkOverlaps(
     const where = isSameObject ? `at ${earlier.entry.path}` : `in ${earlier.place.object}`;
     const problem = `has addresses in common with ${earlier.entry.text} ${where} (pool ${earlier.pool})`;
     const remedy = "give each address to one pool, and once";
-    faults.push(faultAt(later.place, later.entry.path, later.entry.text, problem, remedy));
+    faults.push(faultAt(later.place, later.entry.path, later.entry.text, problem, remedy, "address-overlap"));
   }
 }
 

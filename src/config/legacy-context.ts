@@ -1,4 +1,4 @@
-import type { Fault } from "../runtime/net/fault.js";
+import type { Fault, FaultCode } from "../runtime/net/fault.js";
 import type { Generation, GenerationRuleName } from "./generations.js";
 import { GENERATION_RULES, conflictOf, differenceBetween, isRefusedByAll, refusalBy } from "./generations.js";
 import type { Notice } from "./model.js";
@@ -7,7 +7,7 @@ import { faultAt, noticeOf } from "./place.js";
 
 /** Where the readers of a legacy document's parts put what they find. Paths lead into the document. */
 export type LegacyContext = Readonly<{
-  refuse(path: string, value: unknown, problem: string, remedy: string): void;
+  refuse(path: string, value: unknown, problem: string, remedy: string, code?: FaultCode): void;
   /** For what is taken and has no effect. */
   ignore(path: string, value: unknown, problem: string, remedy: string): void;
   /** For what contradicts itself and was taken all the same. */
@@ -43,8 +43,8 @@ export function createLegacyContext(
     notices.push(noticeOf(faultAt(place, path, value, problem, remedy), noticeClass));
   };
   return {
-    refuse: (path, value, problem, remedy) => {
-      faults.push(faultAt(place, path, value, problem, remedy));
+    refuse: (path, value, problem, remedy, code) => {
+      faults.push(faultAt(place, path, value, problem, remedy, code));
     },
     ignore: (path, value, problem, remedy) => remark("ignored", path, value, problem, remedy),
     conflict: (path, value, problem, remedy) => remark("conflict", path, value, problem, remedy),

@@ -147,7 +147,8 @@ function readPeer(
   const { password = "", "bfd-profile": bfdProfile = "" } = written;
   if (bfdProfile !== "" && !profiles.has(bfdProfile)) {
     const remedy = "name an entry of bfd-profiles, or add one of this name";
-    context.refuse(`${path}/bfd-profile`, bfdProfile, "is not the name of a BFD profile", remedy);
+    const problem = "is not the name of a BFD profile";
+    context.refuse(`${path}/bfd-profile`, bfdProfile, problem, remedy, "bfd-profile-undefined");
   }
   if (myAsn === undefined || peerAsn === undefined || address === undefined) return undefined;
   return {

@@ -195,7 +195,8 @@ function readAdvertisement(
     else if (community.ok) resolved.add(community.value);
     else if (!names.aliases.has(text)) {
       const remedy = `define it under bgp-communities, or ${community.fault.remedy}`;
-      context.refuse(communityPath, text, "is neither a community nor an alias of one", remedy);
+      const problem = "is neither a community nor an alias of one";
+      context.refuse(communityPath, text, problem, remedy, "community-undefined");
     }
   }
   return {

@@ -113,7 +113,8 @@ function checkPeerNames(advertisements: readonly ResourceBgpAdvertisement[], pee
     for (const name of meaning.peers) {
       if (peers.has(name)) continue;
       const remedy = "correct the name, or make the BGPPeer in this namespace";
-      context.remark("unused", "/spec/peers", name, "is not the name of a BGPPeer here", remedy);
+      const problem = "is not the name of a BGPPeer here";
+      context.remark("unused", "/spec/peers", name, problem, remedy, "peer-undefined");
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Fault } from "../runtime/net/fault.js";
+import type { Fault, FaultCode } from "../runtime/net/fault.js";
 import type { Notice, Origin } from "./model.js";
 import { describeObject } from "./documents.js";
 import type { KubernetesDocument } from "./documents.js";
@@ -16,8 +16,15 @@ export function placeOf(document: KubernetesDocument): Place {
   };
 }
 
-export function faultAt(place: Place, path: string, value: unknown, problem: string, remedy: string): Fault {
-  return { object: place.object, path, value, problem, remedy, ...place.positionOf(path) };
+export function faultAt(
+  place: Place,
+  path: string,
+  value: unknown,
+  problem: string,
+  remedy: string,
+  code?: FaultCode,
+): Fault {
+  return { object: place.object, path, value, problem, remedy, ...place.positionOf(path), ...(code && { code }) };
 }
 
 export function noticeOf(fault: Fault, noticeClass: Notice["class"]): Notice {

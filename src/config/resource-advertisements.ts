@@ -90,7 +90,7 @@ function resolveCommunities(
       const path = pointerTo("/spec/communities", index);
       const mayBeAlias = community.fault.kind === "format"; // one that may be defined yet
       const refuse = mayBeAlias ? context.refuseForNow : context.refuse;
-      refuse(path, text, "is neither a community nor an alias of one", remedy);
+      refuse(path, text, "is neither a community nor an alias of one", remedy, "community-undefined");
     }
   }
   return [...resolved].toSorted(compareTexts);

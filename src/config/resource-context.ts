@@ -1,5 +1,5 @@
 import type { AnySchemaObject } from "ajv";
-import { HIDDEN_VALUE, type Fault } from "../runtime/net/fault.js";
+import { HIDDEN_VALUE, type Fault, type FaultCode } from "../runtime/net/fault.js";
 import { canonicalText } from "./canonical.js";
 import type { KubernetesDocument } from "./documents.js";
 import { pointerTo } from "./json-pointer.js";
@@ -21,10 +21,17 @@ export type ResourceContext = Readonly<{
   namespace: string;
   /** Whether something was refused at this path: it is not in the spec then, and that is no news. */
   isRefused(path: string): boolean;
-  refuse(path: string, value: unknown, problem: string, remedy: string): void;
+  refuse(path: string, value: unknown, problem: string, remedy: string, code?: FaultCode): void;
   /** Refuses what may be right as soon as another object is there. */
-  refuseForNow(path: string, value: unknown, problem: string, remedy: string): void;
-  remark(noticeClass: Notice["class"], path: string, value: unknown, problem: string, remedy: string): void;
+  refuseForNow(path: string, value: unknown, problem: string, remedy: string, code?: FaultCode): void;
+  remark(
+    noticeClass: Notice["class"],
+    path: string,
+    value: unknown,
+    problem: string,
+    remedy: string,
+    code?: FaultCode,
+  ): void;
 }>;
 
 export function createResourceContext(document: KubernetesDocument, { faults, notices }: Findings): ResourceContext {
@@ -34,16 +41,16 @@ export function createResourceContext(document: KubernetesDocument, { faults, no
     place,
     namespace: document.namespace,
     isRefused: (path) => refused.has(path),
-    refuse: (path, value, problem, remedy) => {
+    refuse: (path, value, problem, remedy, code) => {
       refused.add(path);
-      faults.push(faultAt(place, path, value, problem, remedy));
+      faults.push(faultAt(place, path, value, problem, remedy, code));
     },
-    refuseForNow: (path, value, problem, remedy) => {
+    refuseForNow: (path, value, problem, remedy, code) => {
       refused.add(path);
-      faults.push({ ...faultAt(place, path, value, problem, remedy), transient: true });
+      faults.push({ ...faultAt(place, path, value, problem, remedy, code), transient: true });
     },
-    remark: (noticeClass, path, value, problem, remedy) => {
-      notices.push(noticeOf(faultAt(place, path, value, problem, remedy), noticeClass));
+    remark: (noticeClass, path, value, problem, remedy, code) => {
+      notices.push(noticeOf(faultAt(place, path, value, problem, remedy, code), noticeClass));
     },
   };
 }

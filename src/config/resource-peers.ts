@@ -66,7 +66,8 @@ export function readBgpPeer(
   const { bfdProfile = "", localASN: localAsn = 0 } = spec;
   if (bfdProfile !== "" && !references.bfdProfiles.has(bfdProfile)) {
     const remedy = "name a BFDProfile of the same namespace, or make one of this name";
-    context.refuseForNow("/spec/bfdProfile", bfdProfile, "is not the name of a BFDProfile", remedy);
+    const problem = "is not the name of a BFDProfile";
+    context.refuseForNow("/spec/bfdProfile", bfdProfile, problem, remedy, "bfd-profile-undefined");
   }
   const nodeSelectors = anyOfSelectors(readSelectors(spec.nodeSelectors ?? [], "/spec/nodeSelectors", context));
   if (spec.myASN === undefined || peerAsn === undefined || target === undefined) return undefined;

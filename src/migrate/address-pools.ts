@@ -112,7 +112,8 @@ function readAdvertisement(
     if (community.ok) return [community.value];
     const remedy = `give the Community that defines it in the same input, or ${community.fault.remedy}`;
     const communityPath = pointerTo(`${path}/communities`, index);
-    context.refuse(communityPath, text, "is neither a community nor an alias of one", remedy);
+    const problem = "is neither a community nor an alias of one";
+    context.refuse(communityPath, text, problem, remedy, "community-undefined");
     return [];
   });
   return {

@@ -176,7 +176,7 @@ function overlapFaults(pools: readonly Pool[], addressPools: readonly SourcePool
     if (later.at === undefined) return [];
     const { place, text, path } = later.at;
     const problem = `has addresses in common with pool ${earlier.pool}`;
-    return [faultAt(place, path, text, problem, "give each address to one pool, and once")];
+    return [faultAt(place, path, text, problem, "give each address to one pool, and once", "address-overlap")];
   });
 }
 

@@ -65,35 +65,14 @@ export function findingOf(id: RuleId, { object, path, value, problem, remedy, ..
 
 /** A fault of the configuration under its rule. */
 export function faultFinding(fault: Fault): LintFinding {
-  const { path, problem } = fault;
-  if (path === "/metadata/name" && problem.startsWith("is the name of an object that is there already")) {
-    return findingOf("duplicate-object", { ...fault, remedy: `${fault.remedy}, or lint each cluster by itself` });
-  }
-  if (problem.startsWith("has addresses in common with")) return findingOf("address-overlap", fault);
-  if (/\/communities\/\d+$/.test(path)) return findingOf("community-undefined", fault);
-  if (/\/(?:bfdProfile|bfd-profile)$/.test(path)) return findingOf("bfd-profile-undefined", fault);
-  return findingOf("refused", fault);
+  const { code = "refused", remedy } = fault;
+  const isRepeat = code === "duplicate-object";
+  return findingOf(code, isRepeat ? { ...fault, remedy: `${remedy}, or lint each cluster by itself` } : fault);
 }
 
 /** A notice of the configuration under its rule. */
 export function noticeFinding({ class: noticeClass, ...notice }: Notice): LintFinding {
-  switch (noticeClass) {
-    case "generation":
-      return findingOf("release-difference", notice);
-    case "unused":
-      return findingOf(unusedRule(notice.path), notice);
-    case "ignored":
-      return findingOf(/^\/(?:kind|apiVersion|metadata\/.*)$/.test(notice.path) ? "not-read" : "ignored", notice);
-    case "shadowed":
-    case "conflict":
-      return findingOf(noticeClass, notice);
-  }
-}
-
-function unusedRule(path: string): RuleId {
-  if (path === "/metadata/name") return "pool-without-advertisement";
-  if (path.startsWith("/spec/ipAddressPools/")) return "pool-undefined";
-  return path === "/spec/peers" ? "peer-undefined" : "unused";
+  return findingOf(notice.code ?? (noticeClass === "generation" ? "release-difference" : noticeClass), notice);
 }
 
 /** The table of rules, for people. */

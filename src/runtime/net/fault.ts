@@ -12,9 +12,22 @@ export type Fault = Readonly<{
   file?: string;
   line?: number;
   column?: number;
+  /** Which rule it breaks, for whoever tells findings apart: the words are for people, and change. */
+  code?: FaultCode;
   /** It may pass by itself: what is referred to may be on its way. Refused all the same where it is to be used now. */
   transient?: true;
 }>;
+
+/** Rules that findings are told apart by; most have none. */
+export type FaultCode =
+  | "duplicate-object"
+  | "address-overlap"
+  | "community-undefined"
+  | "bfd-profile-undefined"
+  | "pool-without-advertisement"
+  | "pool-undefined"
+  | "peer-undefined"
+  | "not-read";
 
 /** In the place of a value that may be a secret, or is too long to show: messages then leave the value out. */
 export const HIDDEN_VALUE = "(not shown)";
