@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { KubernetesDocument } from "../config/documents.js";
 import { documentOfObject } from "../config/read-documents.js";
 import type { ApiClient } from "./kubernetes/api-client.js";
@@ -81,7 +82,7 @@ export function watchConfiguration(options: ConfigWatchOptions): ConfigWatch {
       );
       return true;
     }
-    const collection = createCollection<KubernetesDocument>(onChange);
+    const collection = createCollection<KubernetesDocument>(onChange, saysTheSame);
     watched.set(id, collection);
     const { streamingList } = options;
     const { handlers } = collection;
@@ -128,6 +129,17 @@ export function watchConfiguration(options: ConfigWatchOptions): ConfigWatch {
       return `the configuration has not been read yet${resources.length === 0 ? "" : `: waiting for ${resources.join(", ")}`}`;
     },
   };
+}
+
+/** Counters in the status of a pool change with each Service, and what the server notes for itself with every write. */
+function saysTheSame(before: KubernetesDocument, after: KubernetesDocument): boolean {
+  return isDeepStrictEqual(written(before), written(after));
+}
+
+function written({ body }: KubernetesDocument) {
+  const { status: _, metadata, ...rest } = body;
+  const { labels, annotations } = metadata as Readonly<Record<string, unknown>>;
+  return { ...rest, labels, annotations };
 }
 
 type PeerSpec = Readonly<{ passwordSecret?: Readonly<{ name?: unknown }> }>;

@@ -6,7 +6,7 @@ import type { Allocator, AllocatorOptions } from "./allocator.js";
 import { CURRENT_PREFIX, deprecatedAnnotations, type AnnotationName } from "../world/annotations.js";
 import { converge, type Convergence } from "./converge.js";
 import type { Decision, DecisionEvent, PoolUsage, StrandedAddress } from "./decision.js";
-import { createPoolSet, type AddressPool, type PoolSet, type PoolSpace } from "./pools.js";
+import { createPoolSet, type AddressPool, type PoolSet } from "./pools.js";
 import { readClaim, statusAddresses } from "./request.js";
 import { sameClaim } from "./sharing.js";
 
@@ -161,15 +161,11 @@ function describeForeignClass(service: ServiceView, ours: string): string {
 }
 
 function usageOf({ name, spaces }: AddressPool): PoolUsage {
-  const capacity = (space: PoolSpace): number =>
-    Number(space.addresses.capacity > MAX_COUNT ? MAX_COUNT : space.addresses.capacity);
   return {
     pool: name,
-    capacityIPv4: capacity(spaces.ipv4),
-    capacityIPv6: capacity(spaces.ipv6),
+    capacityIPv4: spaces.ipv4.addresses.capacity,
+    capacityIPv6: spaces.ipv6.addresses.capacity,
     inUseIPv4: spaces.ipv4.addresses.takenCount,
     inUseIPv6: spaces.ipv6.addresses.takenCount,
   };
 }
-
-const MAX_COUNT = BigInt(Number.MAX_SAFE_INTEGER);

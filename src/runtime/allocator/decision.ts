@@ -44,11 +44,14 @@ export type Decision =
   /** Not a LoadBalancer any more: status and annotation are to be cleared where they are set. */
   | Readonly<{ outcome: "released"; reason: string; events: readonly DecisionEvent[] }>;
 
-/** Addresses of one pool, counted; `capacity` is capped at Number.MAX_SAFE_INTEGER. */
+/**
+ * Addresses of one pool, counted; the capacity is up to 2 ** 128. Addresses that avoidBuggyIPs skips and that are in use
+ * all the same, from before, are in no capacity.
+ */
 export type PoolUsage = Readonly<{
   pool: string;
-  capacityIPv4: number;
-  capacityIPv6: number;
+  capacityIPv4: bigint;
+  capacityIPv6: bigint;
   inUseIPv4: number;
   inUseIPv6: number;
 }>;

@@ -26,7 +26,7 @@ export interface Configuration {
 
 type Need = Readonly<{
   allocator: Allocator;
-  ports: Pick<ControllerPorts, "log" | "metrics">;
+  ports: Pick<ControllerPorts, "log" | "metrics" | "configResult">;
   /** The addresses that Services have and no pool of the model in force; `pool` is "". */
   unplaced(): readonly StrandedAddress[];
 }>;
@@ -45,7 +45,9 @@ export function createConfiguration(options: ControllerOptions, { allocator, por
   function tell(level: "info" | "warn" | "error", event: string, messages: readonly string[]): void {
     for (const message of messages) if (!told.has(message)) log[level]({ event }, message);
     told = new Set(messages);
-    metrics.configState({ loaded: inForce !== undefined, stale: isFaulty || stranded.size > 0 });
+    const stale = isFaulty || stranded.size > 0;
+    metrics.configState({ loaded: inForce !== undefined, stale });
+    ports.configResult?.(stale ? messages : []);
   }
 
   /** Notes whose address is in the way. @returns the messages, none where no address is */

@@ -32,6 +32,8 @@ export type ControllerPorts = Readonly<{
   writeStatus(write: StatusWrite): Promise<StatusOutcome>;
   /** Takes an Event for the Service's owner; it may be written much later, or dropped and counted. */
   recordEvent(service: ServiceView, event: DecisionEvent): void;
+  /** What is wrong with the newest configuration, in sentences; [] where it is in use, or there is none. */
+  configResult?(problems: readonly string[]): void;
   log: Logger;
   metrics: ControllerMetrics;
   clock: ControllerClock;

@@ -24,14 +24,18 @@ export function wantedStatus(decision: Decision): WantedStatus | undefined {
   }
 }
 
-/** Whether the Service already is as wanted, so that there is nothing to write. Spellings of an address are equal. */
+/**
+ * Whether the Service already is as wanted, so that there is nothing to write. Spellings of an address are equal. An
+ * ipMode is never written: the server fills in VIP where it knows the field. One that says otherwise (Proxy, left by
+ * another load balancer: nodes would not route to the address) goes away with a write.
+ */
 export function isAsWanted({ ingress, annotations }: ServiceView, { addresses, pool }: WantedStatus): boolean {
   return (
     annotations[SOURCE_POOL_ANNOTATION] === pool &&
     ingress.length === addresses.length &&
-    ingress.every(({ ip, hostname }, index) => {
+    ingress.every(({ ip, hostname, ipMode }, index) => {
       const address = ip === undefined ? undefined : (canonicalAddress(ip) ?? ip);
-      return hostname === undefined && address === addresses[index];
+      return hostname === undefined && ipMode === undefined && address === addresses[index];
     })
   );
 }

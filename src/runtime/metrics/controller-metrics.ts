@@ -5,8 +5,9 @@ import { CONFIG_LOADED_HELP, CONFIG_STALE_HELP, UPDATES_HELP, UPDATE_ERRORS_HELP
 /** How full a pool is, in distinct addresses: a shared one counts once. */
 export type PoolCounts = Readonly<{
   pool: string;
-  capacityIPv4: number;
-  capacityIPv6: number;
+  /** Up to 2 ** 128; a gauge is a 64-bit float, which is near enough. */
+  capacityIPv4: bigint;
+  capacityIPv6: bigint;
   inUseIPv4: number;
   inUseIPv6: number;
 }>;
@@ -47,15 +48,15 @@ const POOL_GAUGES: readonly (readonly [name: string, help: string, value: (count
   [
     "metallb_allocator_addresses_total",
     "Addresses of a pool",
-    ({ capacityIPv4, capacityIPv6 }) => Math.min(Number.MAX_SAFE_INTEGER, capacityIPv4 + capacityIPv6),
+    ({ capacityIPv4, capacityIPv6 }) => Number(capacityIPv4 + capacityIPv6),
   ],
   [
     "metallb_allocator_addresses_in_use_total",
     "Addresses of a pool that are in use",
     ({ inUseIPv4, inUseIPv6 }) => inUseIPv4 + inUseIPv6,
   ],
-  ["metallb_allocator_ipv4_addresses_total", "IPv4 addresses of a pool", ({ capacityIPv4 }) => capacityIPv4],
-  ["metallb_allocator_ipv6_addresses_total", "IPv6 addresses of a pool", ({ capacityIPv6 }) => capacityIPv6],
+  ["metallb_allocator_ipv4_addresses_total", "IPv4 addresses of a pool", ({ capacityIPv4 }) => Number(capacityIPv4)],
+  ["metallb_allocator_ipv6_addresses_total", "IPv6 addresses of a pool", ({ capacityIPv6 }) => Number(capacityIPv6)],
   ["metallb_allocator_ipv4_addresses_in_use_total", "IPv4 addresses in use of a pool", ({ inUseIPv4 }) => inUseIPv4],
   ["metallb_allocator_ipv6_addresses_in_use_total", "IPv6 addresses in use of a pool", ({ inUseIPv6 }) => inUseIPv6],
 ];

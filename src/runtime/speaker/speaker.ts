@@ -23,6 +23,8 @@ export type SpeakerPorts = Readonly<{
   /** The gauge of announced addresses, and whether the newest configuration is in use. */
   gaugeAnnounced(service: ObjectKey, address: string, announced: boolean): void;
   gaugeConfig(state: Readonly<{ loaded: boolean; stale: boolean }>): void;
+  /** What is wrong with the newest configuration, in sentences; [] where it is in use. */
+  configResult?(problems: readonly string[]): void;
   /** Runs `work` once, soon, after what arrives together has arrived. */
   defer(work: () => void): void;
   log: Logger;
@@ -86,7 +88,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   let inForce: IndexedModel | undefined;
   let waiting: IndexedModel | undefined; // a model that has no room yet for what is announced
   let restored: IndexedModel | undefined; // of an earlier life, for the first documents that are refused
-  let isRefused = false; // the newest documents make no model
+  let refusal: readonly string[] = []; // why the newest documents make no model
   let allDirty = false;
   let isSynced = false;
   let stopped = false;
@@ -171,19 +173,22 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   function readModel(documents: readonly KubernetesDocument[]): IndexedModel | undefined {
     const config = loadConfig(documents, options);
     if (!config.ok) {
-      setConfigState(true);
-      for (const fault of config.fault)
-        ports.log.error({ event: "configStale", object: fault.object }, describeFault(fault));
+      refusal = config.fault.map(describeFault);
+      setConfigState(refusal);
+      for (const [index, { object }] of config.fault.entries())
+        ports.log.error({ event: "configStale", object }, refusal[index] ?? "");
       return undefined;
     }
+    refusal = [];
     const { model, sources } = config.value;
     if (sources.length > 0) {
       const [findPool, findPeers] = [createPoolFinder(model), createNodePeersFinder(model)];
       return { model, findPool, findPeers, fingerprint: canonicalText(model) };
     }
     if (inForce !== undefined) {
-      setConfigState(true);
-      ports.log.error({ event: "configStale" }, "the configuration was deleted: keeping the former one");
+      refusal = ["the configuration was deleted: keeping the former one"];
+      setConfigState(refusal);
+      ports.log.error({ event: "configStale" }, refusal[0] ?? "");
     }
     return undefined;
   }
@@ -209,25 +214,23 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     if (stranded === undefined) {
       inForce = next;
       waiting = undefined;
-      setConfigState(false);
+      setConfigState(refusal);
       ports.log.info({ event: "configLoaded", pools: next.model.pools.length }, "config reloaded");
       followOwnPeers();
       allDirty = true;
       return;
     }
-    if (waiting !== next) {
-      ports.log.error(
-        { event: "configStale", ip: stranded },
-        `Cannot use the new configuration yet: ${stranded} is announced and in none of its pools: ` +
-          "keeping the former one until its Service has moved",
-      );
-    }
+    const problem =
+      `Cannot use the new configuration yet: ${stranded} is announced and in none of its pools: ` +
+      "keeping the former one until its Service has moved";
+    if (waiting !== next) ports.log.error({ event: "configStale", ip: stranded }, problem);
     waiting = next;
-    setConfigState(true);
+    setConfigState([...refusal, problem]);
   }
 
-  function setConfigState(stale: boolean): void {
-    ports.gaugeConfig({ loaded: inForce !== undefined, stale: stale || isRefused });
+  function setConfigState(problems: readonly string[]): void {
+    ports.gaugeConfig({ loaded: inForce !== undefined, stale: problems.length > 0 });
+    ports.configResult?.(problems);
   }
 
   return {
@@ -274,13 +277,12 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     },
     configChanged(documents) {
       const next = readModel(documents);
-      isRefused = next === undefined;
       // Nothing is in force yet: what was good last is better than nothing.
       waiting = next ?? (inForce === undefined ? (restored ?? waiting) : undefined);
       restored = undefined;
       if (waiting !== undefined && waiting.fingerprint === inForce?.fingerprint) {
         waiting = undefined; // written anew, or restored: nothing is to be done, and nothing is stale
-        setConfigState(false);
+        setConfigState(refusal);
       } else if (waiting !== undefined && isSynced) work();
     },
     synced() {

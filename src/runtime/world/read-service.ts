@@ -65,6 +65,7 @@ export function readService(object: unknown): Result<ServiceView, Fault> {
       ingress: readEach(reader, loadBalancer["ingress"], "/status/loadBalancer/ingress", (entry, path) => ({
         ...optional("ip", readText(reader, entry["ip"], `${path}/ip`) || undefined),
         ...optional("hostname", readText(reader, entry["hostname"], `${path}/hostname`) || undefined),
+        ...optional("ipMode", readIpMode(reader, entry["ipMode"], `${path}/ipMode`)),
       })),
     };
   });
@@ -83,6 +84,11 @@ function readFamilies(reader: FieldReader, spec: UntypedRecord): ServiceView["ip
     readWord(reader, family, `/spec/ipFamilies/${index}`, FAMILIES),
   );
   return families.length === 1 && families[0] === "IPv4" ? IPV4_ONLY : families;
+}
+
+function readIpMode(reader: FieldReader, value: unknown, path: string): string | undefined {
+  const mode = readText(reader, value, path);
+  return mode === "" || mode === "VIP" ? undefined : mode;
 }
 
 function readPort(reader: FieldReader, value: unknown, path: string): number {

@@ -13,8 +13,11 @@ export function objectKey({ namespace, name }: Readonly<{ namespace: string; nam
 
 export type Protocol = "TCP" | "UDP" | "SCTP";
 export type ServicePort = Readonly<{ protocol: Protocol; port: number }>;
-/** One entry of status.loadBalancer.ingress; `ip` is undefined for an entry with only a host name. */
-export type Ingress = Readonly<{ ip?: string; hostname?: string }>;
+/**
+ * One entry of status.loadBalancer.ingress; `ip` is undefined for an entry with only a host name. `ipMode` is there only
+ * where it is not VIP, which servers that know the field (Kubernetes 1.29 and newer) fill in by themselves.
+ */
+export type Ingress = Readonly<{ ip?: string; hostname?: string; ipMode?: string }>;
 
 export type ServiceView = Readonly<{
   namespace: string;

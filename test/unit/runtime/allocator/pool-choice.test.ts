@@ -176,7 +176,7 @@ it("counts what pools have and what is in use", () => {
   );
   allocator.decide(serviceOf("web"));
   expect(allocator.usage()).toEqual([
-    { pool: "big", capacityIPv4: 0, capacityIPv6: Number.MAX_SAFE_INTEGER, inUseIPv4: 0, inUseIPv6: 0 },
-    { pool: "small", capacityIPv4: 254, capacityIPv6: 0, inUseIPv4: 1, inUseIPv6: 0 },
+    { pool: "big", capacityIPv4: 0n, capacityIPv6: 2n ** 96n, inUseIPv4: 0, inUseIPv6: 0 },
+    { pool: "small", capacityIPv4: 254n, capacityIPv6: 0n, inUseIPv4: 1, inUseIPv6: 0 },
   ]);
 });

@@ -148,6 +148,16 @@ it("keeps the views of a watch together", () => {
   expect(changes).toBe(4);
 });
 
+it("tells nothing of a view that is the same for those who look at it", () => {
+  let changes = 0;
+  const collection = createCollection<string>(
+    () => void (changes += 1),
+    (before, after) => before.toLowerCase() === after.toLowerCase(),
+  );
+  for (const view of ["a", "A", "b"]) collection.handlers.changed(view, "one");
+  expect([changes, collection.values()]).toEqual([2, ["b"]]);
+});
+
 it.each([
   { attempt: 0, random: 1, delay: 200 },
   { attempt: 0, random: 0, delay: 100 },

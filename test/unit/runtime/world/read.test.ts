@@ -72,7 +72,12 @@ describe("readService()", () => {
           ipFamilyPolicy: "PreferDualStack",
         },
         status: {
-          loadBalancer: { ingress: [{ ip: "192.0.2.7", ipMode: "VIP" }, { hostname: "lb.example.com" }] },
+          loadBalancer: {
+            ingress: [
+              { ip: "192.0.2.7", ipMode: "VIP" },
+              { hostname: "lb.example.com", ipMode: "Proxy" },
+            ],
+          },
         },
       }),
     ).toEqual({
@@ -94,7 +99,7 @@ describe("readService()", () => {
       clusterIPs: ["10.0.0.7", "fd00::7"],
       ipFamilies: ["IPv4", "IPv6"],
       ipFamilyPolicy: "PreferDualStack",
-      ingress: [{ ip: "192.0.2.7" }, { hostname: "lb.example.com" }],
+      ingress: [{ ip: "192.0.2.7" }, { hostname: "lb.example.com", ipMode: "Proxy" }],
     }));
 
   it.each([
