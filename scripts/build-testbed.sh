@@ -10,6 +10,21 @@ go=
 work=
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT # also when a build fails in the middle
 
+# Puts the packages of other releases beside a copy of a module: internal ones, which it may not import otherwise. The
+# digests stand in its go.mod, since not every sum database knows releases that old.
+add_releases() { # the folder of the copy
+  sed -n 's|^//release ||p' "$1/go.mod" | while read -r release sum; do
+    local module=go.universe.tf/metallb@$release downloaded
+    downloaded=$(cd "$1" && GOSUMDB=off "$go" mod download -json "$module")
+    if [[ $downloaded != *"\"Sum\": \"$sum\""* ]]; then
+      echo "Cannot use $module: its digest is not $sum, which go.mod has: $downloaded" >&2
+      return 1
+    fi
+    mkdir "$1/$release"
+    cp "$(sed -n 's|.*"Dir": "\(.*\)".*|\1|p' <<<"$downloaded")"/internal/config/*.go "$1/$release/"
+  done
+}
+
 build() { # name of the module's folder, its main module; the remaining arguments go to go build
   local name=$1 module=$2
   shift 2
@@ -22,12 +37,18 @@ build() { # name of the module's folder, its main module; the remaining argument
   echo "building $name $version (once; minutes the first time)" >&2
   mkdir -p "$cache/testbed"
   work=$(mktemp -d "$cache/testbed/.building-XXXXXX")
+  if grep -q '^//release ' "$source/go.mod"; then
+    cp -r "$source" "$work/source"
+    source=$work/source
+    add_releases "$source"
+  fi
   local minor=${version#v*.}
   (cd "$source" && CGO_ENABLED=0 "$go" build -o "$work/" -ldflags "-s -w
     -X k8s.io/component-base/version.gitVersion=$version
     -X k8s.io/component-base/version.gitMajor=1
     -X k8s.io/component-base/version.gitMinor=${minor%%.*}" "$@" >&2)
   [ ! -e "$work/server" ] || mv "$work/server" "$work/etcd" # go names a program after its package's last part
+  chmod -R u+w "$work" && rm -rf "$work/source" # files of a module come read-only
   # One by one, and the mark last: another run may be doing the same, and a program may be in use already.
   mkdir -p "$folder"
   mv -f "$work"/* "$folder/"
@@ -38,3 +59,4 @@ build() { # name of the module's folder, its main module; the remaining argument
 
 build etcd go.etcd.io/etcd/server/v3 go.etcd.io/etcd/server/v3
 build kubernetes k8s.io/kubernetes ./kube-apiserver ./kube-proxy ./kubectl
+build legacy-parsers gopkg.in/yaml.v2 .

@@ -55,7 +55,7 @@ const LEGACY_LIMITS: YamlLimits = { characters: 4 * 1024 * 1024, marks: 200_000 
  */
 export function readLegacy({ text: source, object, locate }: LegacyText, generation?: Generation): LegacyReading {
   const text = source.replaceAll(/[\u0085\u2028\u2029]/g, "\n"); // line breaks of YAML 1.1 §5.4, of the same length
-  const [slice = { start: 0, end: 0 }] = splitDocuments(text);
+  const [slice = { start: 0, end: text.length }] = splitDocuments(text);
   const positionAt = createLineIndex(text);
   const positionOfOffset = (offset: number): Position => {
     const inner = positionAt(slice.start + Math.max(offset, 0));
@@ -114,9 +114,9 @@ function parseFirst(text: string): FirstDocument {
   const { offset } = parsed.fault;
   const before = parseYaml(text.slice(0, offset), LEGACY_LIMITS);
   const root = before.ok ? before.value.root : undefined;
-  if (root === undefined || "[{".includes(text.charAt(root.offset))) return { parsed };
-  const isLeft = columnOf(text, offset) < columnOf(text, root.offset);
-  return isLeft ? { parsed: before, unread: offset } : { parsed };
+  if (root === undefined) return { parsed };
+  const isOutside = "[{".includes(text.charAt(root.offset)) || columnOf(text, offset) < columnOf(text, root.offset);
+  return isOutside ? { parsed: before, unread: offset } : { parsed };
 }
 
 function columnOf(text: string, offset: number): number {

@@ -15,6 +15,8 @@ export type YamlFault = Readonly<{
 /** Deepest nesting of collections, aliases included. */
 export const MAX_DEPTH = 100;
 
+const INDENT_REMEDY = "indent with blanks, the same number for the keys of one mapping";
+
 /** Lines of flow collections that may be indented by less than what is around them: each costs one more parsing. */
 const MAX_SHALLOW_LINES = 200;
 
@@ -26,6 +28,10 @@ export type YamlEvents = Readonly<{ events: readonly Event[]; text: string; offs
  * included, where the parser wants more blanks than the collection around has; such lines are indented for it.
  */
 export function parseYamlEvents(source: string): Result<YamlEvents, YamlFault> {
+  const [before] = /^(?: *(?:#[^\r\n]*)?[\r\n]+)* *(?=\t)/.exec(source) ?? [];
+  if (before !== undefined) {
+    return refuse({ offset: before.length, problem: "is not YAML (a tab begins the document)", remedy: INDENT_REMEDY });
+  }
   let text = source;
   const insertions: Insertion[] = []; // BOUNDED by MAX_SHALLOW_LINES
   const offsetOf = (position: number): number => offsetBefore(insertions, position);
@@ -91,7 +97,7 @@ function describeException(error: unknown, offsetOf: (position: number) => numbe
   }
   const reason = error.reason.replace(/["!:(].*$/s, "").trimEnd();
   const remedy = /indentation|tab characters/.test(reason)
-    ? "indent with blanks, the same number for the keys of one mapping"
+    ? INDENT_REMEDY
     : "correct the text here or on the line before";
   const fault = { offset, problem: `is not YAML (${reason})`, remedy };
   return reason.startsWith("end of the stream or a document separator") ? { ...fault, isTrailing: true } : fault;

@@ -33,10 +33,14 @@ export function cacheFolder(): string {
   return SMELTER_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "smelter");
 }
 
-const MAIN_MODULE = { etcd: "go.etcd.io/etcd/server/v3", kubernetes: "k8s.io/kubernetes" } as const;
+const MAIN_MODULE = {
+  etcd: "go.etcd.io/etcd/server/v3",
+  kubernetes: "k8s.io/kubernetes",
+  "legacy-parsers": "gopkg.in/yaml.v2",
+} as const;
 
 /**
- * The folder of the programs built from test/lab/etcd or test/lab/kubernetes, by the rule of scripts/build-testbed.sh.
+ * The folder of the programs built from a folder of test/lab, by the rule of scripts/build-testbed.sh.
  * Throws when `make testbed` has not built them for the present go.mod and go.sum.
  */
 export function testbedFolder(name: keyof typeof MAIN_MODULE): string {
@@ -55,5 +59,5 @@ export function testbedFolder(name: keyof typeof MAIN_MODULE): string {
   const digest = createHash("sha256").update(mod).update(sum).digest("hex").slice(0, 16);
   const folder = join(cacheFolder(), "testbed", `${name}-${version}-${digest}`);
   if (existsSync(join(folder, ".complete"))) return folder;
-  throw new Error(`Cannot start ${name} ${version}: ${folder} is not there: run make testbed`);
+  throw new Error(`Cannot run ${name} ${version}: ${folder} is not there: run make testbed`);
 }

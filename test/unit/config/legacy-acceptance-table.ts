@@ -1,7 +1,8 @@
+import * as fc from "fast-check";
+
 /**
- * What each release took: for every rule of the old format documents that keep it and documents that break it. For
- * v0.11 it is what its own parser answered; for the others, what that parser answered with the documented changes of
- * the release made to it. A line is `releases | document`: `all`, `none`, or the last numbers of v0.9 to v0.12. A
+ * What each release took: for every rule of the old format documents that keep it and documents that break it, which
+ * test/e2e/legacy-releases.test.ts asks the releases' own parsers. A line is `releases | document`: `all`, `none`, or the last numbers of v0.9 to v0.12. A
  * backslash with n or t is that character, and these words stand for longer texts:
  */
 const WORDS: Readonly<Record<string, string>> = {
@@ -232,6 +233,9 @@ none     | peers: [
 none     | peers:\n\t- a
 all      |  peers: []\nfoo: bar
 all      | peers: [\n]
+none     | \t{}
+none     | # a comment\n  \tpeers: []
+all      | {peers: []} text
 none     | {peers: [{my-asn: 1, peer-asn: 1, peer-address: ::1}]}
 §5 All at once, in any order
 12       | {bfd-profiles: [{name: p}], peers: [{PEER, source-address: 10.0.0.9}], address-pools: [{POOL}]}
@@ -267,4 +271,23 @@ function expanded(document: string): string {
     .replaceAll(String.raw`\n`, "\n")
     .replaceAll(String.raw`\t`, "\t")
     .replaceAll(/PEER|POOL|LONG/g, (word) => WORDS[word] ?? word);
+}
+
+const INSERTED = ["", " ", "\n", "- ", ": ", "{", "}", "[", "]", ",", "'", '"', "#", "&a ", "*a", "~", "1", "\t"];
+
+/** Documents of the table with up to three small edits anywhere. */
+export function editedDocuments(): fc.Arbitrary<string> {
+  const edit = fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    length: fc.nat(3),
+    text: fc.constantFrom(...INSERTED),
+  });
+  return fc
+    .tuple(fc.constantFrom(...ACCEPTANCE.map(({ text }) => text)), fc.array(edit, { maxLength: 3 }))
+    .map(([document, edits]) =>
+      edits.reduce((before, { at, length, text }) => {
+        const start = Math.floor(at * before.length);
+        return before.slice(0, start) + text + before.slice(start + length);
+      }, document),
+    );
 }

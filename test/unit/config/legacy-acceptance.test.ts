@@ -5,7 +5,7 @@ import { loadConfig } from "../../../src/config/load.js";
 import { sortFaults } from "../../../src/config/place.js";
 import { runs } from "../runs.js";
 import { configMap, faultsOf, load, OPTIONS } from "./documents.js";
-import { ACCEPTANCE } from "./legacy-acceptance-table.js";
+import { ACCEPTANCE, editedDocuments } from "./legacy-acceptance-table.js";
 
 describe.each(ACCEPTANCE)("$section: $line", ({ text, takenBy }) => {
   const documents = [configMap(text)];
@@ -36,39 +36,8 @@ it("has every section of rules, each with documents that are taken and documents
 });
 
 it("whatever is written: taken without a release if any release takes it, every fault with its place, in order", () => {
-  const document = fc.constantFrom(...ACCEPTANCE.map(({ text }) => text));
-  const edit = fc.record({
-    at: fc.double({ min: 0, max: 1, noNaN: true }),
-    length: fc.nat(3),
-    text: fc.constantFrom(
-      "",
-      " ",
-      "\n",
-      "- ",
-      ": ",
-      "{",
-      "}",
-      "[",
-      "]",
-      ",",
-      "'",
-      '"',
-      "#",
-      "&a ",
-      "*a",
-      "~",
-      "1",
-      "\t",
-    ),
-  });
-  const edited = fc.tuple(document, fc.array(edit, { maxLength: 3 })).map(([text, edits]) =>
-    edits.reduce((before, { at, length, text: inserted }) => {
-      const start = Math.floor(at * before.length);
-      return before.slice(0, start) + inserted + before.slice(start + length);
-    }, text),
-  );
   fc.assert(
-    fc.property(edited, (text) => {
+    fc.property(editedDocuments(), (text) => {
       const documents = [configMap(text)];
       const taking = GENERATIONS.filter((generation) => faultsOf(documents, { generation }).length === 0);
       const result = loadConfig(documents, OPTIONS);
