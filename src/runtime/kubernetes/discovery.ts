@@ -32,6 +32,16 @@ export async function discoverMetallbKinds(
   );
 }
 
+/** Does the server have the status subresource of this kind? */
+export async function isStatusServed(
+  client: ApiClient,
+  { group, version, plural }: Pick<Resource, "group" | "version" | "plural">,
+): Promise<Result<boolean, ApiFailure>> {
+  const resources = await client.request({ method: "GET", path: `/apis/${group}/${version}` });
+  if (!resources.ok) return resources.fault.kind === "notFound" ? succeed(false) : resources;
+  return succeed(readNames(resources.value, "resources", "name").includes(`${plural}/status`));
+}
+
 function readNames(answer: unknown, list: string, field: string): readonly string[] {
   const elements = isRecord(answer) ? answer[list] : undefined;
   if (!Array.isArray(elements)) return [];

@@ -71,3 +71,12 @@ export const METALLB_KINDS = [
   { plural: "communities", kind: "Community", versions: ["v1beta1"] },
   { plural: "bfdprofiles", kind: "BFDProfile", versions: ["v1beta1"] },
 ] as const;
+
+export function poolsResource(namespace: string): Resource {
+  return { group: METALLB_GROUP, version: "v1beta1", plural: "ipaddresspools", kind: "IPAddressPool", namespace };
+}
+
+export function configurationStatesResource(namespace: string): Resource {
+  const names = { plural: "configurationstates", kind: "ConfigurationState" };
+  return { group: METALLB_GROUP, version: "v1beta1", ...names, namespace };
+}
