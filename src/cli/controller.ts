@@ -30,6 +30,7 @@ export function commonOptions(args: Readonly<Record<string, unknown>>) {
     metricsPort: args["port"] as number,
     metricsHost: args["host"] as string,
     healthPort: args["healthProbePort"] as number,
+    podName: args["podName"] as string,
     version: VERSION,
     logLevel: args["logLevel"] as (typeof clusterOptions)["log-level"]["choices"][number],
   };

@@ -44,6 +44,13 @@ export const clusterOptions = {
     describe: "Port of /healthz and /readyz; 0: none",
     requiresArg: true,
   },
+  "pod-name": {
+    type: "string",
+    default: process.env["METALLB_POD_NAME"] ?? "",
+    defaultDescription: "METALLB_POD_NAME, else not known",
+    describe: "Name of the Pod this runs in: what is written about this process goes with it",
+    requiresArg: true,
+  },
   "log-level": { choices: LOG_LEVELS, default: "info", describe: "Least important lines to log" },
 } as const satisfies Record<string, Options>;
 

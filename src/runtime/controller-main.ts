@@ -2,6 +2,7 @@ import { createAllocator } from "./allocator/create-allocator.js";
 import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
 import { watchConfiguration } from "./config-watch.js";
 import type { LoadOptions } from "../config/load.js";
+import { createControllerOutputs } from "./controller-outputs.js";
 import type { Controller } from "./controller/controller.js";
 import { WRITES_IN_FLIGHT, createController } from "./controller/create-controller.js";
 import { SOURCE_POOL_ANNOTATION, type StatusOutcome, type StatusWrite } from "./controller/ports.js";
@@ -38,6 +39,8 @@ export type ControllerMainOptions = ClusterEdgeOptions &
     /** 0: no health endpoints. */
     healthPort: number;
     poolChange: "refuse" | "reassign";
+    /** Our own Pod; "": not known. */
+    podName: string;
     logLevel: LogLevel;
   }>;
 
@@ -99,6 +102,10 @@ function join(options: ControllerMainOptions, need: Need): Joined {
     busy: () => controller.busy(),
     ports,
   });
+  const outputs = createControllerOutputs(
+    { ...need, ...options, usage: () => controller.usage(), busy: () => controller.busy() },
+    metrics,
+  );
   const controller = createController(
     {
       ...options,
@@ -111,7 +118,7 @@ function join(options: ControllerMainOptions, need: Need): Joined {
         events.record({ apiVersion: "v1", kind: "Service", namespace, name, uid, resourceVersion }, event);
       },
       log: ports.log,
-      metrics,
+      ...outputs,
       clock: ports.clock,
       random: ports.random,
     },

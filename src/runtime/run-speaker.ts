@@ -73,7 +73,9 @@ async function serve(
       signal,
     },
     log,
-    (service, event) => log.debug({ event: event.reason, service: objectKey(service) }, event.message),
+    {
+      recordEvent: (service, event) => log.debug({ event: event.reason, service: objectKey(service) }, event.message),
+    },
   );
   try {
     await feed(node, options, stateFolder, decisions, log, signal);

@@ -1,5 +1,6 @@
 import type { LoadOptions } from "../config/load.js";
 import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
+import { createConfigurationState } from "./kubernetes/configuration-state.js";
 import { connectToServer } from "./kubernetes/connect.js";
 import { createEventRecorder } from "./kubernetes/event-recorder.js";
 import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
@@ -19,6 +20,8 @@ export type SpeakerMainOptions = ClusterEdgeOptions &
     /** Labels of the speakers' Pods, as `key=value,key=value`. */
     speakerLabels: string;
     excludeInterfacesFile: string;
+    /** Our own Pod; "": not known. */
+    podName: string;
     metricsPort: number;
     metricsHost: string;
     healthPort: number;
@@ -58,9 +61,19 @@ async function serve(options: SpeakerMainOptions, log: Logger, signal: AbortSign
     busy: () => false,
     ports,
   });
-  const node = await startSpeakerNode({ ...options, excludes, registry, signal }, log, (service, event) => {
-    const { namespace, name, uid, resourceVersion } = service;
-    events.record({ apiVersion: "v1", kind: "Service", namespace, name, uid, resourceVersion }, event);
+  const state = createConfigurationState({
+    client,
+    ports,
+    signal,
+    namespace: options.namespace,
+    podName: options.podName,
+    writer: { component: "speaker", node: options.node },
+  });
+  const node = await startSpeakerNode({ ...options, excludes, registry, signal }, log, {
+    recordEvent({ namespace, name, uid, resourceVersion }, event) {
+      events.record({ apiVersion: "v1", kind: "Service", namespace, name, uid, resourceVersion }, event);
+    },
+    configResult: (problems) => state.report(problems),
   });
   let waitingFor = (): string | undefined => "the API server has not answered yet";
   const endpoints = await serveEndpoints(

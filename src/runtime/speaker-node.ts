@@ -6,8 +6,7 @@ import { aborted } from "./stop-on-signals.js";
 import { createSpeakerMetrics, type SpeakerMetrics } from "./metrics/speaker-metrics.js";
 import type { Layer2Interface } from "./layer2/messages.js";
 import { startLayer2, type Layer2Driver } from "./speaker/layer2-driver.js";
-import { createSpeaker, type Speaker, type SpeakerEvent, type SpeakerOptions } from "./speaker/speaker.js";
-import type { ServiceView } from "./world/views.js";
+import { createSpeaker, type Speaker, type SpeakerOptions, type SpeakerPorts } from "./speaker/speaker.js";
 
 /** One node's speaker with all that it answers with: the same on a cluster and on manifests. */
 export type SpeakerNode = Readonly<{
@@ -27,7 +26,7 @@ const WORKER_URL = new URL("./layer2-worker.js", import.meta.url);
 export async function startSpeakerNode(
   options: SpeakerOptions & Readonly<{ excludes: readonly RegExp[]; registry: Registry; signal: AbortSignal }>,
   log: Logger,
-  recordEvent: (service: ServiceView, event: SpeakerEvent) => void,
+  tell: Pick<SpeakerPorts, "recordEvent" | "configResult">,
 ): Promise<SpeakerNode> {
   const metrics = createSpeakerMetrics(options.registry, options.node);
   const layer2: Layer2Driver = startLayer2({
@@ -48,7 +47,7 @@ export async function startSpeakerNode(
   const speaker = createSpeaker(options, {
     announce: (address, interfaces) => void layer2.announce(address, interfaces),
     withdraw: (address) => void layer2.withdraw(address),
-    recordEvent,
+    ...tell,
     gaugeAnnounced: (service, address, announced) => metrics.setAnnounced(service, address, announced),
     gaugeConfig: (state) => metrics.setConfig(state),
     defer: (work) => void setImmediate(work),

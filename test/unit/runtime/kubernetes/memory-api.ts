@@ -201,6 +201,7 @@ function selectorOf(namespace: string | undefined, url: URL): (object: Stored) =
     (field === null || field === `metadata.name=${metadata.name}`);
 }
 
-function withoutStatus({ status: _, ...object }: Stored): Stored {
-  return object;
+function withoutStatus(object: Stored): Stored {
+  const { status: _, ...rest } = object;
+  return rest;
 }
