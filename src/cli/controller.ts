@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import type { Exit } from "./commands.js";
-import { clusterOptions, configOptions, poolChangeOption, resolveNamespace } from "./options.js";
+import { clusterOptions, configOptions, resolveNamespace } from "./options.js";
+import { poolChangeOf, poolChangeOption } from "./pool-change.js";
 import { VERSION } from "./version.js";
 
 export function controllerCommand(exit: Exit): CommandModule {
@@ -14,7 +15,7 @@ export function controllerCommand(exit: Exit): CommandModule {
         .example("$0 controller --kubeconfig admin.conf", "Run it outside the cluster"),
     handler: async (args) => {
       const { runController } = await import("../runtime/controller-main.js");
-      exit(await runController({ ...commonOptions(args), poolChange: args["poolChange"] as "refuse" | "reassign" }));
+      exit(await runController({ ...commonOptions(args), poolChange: poolChangeOf(args) }));
     },
   };
 }

@@ -54,12 +54,6 @@ export const clusterOptions = {
   "log-level": { choices: LOG_LEVELS, default: "info", describe: "Least important lines to log" },
 } as const satisfies Record<string, Options>;
 
-export const poolChangeOption = {
-  choices: ["refuse", "reassign"] as const,
-  default: "refuse",
-  describe: "What to do with a configuration that has no room for an address in use",
-} as const satisfies Options;
-
 /** What says how the ConfigMap is found and read, as loadConfig() takes it. */
 export function configOptions(args: Readonly<Record<string, unknown>>) {
   const generation = args["generation"] as Generation | undefined;

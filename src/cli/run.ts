@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import type { Exit } from "./commands.js";
-import { OUTPUT_FORMATS, type OutputFormat, clusterOptions, configOptions, poolChangeOption } from "./options.js";
+import { OUTPUT_FORMATS, type OutputFormat, clusterOptions, configOptions } from "./options.js";
+import { poolChangeOf, poolChangeOption } from "./pool-change.js";
 
 export function runCommand(exit: Exit): CommandModule {
   return {
@@ -47,7 +48,7 @@ export function runCommand(exit: Exit): CommandModule {
         ...(namespace === undefined ? {} : { namespace }),
         ...configOptions(args),
         loadBalancerClass: args["lbClass"] as string,
-        poolChange: args["poolChange"] as "refuse" | "reassign",
+        poolChange: poolChangeOf(args),
         logLevel: args["logLevel"] as (typeof clusterOptions)["log-level"]["choices"][number],
       };
       if (args["once"] === true) {

@@ -1,6 +1,7 @@
 import { createAllocator } from "./allocator/create-allocator.js";
 import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
 import { watchConfiguration } from "./config-watch.js";
+import { followNodeAddresses } from "./node-addresses.js";
 import type { LoadOptions } from "../config/load.js";
 import { createControllerOutputs } from "./controller-outputs.js";
 import type { Controller } from "./controller/controller.js";
@@ -157,6 +158,7 @@ function join(options: ControllerMainOptions, need: Need): Joined {
     }),
   });
   void watchNamespaces(need, controller);
+  void followNodeAddresses(need, (nodes) => controller.nodesChanged(nodes));
   return { controller, events, notReadyReason: () => configuration.missing() ?? controller.notReadyReason() };
 }
 

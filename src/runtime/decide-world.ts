@@ -1,4 +1,5 @@
 import type { LoadedConfig } from "../config/model.js";
+import type { Allocator } from "./allocator/allocator.js";
 import { createAllocator } from "./allocator/create-allocator.js";
 import type { Decision } from "./allocator/decision.js";
 import { announcersOf, type Announcer } from "./announce/announcers-of.js";
@@ -32,6 +33,7 @@ export function decideWorld(
   const allocator = createAllocator({ loadBalancerClass: options.loadBalancerClass });
   allocator.useModel(model, { keepAssigned: false }); // nothing is assigned yet: there is nothing to refuse
   allocator.useNamespaces([...world.namespaces.values()]);
+  allocator.useNodeAddresses([...world.nodes.values()]);
   const services = [...world.services.values()].toSorted(byKey);
   for (const service of services) allocator.adopt(service);
   const announceWorld: AnnounceWorld = {
@@ -43,14 +45,41 @@ export function decideWorld(
     findPeers: createNodePeersFinder(model),
   };
   const slices = slicesByService(world.endpointSlices.values());
+  const decisions = decideAll(allocator, services);
   const outcomes: ServiceOutcome[] = [];
   for (const service of services) {
-    const decision = allocator.decide(service);
+    const decision = decisions.get(objectKey(service));
+    if (decision === undefined) continue;
     if (service.type !== "LoadBalancer" || decision.outcome === "released") continue;
     outcomes.push(outcomeOf(service, decision, announceWorld, slices.get(objectKey(service)) ?? []));
   }
   return outcomes;
 }
+
+/** Every Service in its turn, and those that wait again while something comes free, as the controller does it. */
+function decideAll(allocator: Allocator, services: readonly ServiceView[]): ReadonlyMap<ObjectKey, Decision> {
+  const decisions = new Map<ObjectKey, Decision>(); // BOUNDED by the Services
+  let waiting: readonly ServiceView[] = services;
+  for (let seen = -1; seen !== allocator.vacancies();) {
+    seen = allocator.vacancies();
+    for (const service of waiting) {
+      const key = objectKey(service);
+      const decision = allocator.decide(service);
+      allocator.written(key);
+      const former = decisions.get(key);
+      const isNew = former === undefined || addressesOf(former).join() !== addressesOf(decision).join();
+      if (isNew) decisions.set(key, decision); // else the first one says better why
+    }
+    waiting = waiting.filter((service) => {
+      const decision = decisions.get(objectKey(service));
+      return decision?.outcome === "pending" || decision?.outcome === "kept" || isPartial(decision);
+    });
+  }
+  return decisions;
+}
+
+const isPartial = (decision: Decision | undefined): boolean => decision?.outcome === "assigned" && decision.partial;
+const addressesOf = (decision: Decision): readonly string[] => ("addresses" in decision ? decision.addresses : []);
 
 function outcomeOf(
   service: ServiceView,

@@ -76,6 +76,7 @@ export async function runControllerOnFiles(options: RunOptions): Promise<number>
     world = next;
     controller ??= create(next);
     controller.namespacesChanged([...next.namespaces.values()]);
+    controller.nodesChanged([...next.nodes.values()]);
     for (const service of next.services.values()) controller.serviceChanged(withDecision(service, decisions));
     for (const key of [...(before?.services.keys() ?? []), ...decisions.keys()]) {
       if (next.services.has(key)) continue;

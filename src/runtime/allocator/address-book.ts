@@ -18,25 +18,48 @@ export type Note = Readonly<{
 /** An address in use, and where it lies in the pools of the model; `place` is undefined where it is in none. */
 export type UsedAddress = AddressUse & { readonly address: IpAddress; place: Place | undefined };
 
+/** An address that is somebody else's, and who that is: `an address of node n1`. */
+export type Withheld = Readonly<{ address: IpAddress; owner: string }>;
+
 /** Who has which address. Keeps the pools' record of what is taken, and of what can be shared, in step with it. */
 export interface AddressBook {
   note(key: ObjectKey): Note | undefined;
   notes(): IterableIterator<Note>;
-  /** Replaces what was noted for the Service. O(log n) */
+  /**
+   * Replaces what was noted for the Service. What it had and has no longer stays its own until `settle`: its status
+   * may still show it. O(log n)
+   */
   put(note: Note): void;
-  /** @returns texts of the addresses that nobody uses any more. O(log n) */
+  /** Notes that the Service is to have nothing; what it had stays its own until `settle`. */
+  vacate(key: ObjectKey): void;
+  /** What the Service has no longer, and nobody else may have yet. */
+  leaving(key: ObjectKey): readonly IpAddress[];
+  /** Gives up what the Service is leaving. @returns whether there was anything. O(log n) */
+  settle(key: ObjectKey): boolean;
+  /** Takes back what the Service was given, at once: others may have it. What it is leaving stays. O(log n) */
+  takeBack(key: ObjectKey): void;
+  /** Forgets the Service. @returns texts of the addresses that nobody uses any more. O(log n) */
   remove(key: ObjectKey): readonly string[];
   /** Notes that a Service of another load balancer has these addresses, in place of what was noted for it. */
   putForeign(key: ObjectKey, addresses: readonly IpAddress[]): void;
   used(address: IpAddress): UsedAddress | undefined;
+  /** Who has the address that no Service has anything to do with; undefined: nobody. */
+  ownerOf(address: IpAddress): string | undefined;
+  /**
+   * Replaces the addresses that are not given out. By canonical text.
+   * @returns whether one of the former may be given out now, and the Services that are on those that differ
+   */
+  useWithheld(next: ReadonlyMap<string, Withheld>): Readonly<{ opened: boolean; concerned: readonly ObjectKey[] }>;
   /** Puts all that is in use into the pools of a new model, in which nothing is taken yet. */
   usePools(pools: PoolSet): void;
 }
 
 export function createAddressBook(): AddressBook {
-  const notes = new Map<ObjectKey, Note>(); // BOUNDED by the Services that exist, as the next two
+  const notes = new Map<ObjectKey, Note>(); // BOUNDED by the Services that exist, as the next three
+  const departures = new Map<ObjectKey, readonly IpAddress[]>();
   const foreign = new Map<ObjectKey, readonly IpAddress[]>();
   const usedAddresses = new Map<string, UsedAddress>(); // by canonical text
+  let withheld: ReadonlyMap<string, Withheld> = new Map(); // BOUNDED by what the caller withholds
   let pools: PoolSet | undefined;
 
   const obtain = (address: IpAddress): UsedAddress => {
@@ -48,6 +71,7 @@ export function createAddressBook(): AddressBook {
       claims: new Map(),
       ports: new Map(),
       foreign: new Set(),
+      withheld: withheld.has(text),
       group: undefined,
       place: pools?.placeOf(address),
     };
@@ -59,7 +83,7 @@ export function createAddressBook(): AddressBook {
     removeClaim(used, key);
     used.foreign.delete(key);
     if (used.claims.size + used.foreign.size > 0) {
-      if (used.group !== undefined) used.place?.space.shared.portsReturned(used.group);
+      if (used.group !== undefined) used.place?.space.shared.opened(used.group, used.place.position);
       return [];
     }
     const text = formatAddress(used.address);
@@ -67,23 +91,61 @@ export function createAddressBook(): AddressBook {
     used.place?.space.addresses.giveBack(used.place.position);
     return [text];
   };
-  const remove = (key: ObjectKey): readonly string[] => {
-    const addresses = [...(notes.get(key)?.addresses ?? []), ...(foreign.get(key) ?? [])];
-    notes.delete(key);
-    foreign.delete(key);
-    return addresses.flatMap((address) => {
+  const giveUpAll = (addresses: readonly IpAddress[], key: ObjectKey): readonly string[] =>
+    addresses.flatMap((address) => {
       const used = usedAddresses.get(formatAddress(address));
       return used === undefined ? [] : giveUp(used, key);
     });
+  const leave = (key: ObjectKey, kept: readonly string[]): void => {
+    const had = [...(departures.get(key) ?? []), ...(notes.get(key)?.addresses ?? [])];
+    const leaving = had.filter((address) => !kept.includes(formatAddress(address)));
+    if (leaving.length > 0) departures.set(key, leaving);
+    else departures.delete(key);
+  };
+  const remove = (key: ObjectKey): readonly string[] => {
+    const addresses = [
+      ...(notes.get(key)?.addresses ?? []),
+      ...(departures.get(key) ?? []),
+      ...(foreign.get(key) ?? []),
+    ];
+    notes.delete(key);
+    departures.delete(key);
+    foreign.delete(key);
+    return giveUpAll(addresses, key);
   };
 
   return {
     note: (key) => notes.get(key),
     notes: () => notes.values(),
     put(note) {
-      remove(note.claim.key);
-      notes.set(note.claim.key, note);
-      for (const address of note.addresses) addClaim(obtain(address), note.claim);
+      const { key } = note.claim;
+      if (foreign.has(key)) remove(key);
+      leave(key, note.texts);
+      notes.set(key, note);
+      for (const address of note.addresses) {
+        const used = obtain(address);
+        const isChange = used.claims.has(key);
+        removeClaim(used, key);
+        addClaim(used, note.claim);
+        if (isChange && used.group !== undefined) used.place?.space.shared.opened(used.group, used.place.position);
+      }
+    },
+    vacate(key) {
+      leave(key, []);
+      notes.delete(key);
+    },
+    leaving: (key) => departures.get(key) ?? [],
+    settle(key) {
+      const addresses = departures.get(key);
+      if (addresses === undefined) return false;
+      departures.delete(key);
+      giveUpAll(addresses, key);
+      return true;
+    },
+    takeBack(key) {
+      const addresses = notes.get(key)?.addresses ?? [];
+      notes.delete(key);
+      giveUpAll(addresses, key);
     },
     remove,
     putForeign(key, addresses) {
@@ -93,8 +155,33 @@ export function createAddressBook(): AddressBook {
       for (const address of addresses) obtain(address).foreign.add(key);
     },
     used: (address) => usedAddresses.get(formatAddress(address)),
+    ownerOf: (address) => withheld.get(formatAddress(address))?.owner,
+    useWithheld(next) {
+      const before = withheld;
+      withheld = next;
+      const concerned = new Set<ObjectKey>();
+      let opened = false;
+      const change = (text: string, { address }: Withheld, isWithheld: boolean): void => {
+        const place = pools?.placeOf(address);
+        if (isWithheld) place?.space.addresses.withhold(place.position);
+        else place?.space.addresses.allow(place.position);
+        opened ||= !isWithheld;
+        const used = usedAddresses.get(text);
+        if (used === undefined) return;
+        used.withheld = isWithheld;
+        if (!isWithheld && used.group !== undefined) used.place?.space.shared.opened(used.group, used.place.position);
+        for (const key of used.claims.keys()) concerned.add(key);
+      };
+      for (const [text, former] of before) if (!next.has(text)) change(text, former, false);
+      for (const [text, later] of next) if (before.get(text)?.owner !== later.owner) change(text, later, true);
+      return { opened, concerned: [...concerned] };
+    },
     usePools(next) {
       pools = next;
+      for (const { address } of withheld.values()) {
+        const place = next.placeOf(address);
+        place?.space.addresses.withhold(place.position);
+      }
       for (const used of usedAddresses.values()) {
         used.place = next.placeOf(used.address);
         used.place?.space.addresses.take(used.place.position);

@@ -1,4 +1,5 @@
 import type { AddressRange, Family, IpAddress } from "../net/address.js";
+import { createPositionHeap } from "./position-heap.js";
 
 /**
  * The addresses of one family in one pool, and which of them are taken. An address is known by its position: ranges in
@@ -13,14 +14,20 @@ export interface AddressSpace {
   /** How many of them can be given out: all, without those that avoidBuggyIPs skips. */
   readonly capacity: bigint;
   readonly takenCount: number;
+  /** How many are withheld and nobody has taken them. */
+  readonly withheldCount: number;
   addressAt(position: bigint): IpAddress;
   /** Takes a position, whether it was free or not. O(1) */
   take(position: bigint): void;
   /** O(log n) in the positions given back and not taken again. */
   giveBack(position: bigint): void;
+  /** Says that a position is not to be given out, whether it is taken or not. O(1) */
+  withhold(position: bigint): void;
+  /** Says that it may be given out again. O(log n) */
+  allow(position: bigint): void;
   /** Is it one that avoidBuggyIPs skips? */
   isSkipped(address: IpAddress): boolean;
-  /** The lowest position that is free, or undefined where all are taken. O(log n) amortised. */
+  /** The lowest position that is free, or undefined where all are taken or withheld. O(log n) amortised. */
   lowestFree(): bigint | undefined;
 }
 
@@ -36,6 +43,7 @@ export function createAddressSpace(family: Family, ranges: readonly AddressRange
     capacity += range.last - range.first + 1n - (skips ? countBuggy(range) : 0n);
   }
   const taken = new Set<bigint>(); // BOUNDED by the Services that have an address here
+  const withheld = new Set<bigint>(); // BOUNDED by what the caller withholds
   // Nothing from `untouched` on was ever given back; what was given back below it and may be free waits in `returned`.
   let untouched = 0n;
   const returned = createPositionHeap(); // BOUNDED by the most positions that were ever taken at a time
@@ -49,6 +57,11 @@ export function createAddressSpace(family: Family, ranges: readonly AddressRange
     return { family, value: range.first + (position - start) };
   };
   const isSkipped = (address: IpAddress): boolean => skips && isBuggy(address.value);
+  const isFree = (position: bigint): boolean => !taken.has(position) && !withheld.has(position);
+  /** From here on the position may be found again; whether it is free is looked at then. */
+  const comesBack = (position: bigint): void => {
+    if (position < untouched && !isSkipped(addressAt(position))) returned.add(position);
+  };
 
   return {
     family,
@@ -57,20 +70,29 @@ export function createAddressSpace(family: Family, ranges: readonly AddressRange
     get takenCount() {
       return taken.size;
     },
+    get withheldCount() {
+      return [...withheld].filter((position) => !taken.has(position)).length;
+    },
     addressAt,
     isSkipped,
     take(position) {
       taken.add(position);
     },
     giveBack(position) {
-      if (taken.delete(position) && position < untouched && !isSkipped(addressAt(position))) returned.add(position);
+      if (taken.delete(position)) comesBack(position);
+    },
+    withhold(position) {
+      withheld.add(position);
+    },
+    allow(position) {
+      if (withheld.delete(position)) comesBack(position);
     },
     lowestFree() {
       for (let lowest = returned.lowest(); lowest !== undefined; lowest = returned.lowest()) {
-        if (!taken.has(lowest)) return lowest;
+        if (isFree(lowest)) return lowest;
         returned.removeLowest();
       }
-      while (untouched < size && (taken.has(untouched) || isSkipped(addressAt(untouched)))) untouched += 1n;
+      while (untouched < size && (!isFree(untouched) || isSkipped(addressAt(untouched)))) untouched += 1n;
       return untouched < size ? untouched : undefined;
     },
   };
@@ -100,51 +122,4 @@ export function lastAtMost(sorted: readonly bigint[], value: bigint): number {
     else high = middle;
   }
   return low - 1;
-}
-
-type PositionHeap = Readonly<{
-  add(position: bigint): void;
-  lowest(): bigint | undefined;
-  removeLowest(): void;
-}>;
-
-/** A binary heap that holds each position once. */
-function createPositionHeap(): PositionHeap {
-  const heap: bigint[] = [];
-  const present = new Set<bigint>();
-  const at = (index: number): bigint => heap[index] ?? 0n;
-  const swap = (a: number, b: number): void => {
-    [heap[a], heap[b]] = [at(b), at(a)];
-  };
-  return {
-    add(position) {
-      if (present.has(position)) return;
-      present.add(position);
-      heap.push(position);
-      for (let index = heap.length - 1; index > 0;) {
-        const parent = (index - 1) >> 1;
-        if (at(parent) <= at(index)) break;
-        swap(parent, index);
-        index = parent;
-      }
-    },
-    lowest: () => heap[0],
-    removeLowest() {
-      const last = heap.pop();
-      if (last === undefined) return;
-      const first = heap[0] ?? last;
-      present.delete(first);
-      if (heap.length === 0) return;
-      heap[0] = last;
-      for (let index = 0; ;) {
-        const [left, right] = [2 * index + 1, 2 * index + 2];
-        let least = index;
-        if (left < heap.length && at(left) < at(least)) least = left;
-        if (right < heap.length && at(right) < at(least)) least = right;
-        if (least === index) return;
-        swap(index, least);
-        index = least;
-      }
-    },
-  };
 }

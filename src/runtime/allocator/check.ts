@@ -3,7 +3,14 @@ import { formatAddress } from "../net/address.js";
 import type { Result } from "../net/result.js";
 import { refuse, succeed } from "../net/result.js";
 import { commonPool, type AddressBook } from "./address-book.js";
-import { describeConflict, describeForeign, describeKeptConflict, describeNotInConfig } from "./messages.js";
+import {
+  describeConflict,
+  describeForeign,
+  describeKeptConflict,
+  describeKeptWithheld,
+  describeNotInConfig,
+  describeWithheld,
+} from "./messages.js";
 import type { AddressPool, PoolSet } from "./pools.js";
 import type { Wish } from "./request.js";
 import { conflictOn } from "./sharing.js";
@@ -13,8 +20,8 @@ export type Checked = Readonly<{ pool: AddressPool; conflicts: readonly string[]
 
 /**
  * May the Service of `wish` have exactly these addresses, as far as the pools, their scope and other Services go? Where
- * it is in conflict with others over an address already, as it then was when they were adopted, it may keep it: what
- * goes on all the time is not for us to cut off. A conflict that its own change would bring is refused.
+ * it is in conflict with others over an address already, as it then was when they were adopted, it may keep it, and where
+ * the address turns out to be somebody else's, too: what goes on all the time is not for us to cut off. A conflict that its own change would bring is refused.
  * @returns the pool that has all of them, or why not
  */
 export function checkAddresses(
@@ -31,8 +38,11 @@ export function checkAddresses(
   const conflicts: string[] = [];
   for (const address of addresses) {
     const used = book.used(address);
+    const isOwn = used?.claims.has(claim.key) === true;
+    const owner = book.ownerOf(address);
+    if (owner !== undefined && !isOwn) return refuse(describeWithheld(formatAddress(address), owner));
+    if (owner !== undefined) conflicts.push(describeKeptWithheld(claim.key, formatAddress(address), owner));
     if (used === undefined) continue;
-    const isOwn = used.claims.has(claim.key);
     if (used.foreign.size > 0 && !isOwn) return refuse(describeForeign(formatAddress(address), [...used.foreign]));
     const conflict = conflictOn(used, claim);
     if (conflict === undefined) continue;

@@ -4,7 +4,7 @@ import type { ObjectKey, ServiceView } from "../world/views.js";
 import type { AddressBook } from "./address-book.js";
 import { checkAddresses } from "./check.js";
 import type { Decision, DecisionEvent, PoolRefusal } from "./decision.js";
-import { quoteList } from "./messages.js";
+import { MAX_EVENT_OCTETS, fitMessage, octetsOf, quoteList } from "./messages.js";
 import type { PoolSet } from "./pools.js";
 import { familiesOf, familyName, readRequestedAddresses, readWish, type Wish } from "./request.js";
 import { findAddresses, lackOf, lowestIn } from "./search.js";
@@ -16,6 +16,8 @@ export type Situation = Readonly<{
   key: ObjectKey;
   /** Sets of addresses that it has: what counts most first. None is empty. */
   held: readonly (readonly IpAddress[])[];
+  /** What it may come back to before all others, as nobody else had it meanwhile; may be empty. */
+  former: readonly IpAddress[];
   pools: PoolSet;
   /** Is changed: what is decided is noted in it. */
   book: AddressBook;
@@ -50,7 +52,7 @@ export function converge(situation: Situation): Convergence {
 
   const events: DecisionEvent[] = [];
   const wish = readWish(service, key, families);
-  const standing = findStanding(situation, wish, events);
+  const standing = findStanding(situation, wish, events) ?? comeBack(situation, wish);
   const requested = readRequestedAddresses(service, families);
   if (standing === undefined) {
     return requested.ok
@@ -104,6 +106,16 @@ function findStanding(situation: Situation, wish: Wish, events: DecisionEvent[])
   return undefined;
 }
 
+/** What it had until now and whose end no status has shown yet: nobody else can have it. */
+function comeBack({ former, pools, book }: Situation, wish: Wish): Standing | undefined {
+  const suits = former.every(({ family }) => wish.families.includes(family));
+  if (former.length === 0 || !suits || new Set(former.map(({ family }) => family)).size < former.length)
+    return undefined;
+  const checked = checkAddresses(wish, former, pools, book);
+  if (!checked.ok) return undefined;
+  return { addresses: former, pool: checked.value.pool.name, conflicts: checked.value.conflicts };
+}
+
 function assignAnew(
   situation: Situation,
   wish: Wish,
@@ -111,13 +123,17 @@ function assignAnew(
   events: readonly DecisionEvent[],
 ): Convergence {
   const { pools, book, key } = situation;
-  book.remove(key); // what it had and may not keep is free again, for itself too
-  const found = findAddresses(wish, requested, pools, book);
+  const found = findAddresses(wish, requested, {
+    pools,
+    book,
+    octets: MAX_EVENT_OCTETS - octetsOf(failureOf(key, "")),
+  });
   if (!found.ok) return giveUp(situation, found.fault.reason, found.fault.refusals, events);
   const { addresses, pool, reason, refusals } = found.value;
   const texts = note(situation, wish, { addresses, pool });
-  const assigned = normal("IPAllocated", `Assigned IP ${quoteList(texts)}`);
-  return { outcome: "assigned", addresses: texts, pool, reason, events: [...events, assigned], refusals };
+  const partial = addresses.length < wish.families.length;
+  const all = [...events, normal("IPAllocated", `Assigned IP ${quoteList(texts)}`)];
+  return { outcome: "assigned", addresses: texts, pool, partial, reason, events: all, refusals };
 }
 
 /** Gives the Service other addresses, because it asks for them; without them it stays where it is. */
@@ -150,13 +166,13 @@ function addFamily(
     const message = `Assigned additional IP ${JSON.stringify(formatAddress(additional))}`;
     const reason = `an address of the other family in pool ${JSON.stringify(pool.name)} came to the one it had`;
     const all = [...events, normal("IPAllocated", message)];
-    return { outcome: "assigned", addresses, pool: pool.name, reason, events: all, refusals: [] };
+    return { outcome: "assigned", addresses, pool: pool.name, partial: false, reason, events: all, refusals: [] };
   }
   if (!wish.eitherFamily) return move(situation, wish, undefined, standing, events);
   const lack = lackOf(pool, wish, standing.addresses[0]);
   const problem = `no available IPs in pool ${JSON.stringify(pool.name)}: ${lack.reason}: add addresses to the pool`;
   const failed = normal("AdditionalAssignFailed", `cannot assign additional IP in PreferDualStack: ${problem}`);
-  return { ...confirm(situation, wish, standing, [...events, failed]), refusals: [lack] };
+  return { ...confirm(situation, wish, standing, [...events, failed]), partial: true, refusals: [lack] };
 }
 
 function confirm(
@@ -168,7 +184,7 @@ function confirm(
   const addresses = note(situation, wish, standing);
   const { pool, conflicts } = standing;
   const reason = conflicts[0] ?? `keeps what it has, pool ${JSON.stringify(pool)} allows it`;
-  return { outcome: "assigned", addresses, pool, reason, events, refusals: [] };
+  return { outcome: "assigned", addresses, pool, partial: false, reason, events, refusals: [] };
 }
 
 /** The Service keeps what it has, as what it asks for cannot be had. */
@@ -199,8 +215,8 @@ function giveUp(
   events: readonly DecisionEvent[] = [],
   eventReason = "AllocationFailed",
 ): Convergence {
-  book.remove(key);
-  const failed = warning(eventReason, `Failed to allocate IP for ${JSON.stringify(key)}: ${reason}`);
+  book.vacate(key);
+  const failed = warning(eventReason, failureOf(key, reason));
   return { outcome: "pending", reason, events: [...events, failed], refusals };
 }
 
@@ -229,5 +245,11 @@ function isSame(address: IpAddress, other: IpAddress | undefined): boolean {
   return other !== undefined && sameAddress(address, other);
 }
 
-const normal = (reason: string, message: string): DecisionEvent => ({ type: "Normal", reason, message });
-const warning = (reason: string, message: string): DecisionEvent => ({ type: "Warning", reason, message });
+const failureOf = (key: ObjectKey, reason: string): string =>
+  `Failed to allocate IP for ${JSON.stringify(key)}: ${reason}`;
+const normal = (reason: string, text: string): DecisionEvent => ({ type: "Normal", reason, message: fitMessage(text) });
+const warning = (reason: string, text: string): DecisionEvent => ({
+  type: "Warning",
+  reason,
+  message: fitMessage(text),
+});

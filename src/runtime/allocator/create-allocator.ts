@@ -1,3 +1,4 @@
+import type { IpAddress } from "../net/address.js";
 import { formatAddress } from "../net/address.js";
 import { refuse, succeed } from "../net/result.js";
 import { objectKey, type NamespaceView, type ObjectKey, type ServiceView } from "../world/views.js";
@@ -6,9 +7,12 @@ import type { Allocator, AllocatorOptions } from "./allocator.js";
 import { CURRENT_PREFIX, deprecatedAnnotations, type AnnotationName } from "../world/annotations.js";
 import { converge, type Convergence } from "./converge.js";
 import type { Decision, DecisionEvent, PoolUsage, StrandedAddress } from "./decision.js";
+import { describeDisplaced } from "./messages.js";
 import { createPoolSet, type AddressPool, type PoolSet } from "./pools.js";
 import { readClaim, statusAddresses } from "./request.js";
-import { sameClaim } from "./sharing.js";
+import { forgetLacks } from "./search.js";
+import { conflictOn, sameClaim, type AddressUse, type Claim } from "./sharing.js";
+import { withheldAddresses, type AnsweredAddress, type NodeAddresses } from "./withheld.js";
 
 /** What is remembered of the last decision about a Service, where it did not simply confirm. */
 type Aftermath = Readonly<{
@@ -21,32 +25,72 @@ type Aftermath = Readonly<{
 /** @see Allocator */
 export function createAllocator({ loadBalancerClass }: AllocatorOptions): Allocator {
   const book = createAddressBook();
-  const aftermaths = new Map<ObjectKey, Aftermath>(); // BOUNDED by the Services that exist
+  const aftermaths = new Map<ObjectKey, Aftermath>(); // BOUNDED by the Services that exist, as the next two
+  /** What was given and no status has shown yet. */
+  const unseen = new Map<ObjectKey, readonly string[]>();
+  /** Who has to give way to others before their status showed what they were given, and why. */
+  const displaced = new Map<ObjectKey, DecisionEvent>();
+  let displacedKeys: ObjectKey[] = []; // BOUNDED by displaced: not yet told to the caller
   let pools: PoolSet | undefined;
   let namespaces: readonly NamespaceView[] = []; // BOUNDED by the Namespaces that exist
+  let nodes: readonly NodeAddresses[] = []; // BOUNDED by the Nodes that exist
+  let answered: readonly AnsweredAddress[] = []; // BOUNDED by what the caller tells
   let vacancies = 0;
 
   const isOurs = (service: ServiceView): boolean => (service.loadBalancerClass ?? "") === loadBalancerClass;
+
+  /**
+   * Somebody else's write shows `addresses` on a Service. Who was given one of them in the same moment, so that no
+   * status has shown it yet, gives way: we are the one who can still take it back.
+   */
+  const giveWay = (key: ObjectKey, claim: Claim | undefined, addresses: readonly IpAddress[]): void => {
+    for (const address of addresses) {
+      const used = book.used(address);
+      const text = formatAddress(address);
+      for (const other of used?.claims.values() ?? []) {
+        if (other.key === key || unseen.get(other.key)?.includes(text) !== true) continue;
+        if (used === undefined || (claim !== undefined && !excludes(used, claim, other))) continue;
+        aftermaths.set(other.key, { told: [], superseded: book.note(other.key)?.texts.join() ?? "" });
+        book.takeBack(other.key);
+        unseen.delete(other.key);
+        const message = describeDisplaced(other.key, text, key);
+        displaced.set(other.key, { type: "Normal", reason: "ClearAssignment", message });
+        displacedKeys.push(other.key);
+      }
+    }
+  };
 
   const adopt = (service: ServiceView): void => {
     const key = objectKey(service);
     const addresses = service.type === "LoadBalancer" ? statusAddresses(service) : [];
     const texts = addresses.map(formatAddress);
     const freed = book.remove(key);
-    if (!isOurs(service)) book.putForeign(key, addresses);
-    else if (addresses.length > 0) {
+    unseen.delete(key);
+    if (!isOurs(service)) {
+      giveWay(key, undefined, addresses);
+      book.putForeign(key, addresses);
+    } else if (addresses.length > 0) {
       const pool = pools === undefined ? undefined : commonPool(pools, addresses);
-      book.put({ claim: readClaim(service, key), addresses, texts, pool });
+      const claim = readClaim(service, key);
+      giveWay(key, claim, addresses);
+      book.put({ claim, addresses, texts, pool });
     }
     if (freed.some((text) => !texts.includes(text))) vacancies += 1;
   };
 
   const release = (key: ObjectKey): readonly string[] => {
     aftermaths.delete(key);
-    const wasNoted = book.note(key) !== undefined;
+    unseen.delete(key);
+    displaced.delete(key);
+    const hadSomething = book.note(key) !== undefined || book.leaving(key).length > 0;
     const freed = book.remove(key);
-    if (wasNoted || freed.length > 0) vacancies += 1;
+    if (hadSomething || freed.length > 0) vacancies += 1;
     return freed;
+  };
+
+  /** The server has a status for the Service that shows just what is noted: nothing else is its own any more. */
+  const settle = (key: ObjectKey): void => {
+    if (book.settle(key)) vacancies += 1;
   };
 
   const decideLoadBalancer = (service: ServiceView, key: ObjectKey, current: PoolSet): Decision => {
@@ -55,17 +99,36 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
     const isNews = status !== aftermath?.superseded;
     if (isNews && book.note(key) === undefined) adopt(service);
     const before = book.note(key);
-    const shown = isNews ? statusAddresses(service) : [];
-    const held = [shown, before?.addresses ?? []].filter((addresses) => addresses.length > 0);
-    if (held.length > 1 && shown.map(formatAddress).join() === before?.texts.join()) held.pop();
-    const decision = converge({ service, key, held, pools: current, book });
+    const present = statusAddresses(service);
+    const presentTexts = present.map(formatAddress);
+    const shown = isNews ? present : [];
+    const isAnothers = presentTexts.join() !== before?.texts.join();
+    if (isAnothers) giveWay(key, readClaim(service, key), shown);
+    const held = [isAnothers ? shown : [], before?.addresses ?? []].filter((addresses) => addresses.length > 0);
+    const converged = converge({ service, key, held, former: book.leaving(key), pools: current, book });
+    const displacement = displaced.get(key);
+    const decision =
+      displacement === undefined ? converged : { ...converged, events: [displacement, ...converged.events] };
+    displaced.delete(key);
 
-    if (opensSomething(book, before, book.note(key))) vacancies += 1;
+    const after = book.note(key);
+    if (opensSomething(book, before, after)) vacancies += 1;
+    const unshown = after?.texts.filter((text) => !presentTexts.includes(text)) ?? [];
+    if (unshown.length > 0) unseen.set(key, unshown);
+    else unseen.delete(key);
+    if (presentTexts.join() === (after?.texts.join() ?? "")) settle(key);
     const events = changesService(service, decision) ? [...decision.events, ...deprecations(service)] : decision.events;
     const isConfirmed = decision.outcome === "assigned" && decision.addresses.join() === status;
     if (isConfirmed && events.length === 0) aftermaths.delete(key);
     else aftermaths.set(key, { told: events.map(({ message }) => message), superseded: isConfirmed ? "" : status });
     return { ...decision, events: events.filter(({ message }) => aftermath?.told.includes(message) !== true) };
+  };
+
+  const useWithheld = (): readonly ObjectKey[] => {
+    const { opened, concerned } = book.useWithheld(withheldAddresses(nodes, answered));
+    if (pools !== undefined) forgetLacks(pools.pools.values());
+    if (opened) vacancies += 1;
+    return concerned;
   };
 
   return {
@@ -82,6 +145,14 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
       namespaces = views;
       pools?.useNamespaces(views);
       vacancies += 1;
+    },
+    useNodeAddresses(views) {
+      nodes = views;
+      return useWithheld();
+    },
+    useAnsweredAddresses(found) {
+      answered = found;
+      return useWithheld();
     },
     adopt,
     decide(service) {
@@ -100,6 +171,17 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
       }
       return decideLoadBalancer(service, key, pools);
     },
+    written: settle,
+    observe(service) {
+      const key = objectKey(service);
+      const shown = statusAddresses(service).map(formatAddress);
+      if (shown.join() === book.note(key)?.texts.join()) unseen.delete(key);
+    },
+    displaced() {
+      const keys = displacedKeys;
+      displacedKeys = [];
+      return keys;
+    },
     release,
     assignment(key) {
       const note = book.note(key);
@@ -108,6 +190,12 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
     vacancies: () => vacancies,
     usage: () => [...(pools?.pools.values() ?? [])].map(usageOf),
   };
+}
+
+/** Can the two claims not be on one address? */
+function excludes(used: AddressUse, claim: Claim, other: Claim): boolean {
+  const conflict = conflictOn(used, claim);
+  return conflict?.others.includes(other.key) === true;
 }
 
 /** The status as one text, to see whether it changed. */
@@ -129,13 +217,10 @@ function deprecations(service: ServiceView): DecisionEvent[] {
   });
 }
 
-/** Did a decision make something available that Services may be waiting for? */
+/** Did a decision make something available that Services may be waiting for? What was left behind is not, yet. */
 function opensSomething(book: AddressBook, before: Note | undefined, after: Note | undefined): boolean {
   if (before === after) return false;
-  if (before !== undefined) {
-    if (after === undefined || !sameClaim(before.claim, after.claim)) return true;
-    if (before.texts.some((text) => !after.texts.includes(text))) return true;
-  }
+  if (before !== undefined && after !== undefined && !sameClaim(before.claim, after.claim)) return true;
   if (after === undefined || after.claim.sharingKey === "") return false;
   const added = after.addresses.filter((_, index) => before?.texts.includes(after.texts[index] ?? "") !== true);
   return added.some((address) => book.used(address)?.claims.size === 1); // others may join it there

@@ -16,6 +16,8 @@ export type Decision =
       outcome: "assigned";
       addresses: readonly string[];
       pool: string;
+      /** It would take an address of the other family, too, but the pool has none now. */
+      partial: boolean;
       reason: string;
       events: readonly DecisionEvent[];
       refusals: readonly PoolRefusal[];

@@ -5,7 +5,7 @@ import { refuse, succeed } from "../net/result.js";
 import type { AddressBook } from "./address-book.js";
 import { checkAddresses, describeOutOfScope } from "./check.js";
 import type { PoolRefusal } from "./decision.js";
-import { describeRefusals, quoteList } from "./messages.js";
+import { describeRefusals, octetsOf, quoteList } from "./messages.js";
 import type { AddressPool, PoolSet } from "./pools.js";
 import { familyName, type Wish } from "./request.js";
 import type { Claim } from "./sharing.js";
@@ -19,16 +19,19 @@ export type Grant = Readonly<{
 }>;
 export type Refusal = Readonly<{ reason: string; refusals: readonly PoolRefusal[] }>;
 
-/** Finds addresses for a Service that is not in the book. Takes nothing: the caller notes what is granted. */
+/**
+ * Finds addresses for a Service that has none. Takes nothing: the caller notes what is granted. O(pools looked at) and
+ * O(log n) in the addresses in use.
+ * @param octets room for the reason of a refusal
+ */
 export function findAddresses(
   wish: Wish,
   requested: readonly IpAddress[] | undefined,
-  pools: PoolSet,
-  book: AddressBook,
+  { pools, book, octets }: Readonly<{ pools: PoolSet; book: AddressBook; octets: number }>,
 ): Result<Grant, Refusal> {
   if (requested !== undefined) return findRequested(wish, requested, pools, book);
   if (wish.pool !== undefined) return findInNamedPool(wish, wish.pool, pools);
-  return findAnywhere(wish, pools);
+  return findAnywhere(wish, pools, octets);
 }
 
 function findRequested(
@@ -62,7 +65,7 @@ function findInNamedPool(wish: Wish, name: string, pools: PoolSet): Result<Grant
   const search = searchList(wish, [pool]);
   if (search.found !== undefined) return succeed({ ...search.found, refusals: [] });
   const remedy = "add addresses to it, or ask for another pool";
-  const problem = search.refusals.map(({ reason }) => reason).join("; ");
+  const problem = search.refusals.map(({ reason }) => reason).join("; "); // of one pool: there is one at most
   return refuse({
     reason: `no available IPs in pool ${JSON.stringify(name)}: ${problem}: ${remedy}`,
     refusals: search.refusals,
@@ -70,7 +73,7 @@ function findInNamedPool(wish: Wish, name: string, pools: PoolSet): Result<Grant
 }
 
 /** Pools kept for Services like this one first, and only if they give nothing the pools that are for all. */
-function findAnywhere(wish: Wish, pools: PoolSet): Result<Grant, Refusal> {
+function findAnywhere(wish: Wish, pools: PoolSet, octets: number): Result<Grant, Refusal> {
   const pinned = searchList(wish, pools.pinnedFor(wish.scope));
   if (pinned.found !== undefined) return succeed({ ...pinned.found, refusals: pinned.refusals });
   const unpinned = searchList(wish, pools.unpinned);
@@ -78,7 +81,9 @@ function findAnywhere(wish: Wish, pools: PoolSet): Result<Grant, Refusal> {
   if (unpinned.found !== undefined) return succeed({ ...unpinned.found, refusals: asked });
   const refusals = asked.length === pools.pools.size ? asked : [...asked, ...passedOver(asked, pools)];
   const remedy = "add addresses to a pool, or delete Services that do not need theirs";
-  return refuse({ reason: `no available IPs: ${describeRefusals(refusals)}: ${remedy}`, refusals });
+  const start = "no available IPs: ";
+  const room = octets - octetsOf(`${start}: ${remedy}`);
+  return refuse({ reason: `${start}${describeRefusals(refusals, room)}: ${remedy}`, refusals });
 }
 
 /** The pools that were not even asked, and why. */
@@ -140,9 +145,19 @@ const OTHER_FAMILY = { ipv4: "ipv6", ipv6: "ipv4" } as const;
 
 function describeLack(pool: AddressPool, missing: Family | "both", sharing: boolean): string {
   if (missing === "both") return `${describeLack(pool, "ipv4", sharing)}, ${describeLack(pool, "ipv6", sharing)}`;
-  const { capacity, size } = pool.spaces[missing].addresses;
+  const { capacity, size, withheldCount } = pool.spaces[missing].addresses;
   if (size === 0n) return `it has no ${familyName(missing)} addresses`;
   if (capacity === 0n) return `avoidBuggyIPs leaves it no ${familyName(missing)} addresses`;
+  const byOthers = withheldCount === 0 ? "" : `, ${withheldCount} of them by a Node or another machine`;
   const remark = sharing ? " and none can be shared with this Service" : "";
-  return `all ${capacity} ${familyName(missing)} addresses are in use${remark}`;
+  return `all ${capacity} ${familyName(missing)} addresses are in use${byOthers}${remark}`;
+}
+
+/** To be called when what is withheld in the pools has changed: it is in the reasons. */
+export function forgetLacks(pools: Iterable<AddressPool>): void {
+  for (const { lacks } of pools) {
+    for (const reasons of [lacks.alone, lacks.sharing]) {
+      for (const key of ["ipv4", "ipv6", "both"] as const) delete reasons[key];
+    }
+  }
 }

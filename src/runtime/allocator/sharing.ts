@@ -1,4 +1,5 @@
 import type { ObjectKey } from "../world/views.js";
+import { createPositionHeap, type PositionHeap } from "./position-heap.js";
 
 /**
  * How one Service uses its addresses, as far as others that want the same one must know. Two Services may use one
@@ -22,6 +23,8 @@ export type AddressUse = {
   readonly ports: Map<string, number>;
   /** Services of another load balancer whose status shows the address; nothing more is known of them. */
   readonly foreign: Set<ObjectKey>;
+  /** It is withheld: nobody may join those who are on it. */
+  withheld: boolean;
   /** What all claims have in common and others must have to join; undefined where nobody may. */
   group: string | undefined;
 };
@@ -61,90 +64,84 @@ export function conflictOn(used: AddressUse, claim: Claim): SharingConflict | un
     const strangers = others().filter((other) => !joins(other));
     return { kind: "key", others: strangers.map(({ key }) => key) };
   }
-  for (const port of claim.ports) {
-    const ownCount = own?.ports.includes(port) === true ? 1 : 0;
-    if ((used.ports.get(port) ?? 0) === ownCount) continue;
-    const owners = others().filter(({ ports }) => ports.includes(port));
-    return { kind: "port", port, others: owners.map(({ key }) => key) };
-  }
-  return undefined;
+  const port = portInUse(used, claim);
+  if (port === undefined) return undefined;
+  const owners = others().filter(({ ports }) => ports.includes(port));
+  return { kind: "port", port, others: owners.map(({ key }) => key) };
 }
 
-/** The addresses of one address space that can be shared, by group, each group in the order of positions. */
+/** A port of the claim that another one on the address has too. O(ports) */
+function portInUse(used: AddressUse, claim: Claim): string | undefined {
+  const own = used.claims.get(claim.key);
+  return claim.ports.find((port) => (used.ports.get(port) ?? 0) > (own?.ports.includes(port) === true ? 1 : 0));
+}
+
+/** The addresses of one address space that can be shared, by group, the lowest position first. */
 export interface SharingIndex {
   add(group: string, used: AddressUse, position: bigint): void;
   remove(group: string, position: bigint): void;
-  /** To be called when a claim left an address that stays in its group: its ports are free again. */
-  portsReturned(group: string): void;
-  /** The lowest address below `limit` that `claim` may join. Amortised O(log n) while nothing is given back. */
+  /** To be called when one that stays in its group may be joined by more: a claim left it, or it is not withheld now. */
+  opened(group: string, position: bigint): void;
+  /** The lowest address below `limit` that `claim` may join. Amortised O(log n) in the addresses of the group. */
   lowest(claim: Claim, limit: bigint | undefined): bigint | undefined;
 }
 
 type Group = {
-  /** Sorted; BOUNDED by the addresses that Services of the group use. */
-  readonly positions: bigint[];
-  readonly members: AddressUse[];
-  /** By ports: how many members from the lowest on have one of them in use. Dropped when a port comes back. */
-  readonly hopeless: Map<string, number>;
+  /** BOUNDED by the addresses that Services of the group use. */
+  readonly members: Map<bigint, AddressUse>;
+  /**
+   * By ports, in the order in which they were asked for: where a claim with these ports might fit. Each holds every
+   * position that is free for them, and some that are not, which are dropped as they are met. BOUNDED by MAX_SEARCHES.
+   */
+  readonly searches: Map<string, PositionHeap>;
 };
 
-const MAX_HINTS = 1000; // sets of ports that are remembered for a group
+const MAX_SEARCHES = 32; // sets of ports that are remembered for a group; the oldest goes, and costs a look at all
 
 export function createSharingIndex(): SharingIndex {
   const groups = new Map<string, Group>(); // BOUNDED by the sharing keys in use
+  const mayFit = (group: Group | undefined, position: bigint): void => {
+    for (const search of group?.searches.values() ?? []) search.add(position);
+  };
   return {
     add(name, used, position) {
-      const group = groups.get(name) ?? { positions: [], members: [], hopeless: new Map<string, number>() };
+      const group = groups.get(name) ?? { members: new Map<bigint, AddressUse>(), searches: new Map() };
       groups.set(name, group);
-      const index = firstAtLeast(group.positions, position);
-      if (index < group.positions.length) group.hopeless.clear();
-      group.positions.splice(index, 0, position);
-      group.members.splice(index, 0, used);
+      group.members.set(position, used);
+      mayFit(group, position);
     },
     remove(name, position) {
       const group = groups.get(name);
-      if (group === undefined) return;
-      const index = firstAtLeast(group.positions, position);
-      if (group.positions[index] !== position) return;
-      group.positions.splice(index, 1);
-      group.members.splice(index, 1);
-      group.hopeless.clear();
-      if (group.positions.length === 0) groups.delete(name);
+      group?.members.delete(position);
+      if (group?.members.size === 0) groups.delete(name);
     },
-    portsReturned(name) {
-      groups.get(name)?.hopeless.clear();
+    opened(name, position) {
+      mayFit(groups.get(name), position);
     },
     lowest(claim, limit) {
-      const name = groupOf(claim);
-      const group = name === undefined ? undefined : groups.get(name);
+      const group = groups.get(groupOf(claim) ?? "");
       if (group === undefined) return undefined;
-      const ports = claim.ports.toSorted().join();
-      let index = group.hopeless.get(ports) ?? 0;
-      for (; index < group.positions.length; index += 1) {
-        const [position, used] = [group.positions[index], group.members[index]];
-        if (position === undefined || used === undefined) break;
-        if (limit !== undefined && position >= limit) break;
-        if (used.foreign.size > 0 || conflictOn(used, claim) !== undefined) continue;
-        return remember(group, ports, index, position);
+      const search = searchFor(group, claim);
+      for (let position = search.lowest(); position !== undefined; position = search.lowest()) {
+        if (limit !== undefined && position >= limit) return undefined;
+        const used = group.members.get(position);
+        const isOpen = used !== undefined && !used.withheld && used.foreign.size === 0;
+        if (isOpen && portInUse(used, claim) === undefined) return position;
+        search.removeLowest();
       }
-      return remember(group, ports, index, undefined);
+      return undefined;
     },
   };
 }
 
-function remember<Answer>(group: Group, ports: string, hopeless: number, answer: Answer): Answer {
-  if (group.hopeless.size >= MAX_HINTS) group.hopeless.clear();
-  group.hopeless.set(ports, hopeless);
-  return answer;
-}
-
-/** The index at which `value` stands or belongs in a sorted list. O(log n) */
-function firstAtLeast(sorted: readonly bigint[], value: bigint): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] ?? 0n) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function searchFor({ members, searches }: Group, { ports }: Claim): PositionHeap {
+  const key = ports.toSorted().join();
+  const known = searches.get(key);
+  if (known !== undefined) return known;
+  const [oldest] = searches.keys();
+  if (oldest !== undefined && searches.size >= MAX_SEARCHES) searches.delete(oldest);
+  const search = createPositionHeap();
+  for (const position of members.keys()) search.add(position);
+  searches.set(key, search);
+  return search;
 }

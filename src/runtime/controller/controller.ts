@@ -2,6 +2,7 @@ import type { KubernetesDocument } from "../../config/documents.js";
 import type { LoadOptions } from "../../config/load.js";
 import type { Allocator } from "../allocator/allocator.js";
 import type { Decision, PoolUsage } from "../allocator/decision.js";
+import type { AnsweredAddress, NodeAddresses } from "../allocator/withheld.js";
 import type { NamespaceView, ObjectKey, ServiceView } from "../world/views.js";
 import type { ControllerPorts } from "./ports.js";
 
@@ -12,10 +13,10 @@ import type { ControllerPorts } from "./ports.js";
  *
  * Duties of the caller:
  * 1. Tell every Service that exists (`serviceChanged`), then `servicesListed()`; every Namespace
- *    (`namespacesChanged`, with [] where they cannot be read); and all documents of the configuration
- *    (`configChanged`, with [] where there are none). In any order. Nothing is decided before all three have come and
- *    the documents gave a model: until then nobody knows which addresses are taken.
- * 2. From then on tell what changes: single Services, or all Namespaces and all documents anew. Never tell that
+ *    (`namespacesChanged`) and every Node (`nodesChanged`), with [] where they cannot be read; and all documents of the
+ *    configuration (`configChanged`, with [] where there are none). In any order. Nothing is decided before all of it
+ *    has come and the documents gave a model: until then nobody knows which addresses are taken.
+ * 2. From then on tell what changes: single Services, or all Namespaces, all Nodes and all documents anew. Never tell that
  *    something is gone because it is out of sight.
  * 3. Tell a Service that was written as anybody else's change; the shell knows its own by its content.
  * 4. `stop()` and wait for it before the ports go away.
@@ -28,6 +29,10 @@ export interface Controller {
   serviceDeleted(key: ObjectKey): void;
   servicesListed(): void;
   namespacesChanged(namespaces: readonly NamespaceView[]): void;
+  /** Addresses of Nodes are given to no Service. */
+  nodesChanged(nodes: readonly NodeAddresses[]): void;
+  /** All addresses that other machines answer for, as those who announce say: given to no Service either. */
+  answeredElsewhere(addresses: readonly AnsweredAddress[]): void;
   /** All documents that are configuration, whether ConfigMap or resources; others among them are passed over. */
   configChanged(documents: readonly KubernetesDocument[]): void;
   /** Documents that were good in an earlier life: in force first, whatever the present ones are. Before configChanged. */

@@ -40,6 +40,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
   let restored: readonly KubernetesDocument[] | undefined; // to be used before them
   let servicesAreListed = false;
   let namespacesAreKnown = false;
+  let nodesAreKnown = false;
   let running = false; // everything has been told and a model is in force: addresses may be given out
   let vacanciesSeen = 0;
   let unavailable = false;
@@ -53,7 +54,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
     metrics.updateHandled();
     const decision = decide(key, service);
     if (keepDecisions) decisions.set(key, decision);
-    if (decision.outcome === "pending" || decision.outcome === "kept") pending.add(key);
+    if (wantsMore(decision)) pending.add(key);
     else pending.delete(key);
     if (decision.outcome !== "ignored" && decision.events.length > 0) untold.set(key, decision.events);
     const wanted = wantedStatus(decision);
@@ -66,6 +67,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
     const isInTheWay = configuration.stranded().has(key); // of a model that waits
     const before = isInTheWay ? allocator.assignment(key)?.addresses.join() : undefined;
     const decision = allocator.decide(service);
+    for (const other of allocator.displaced()) queue.add(other);
     if (isInTheWay && allocator.assignment(key)?.addresses.join() !== before) tryModelAgain();
     return decision;
   }
@@ -102,9 +104,12 @@ export function createController(options: ControllerOptions, allocator: Allocato
     const left = isWritten ? withStatus(service, wanted, outcome.resourceVersion) : service;
     const newest = services.get(key);
     if (newest === service) services.set(key, left);
-    else if (newest !== undefined && !isSame(newest, left)) queue.add(key); // more came than what we have written
+    else if (newest !== undefined && !isSame(newest, left))
+      queue.add(key); // more came than what we have written
+    else if (newest !== undefined) allocator.observe(newest);
     if (isWritten) {
       unavailable = false;
+      allocator.written(key);
       logWritten(key, wanted);
       tellEvents(key, left);
       return undefined;
@@ -158,12 +163,20 @@ export function createController(options: ControllerOptions, allocator: Allocato
     for (const key of services.keys()) queue.add(key);
   }
 
+  /** Something is to be had, or not any more, apart from what Services did. */
+  function lookAgain(concerned: readonly ObjectKey[]): void {
+    if (!running) return;
+    for (const key of concerned) queue.add(key);
+    if (!queue.busy()) requeuePending();
+  }
+
   function tryModelAgain(): void {
     if (configuration.retry()) queueAll();
   }
 
   function useDocuments(): void {
-    if (documents === undefined || !servicesAreListed || !namespacesAreKnown || stopped) return;
+    if (documents === undefined || !servicesAreListed || stopped) return;
+    if (!namespacesAreKnown || !nodesAreKnown) return;
     const isRestored = restored !== undefined && configuration.useDocuments(restored);
     restored = undefined;
     if (!configuration.useDocuments(documents) && !isRestored) return;
@@ -181,7 +194,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
       if (stopped) return;
       const key = objectKey(service);
       const before = services.get(key);
-      if (before !== undefined && isSame(before, service)) return; // what we have written comes back
+      if (before !== undefined && isSame(before, service)) return allocator.observe(service); // what we wrote comes back
       services.set(key, service);
       // It may be the echo of the write in flight, which is known when that ends: write() looks then.
       if (!writing.has(key)) queue.add(key);
@@ -202,6 +215,17 @@ export function createController(options: ControllerOptions, allocator: Allocato
       if (isFirst) useDocuments();
       else if (running) queueAll();
     },
+    nodesChanged(nodes) {
+      if (stopped) return;
+      const concerned = allocator.useNodeAddresses(nodes);
+      const isFirst = !nodesAreKnown;
+      nodesAreKnown = true;
+      if (isFirst) useDocuments();
+      lookAgain(concerned);
+    },
+    answeredElsewhere(addresses) {
+      if (!stopped) lookAgain(allocator.useAnsweredAddresses(addresses));
+    },
     configRestored(earlier) {
       restored = earlier;
     },
@@ -212,6 +236,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
     notReadyReason() {
       if (!servicesAreListed) return "the Services have not been listed yet";
       if (!namespacesAreKnown) return "the Namespaces have not been listed yet";
+      if (!nodesAreKnown) return "the Nodes have not been listed yet";
       if (documents === undefined) return "the configuration has not been read yet";
       return undefined;
     },
@@ -225,6 +250,11 @@ export function createController(options: ControllerOptions, allocator: Allocato
       await queue.stop();
     },
   };
+}
+
+/** Would the Service take something that may come free? */
+function wantsMore(decision: Decision): boolean {
+  return decision.outcome === "pending" || decision.outcome === "kept" || ("partial" in decision && decision.partial);
 }
 
 /** By content: the resourceVersion of a manifest, where it has one, stays the same when the manifest is edited. */

@@ -29,11 +29,15 @@ export function readNode(object: unknown): Result<NodeView, Fault> {
       type: readText(reader, address["type"], `${path}/type`),
       address: readText(reader, address["address"], `${path}/address`),
     }));
+    const ofType = (wanted: string): readonly string[] =>
+      addresses.filter(({ type }) => type === wanted).map(({ address }) => address);
+    const externalIPs = ofType("ExternalIP");
     return {
       name,
       labels: readLabels(reader, raw["labels"], "/metadata/labels"),
       annotations: readLabels(reader, raw["annotations"], "/metadata/annotations"),
-      internalIPs: addresses.filter(({ type }) => type === "InternalIP").map(({ address }) => address),
+      internalIPs: ofType("InternalIP"),
+      ...(externalIPs.length > 0 && { externalIPs }),
       ready: conditionIsTrue(reader, status, "Ready"),
       networkUnavailable: conditionIsTrue(reader, status, "NetworkUnavailable"),
     };

@@ -46,6 +46,8 @@ export type NodeView = Readonly<{
   annotations: Labels;
   /** Addresses of type InternalIP, as the Node lists them. */
   internalIPs: readonly string[];
+  /** Addresses of type ExternalIP; absent where it has none. */
+  externalIPs?: readonly string[];
   /** Condition Ready is True. */
   ready: boolean;
   /** Condition NetworkUnavailable is True. */

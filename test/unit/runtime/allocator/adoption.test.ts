@@ -79,6 +79,7 @@ describe("two Services that have one address without a right to share it", () =>
     const [a, b] = [holding("a"), holding("b")];
     for (const service of [a, b]) allocator.adopt(service);
     expect(outcomeOf(allocator.decide({ ...a, loadBalancerIP: "192.0.2.5" })).addresses).toBe("192.0.2.5");
+    allocator.written("default/a");
     expect(outcomeOf(allocator.decide(b))).toEqual({ outcome: "assigned", addresses: "192.0.2.1", events: [] });
   });
 
@@ -104,6 +105,7 @@ describe("two Services that have one address without a right to share it", () =>
   it("keep it also when the second one shows up later", () => {
     const allocator = allocatorWith(POOL);
     expect(outcomeOf(allocator.decide(serviceOf("a"))).addresses).toBe("192.0.2.1");
+    allocator.observe(holding("a"));
     for (const service of [holding("b"), holding("a")]) {
       expect(outcomeOf(allocator.decide(service))).toMatchObject({ addresses: "192.0.2.1", events: { length: 1 } });
     }

@@ -90,6 +90,7 @@ function reconcile(cluster: Cluster, name: number): void {
     refusals: [],
   });
   cluster.services.set(name, performed(service, decision));
+  cluster.allocator.written(objectKey(service));
   if (decision.outcome === "pending" || decision.outcome === "kept") cluster.waiting.add(name);
   else cluster.waiting.delete(name);
 }

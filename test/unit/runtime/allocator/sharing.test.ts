@@ -170,7 +170,9 @@ describe("vacancies()", () => {
         () => allocator.decide(serviceOf("a", { loadBalancerIP: "203.0.113.1" })),
         false,
       ],
-      ["one moves", () => allocator.decide(serviceOf("a", { loadBalancerIP: "192.0.2.9" })), true],
+      ["one moves", () => allocator.decide(serviceOf("a", { loadBalancerIP: "192.0.2.9" })), false],
+      ["its status says so", () => allocator.written("default/a"), true],
+      ["and again", () => allocator.written("default/a"), false],
     ];
     for (const [name, step, grows] of steps) {
       const before = allocator.vacancies();

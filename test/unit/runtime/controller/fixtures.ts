@@ -118,7 +118,7 @@ export type World = Readonly<{
   /** Stores a Service and tells of it, as a watch would. */
   put(view: ServiceView): void;
   remove(name: string): void;
-  /** Everything told and settled: the Services, no Namespaces, and the documents. */
+  /** Everything told and settled: the Services, no Namespaces, no Nodes, and the documents. */
   begin(services: readonly ServiceView[], documents: readonly KubernetesDocument[]): Promise<void>;
   useConfig(documents: readonly KubernetesDocument[]): Promise<void>;
   /** The addresses of each Service that has some. */
@@ -208,6 +208,7 @@ export function createWorld(options: Partial<ControllerOptions> = {}): World {
       for (const view of services) put(view);
       controller.servicesListed();
       controller.namespacesChanged([]);
+      controller.nodesChanged([]);
       controller.configChanged(documents);
       await clock.advance(0);
     },

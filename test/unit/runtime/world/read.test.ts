@@ -194,7 +194,7 @@ describe("withDefaultClusterIPs()", () => {
 });
 
 describe("readNode()", () => {
-  it("reads labels, annotations, internal addresses and the two conditions", () =>
+  it("reads labels, annotations, addresses and the two conditions", () =>
     expect(
       readNode({
         kind: "Node",
@@ -219,6 +219,7 @@ describe("readNode()", () => {
         labels: { rack: "a" },
         annotations: { "example.com/note": "kept" },
         internalIPs: ["10.1.0.1", "fd00::1"],
+        externalIPs: ["203.0.113.1"],
         ready: true,
         networkUnavailable: true,
       },
