@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds etcd and the Kubernetes programs that tests run, into the cache, once for each version of their modules.
+# Builds etcd, the Kubernetes programs and the MetalLB releases that tests run, into the cache, once for each version of their modules.
 # Prints nothing when all is there. The folders are $SMELTER_CACHE/testbed/NAME-VERSION-DIGEST, where DIGEST is the
 # first 16 hex digits of the SHA-256 of go.mod followed by go.sum; test/lab/places.ts finds them by the same rule.
 set -euo pipefail
@@ -60,3 +60,5 @@ build() { # name of the module's folder, its main module; the remaining argument
 build etcd go.etcd.io/etcd/server/v3 go.etcd.io/etcd/server/v3
 build kubernetes k8s.io/kubernetes ./kube-apiserver ./kube-proxy ./kubectl
 build legacy-parsers gopkg.in/yaml.v2 .
+build metallb-v0.11 go.universe.tf/metallb go.universe.tf/metallb/controller go.universe.tf/metallb/speaker
+build metallb-v0.14 go.universe.tf/metallb go.universe.tf/metallb/controller go.universe.tf/metallb/speaker
