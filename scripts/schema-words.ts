@@ -173,6 +173,10 @@ const LEGACY_WORDS: Readonly<Record<string, Words>> = {
   "ConfigMap.peers[].peer-address": say("Address of the peer, IPv4 or IPv6."),
   "ConfigMap.peers[].peer-port": say("TCP port of the peer. 0 is 179.", { absent: "`179`" }),
   "ConfigMap.peers[].source-address": say("Local address of the session.", { ...AUTOMATIC, since: "v0.11.0" }),
+  "ConfigMap.peers[].src-address": say("What an older build calls `source-address`.", {
+    ...AUTOMATIC,
+    since: "Lokomotive's fork",
+  }),
   "ConfigMap.peers[].hold-time": say(
     "Go duration, cut to whole seconds: 0 (for ever, without keepalives) or 3s and more.",
     {

@@ -12,6 +12,8 @@ export type LegacyContext = Readonly<{
   ignore(path: string, value: unknown, problem: string, remedy: string): void;
   /** For what contradicts itself and was taken all the same. */
   conflict(path: string, value: unknown, problem: string, remedy: string): void;
+  /** For what no release knew and installs have all the same: taken, whatever the release, and told. */
+  tellDialect(path: string, value: unknown, problem: string, remedy: string): void;
   /** For what some releases refused and others took: a fault, or one notice for all places where it is so. */
   differ(rule: GenerationRuleName, path: string, value: unknown): void;
   /** Whether the document has the key, with whatever value: the releases knew a key or they did not. */
@@ -48,6 +50,7 @@ export function createLegacyContext(
     },
     ignore: (path, value, problem, remedy) => remark("ignored", path, value, problem, remedy),
     conflict: (path, value, problem, remedy) => remark("conflict", path, value, problem, remedy),
+    tellDialect: (path, value, problem, remedy) => remark("generation", path, value, problem, remedy),
     differ: (rule, path, value) => {
       if (generation !== undefined) {
         const problem = refusalBy(rule, generation);

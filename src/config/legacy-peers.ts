@@ -67,6 +67,7 @@ export function readLegacyPeers(document: LegacyDocument, context: LegacyContext
   const profiles = new Set(document["bfd-profiles"]?.map((profile) => profile?.name));
   const wasRead = createRepeatCheck(document.peers?.length ?? 0);
   const wasWritten = createRepeatCheck(document.peers?.length ?? 0);
+  tellOlderWords(document, context);
   return (document.peers ?? []).flatMap((written, index): LegacyPeer[] => {
     if (written === undefined) return [];
     const path = pointerTo("/peers", index);
@@ -82,6 +83,17 @@ export function readLegacyPeers(document: LegacyDocument, context: LegacyContext
     }
     return isMeantTwice || isWrittenTwice ? [] : [{ peer, path }];
   });
+}
+
+/** One build of one distribution had its own word for a key, before there was that key in any release. */
+function tellOlderWords({ peers = [] }: LegacyDocument, context: LegacyContext): void {
+  const indexes = peers.flatMap((peer, index) => (peer?.["src-address"] === undefined ? [] : [index]));
+  const [first, ...others] = indexes;
+  if (first === undefined) return;
+  const places = others.length === 0 ? "" : ` (so in ${others.length} more place${others.length === 1 ? "" : "s"})`;
+  const problem = `is a word of one distribution for source-address, which no release knew${places}`;
+  const path = `${pointerTo("/peers", first)}/src-address`;
+  context.tellDialect(path, peers[first]?.["src-address"], problem, "write source-address, which v0.11 and v0.12 know");
 }
 
 /** Tells whether a thing was there before. Texts are made only for things whose keys are equal. */
@@ -131,8 +143,11 @@ function readPeer(
   profiles: ReadonlySet<string | undefined>,
   context: LegacyContext,
 ): UnnamedPeer | undefined {
+  // The distribution whose ConfigMaps have peer-autodiscovery ran v0.9, and had source-address before any release did.
+  const hasEarlySource = context.isWritten("/peer-autodiscovery");
   for (const key of ["source-address", "keepalive-time", "bfd-profile", "ebgp-multihop"] as const) {
-    if (context.isWritten(`${path}/${key}`)) context.differ(key, `${path}/${key}`, written[key] ?? null);
+    if (!context.isWritten(`${path}/${key}`) || (key === "source-address" && hasEarlySource)) continue;
+    context.differ(key, `${path}/${key}`, written[key] ?? null);
   }
   const { "my-asn": myAsn, "peer-asn": peerAsn, "ebgp-multihop": ebgpMultiHop = false } = written;
   if (ebgpMultiHop && myAsn !== undefined && myAsn === peerAsn) {
@@ -140,7 +155,7 @@ function readPeer(
     context.refuse(`${path}/ebgp-multihop`, true, "is for peers of another AS, and this one is of the same", remedy);
   }
   const address = readAddress(written, "peer-address", path, context);
-  const sourceAddress = readAddress(written, "source-address", path, context);
+  const sourceAddress = readSourceAddress(written, path, context);
   const routerId = readRouterId(written, path, context);
   const timers = readTimers(written, path, context);
   const nodeSelectors = readLegacySelectors(written["node-selectors"] ?? [], `${path}/node-selectors`, context);
@@ -172,7 +187,7 @@ function readPeer(
 
 function readAddress(
   written: LegacyPeerDocument,
-  key: "peer-address" | "source-address" | "router-id",
+  key: "peer-address" | "source-address" | "src-address" | "router-id",
   path: string,
   context: LegacyContext,
 ): IpAddress | undefined {
@@ -181,6 +196,17 @@ function readAddress(
   const address = parseAddress(text);
   if (address === undefined) context.refuse(`${path}/${key}`, text, "is no address", ADDRESS_REMEDY);
   return address;
+}
+
+/** Under either word: see tellOlderWords. */
+function readSourceAddress(written: LegacyPeerDocument, path: string, context: LegacyContext): IpAddress | undefined {
+  const sourceAddress = readAddress(written, "source-address", path, context);
+  const older = readAddress(written, "src-address", path, context);
+  if ((written["source-address"] ?? "") !== "" && (written["src-address"] ?? "") !== "") {
+    const value = written["src-address"];
+    context.refuse(`${path}/src-address`, value, "is there beside source-address", "remove one of the two");
+  }
+  return sourceAddress ?? older;
 }
 
 /** A BGP identifier has 4 octets (RFC 4271 §4.2): an IPv6 address was taken for it and then not used. */

@@ -65,6 +65,7 @@ const peer = {
     "peer-address": { type: "string", minLength: 1, description: "the address of the peer, as in 10.0.0.1" },
     "peer-port": { type: "integer", minimum: 0, maximum: UINT16_MAX, description: "a TCP port of 1 to 65535" },
     "source-address": text,
+    "src-address": text,
     "hold-time": text,
     "keepalive-time": text,
     "router-id": text,

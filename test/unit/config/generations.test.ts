@@ -150,3 +150,21 @@ it("discovered peers are read under every generation, as installs of any of them
     ).toEqual([]);
   }
 });
+
+it("the older word for the source address is the same in the model, and told once", () => {
+  const texts = ["src-address", "source-address"].map(
+    (word) => `peers: [${peer(`${word}: 10.0.0.9`)}, ${peer(`${word}: 10.0.0.8`)}]`,
+  );
+  const [older, newer] = texts.map((text) => load([configMap(text)]).model);
+  expect(older).toEqual(newer);
+  expect(older?.peers[0]?.sourceAddress).toBeDefined();
+  expect(noticesOf([configMap(texts[0] ?? "")], { generation: "v0.9" })).toEqual([
+    "generation /peers/0/src-address is a word of one distribution for source-address, which no release knew (so in 1 more place)",
+  ]);
+});
+
+it("a document that tells how to find peers on Nodes may have source-address: its builds of v0.9 had both", () => {
+  const text = `peers: [${peer("source-address: 10.0.0.9")}]\npeer-autodiscovery: {from-labels: [{my-asn: a, peer-asn: b, peer-address: c}]}`;
+  expect(noticesOf([configMap(text)])).toEqual([]);
+  expect(noticesOf([configMap(text)], { generation: "v0.9" })).toEqual([]);
+});

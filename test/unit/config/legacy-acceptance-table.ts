@@ -9,6 +9,7 @@ const WORDS: Readonly<Record<string, string>> = {
   PEER: "my-asn: 64512, peer-asn: 64513, peer-address: 10.0.0.1",
   POOL: "name: a, protocol: bgp, addresses: [10.0.0.0/24]",
   LONG: "x".repeat(200),
+  FOUND: "my-asn: a, peer-asn: b, peer-address: c",
 };
 
 const TABLE = String.raw`
@@ -242,6 +243,29 @@ none     | {peers: [{my-asn: 1, peer-asn: 1, peer-address: ::1}]}
 none     | {peers: [{PEER, source-address: 10.0.0.9}], address-pools: [{name: a, protocol: bgp, addresses: [10.0.0.9-10.0.0.1]}]}
 none     | {peers: [{PEER, keepalive-time: 30s}], address-pools: [{POOL, bgp-advertisements: [{}, {}]}]}
 none     | {peers: [{PEER}, {PEER}], address-pools: [{name: a, protocol: bgp, addresses: ['2001:db8::/64'], bgp-advertisements: [{}]}]}
+§11 What one distribution had, whatever the release
+all      | {peer-autodiscovery: {from-annotations: [{FOUND}]}}
+all      | {peer-autodiscovery: {from-annotations: {FOUND}}}
+all      | {peer-autodiscovery: {from-labels: [{FOUND, source-address: s, peer-port: p, hold-time: h, router-id: r}]}}
+all      | {peer-autodiscovery: {from-labels: {FOUND, src-address: s}, from-annotations: []}}
+all      | {peer-autodiscovery: {from-labels: [{peer-address: c}], defaults: {my-asn: 1, peer-asn: 2}, node-selectors: [{}]}}
+all      | {peer-autodiscovery: {from-labels: [{FOUND}], defaults: {peer-port: 0, hold-time: 0s}}}
+none     | {peer-autodiscovery: {}}
+none     | {peer-autodiscovery: [{from-labels: [{FOUND}]}]}
+none     | {peer-autodiscovery: {from-labels: [{my-asn: a, peer-asn: b}]}}
+none     | {peer-autodiscovery: {from-labels: [{FOUND, password: p}]}}
+none     | {peer-autodiscovery: {from-labels: [{FOUND, src-address: s, source-address: s}]}}
+none     | {peer-autodiscovery: {from-labels: [{FOUND}], defaults: {hold-time: 2s}}}
+none     | {peer-autodiscovery: {from-labels: [{FOUND}], defaults: {peer-port: 65536}}}
+none     | {peer-autodiscovery: {from-labels: [{FOUND}], node-selectors: [{match-labels: {-a: b}}]}}
+all      | {peers: [{PEER, src-address: 10.0.0.9}]}
+all      | {peers: [{PEER, src-address: '2001:db8::9'}, {PEER, src-address: ''}]}
+none     | {peers: [{PEER, src-address: eth0}]}
+none     | {peers: [{PEER, src-address: 10.0.0.9, source-address: 10.0.0.9}]}
+9        | {peers: [{PEER, src-address: 10.0.0.9}, {PEER, src-address: 10.0.0.9}]}
+all      | {peers: [{PEER, source-address: 10.0.0.9}], peer-autodiscovery: {from-annotations: [{FOUND}]}}
+11 12    | {peers: [{PEER, source-address: 10.0.0.9}, {PEER, src-address: 10.0.0.8}]}
+12       | {peers: [{PEER, keepalive-time: 30s}], peer-autodiscovery: {from-annotations: [{FOUND}]}}
 `;
 
 export type AcceptanceRow = Readonly<{ section: string; line: string; text: string; takenBy: readonly string[] }>;
@@ -270,7 +294,7 @@ function expanded(document: string): string {
   return text
     .replaceAll(String.raw`\n`, "\n")
     .replaceAll(String.raw`\t`, "\t")
-    .replaceAll(/PEER|POOL|LONG/g, (word) => WORDS[word] ?? word);
+    .replaceAll(/PEER|POOL|LONG|FOUND/g, (word) => WORDS[word] ?? word);
 }
 
 const INSERTED = ["", " ", "\n", "- ", ": ", "{", "}", "[", "]", ",", "'", '"', "#", "&a ", "*a", "~", "1", "\t"];
