@@ -44,7 +44,8 @@ async function parse(argv: readonly string[]): Promise<void> {
     .epilogue(`Version ${VERSION} (${COMMIT})`)
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      if (error !== undefined && error !== null) throw error;
+      // An option without its value comes as an error of the parser's own.
+      if (error !== undefined && error !== null && error.name !== "YError") throw error;
       process.stderr.write(
         `${message ?? "Wrong usage"}\nTry ${["smelter", ...(isCommand(argv[0] ?? "") ? asked : []), "--help"].join(" ")}\n`,
       );

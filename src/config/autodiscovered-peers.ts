@@ -17,8 +17,11 @@ export type SpeakingNode = Readonly<{
 
 /** The peers of one Node, in the order in which they count, and why others that it might have are none. */
 export type NodePeers = Readonly<{ peers: readonly Peer[]; faults: readonly Fault[] }>;
+/** `discovered`: those of the peers that the Node says itself, with the path of what says so. The others are the model's. */
+export type DiscoveredPeers = NodePeers & Readonly<{ discovered: readonly Readonly<{ peer: Peer; path: string }>[] }>;
 
-const HOSTNAME = "kubernetes.io/hostname";
+/** The label by which discovered peers are for one Node. */
+export const HOSTNAME = "kubernetes.io/hostname";
 
 /**
  * The peers that a Node has sessions with: those of the model that its labels select, and those that its annotations
@@ -26,16 +29,17 @@ const HOSTNAME = "kubernetes.io/hostname";
  * is a fault with the reason, and keeps nothing else from counting. Pure, never throws; BOUNDED by the peers of the
  * model and what the annotations hold.
  */
-export function discoverPeers({ peers, peerAutodiscovery }: Model, node: SpeakingNode): NodePeers {
+export function discoverPeers({ peers, peerAutodiscovery }: Model, node: SpeakingNode): DiscoveredPeers {
   const selected = peers.filter(({ nodeSelectors }) => anySelectorMatches(nodeSelectors, node.labels));
   if (peerAutodiscovery === undefined || !anySelectorMatches(peerAutodiscovery.nodeSelectors, node.labels)) {
-    return { peers: selected, faults: [] };
+    return { peers: selected, discovered: [], faults: [] };
   }
   const hostname = node.labels[HOSTNAME];
   if (hostname === undefined) {
     const remedy = "give the Node this label: discovered peers are for the Node that has it";
     const path = pointerTo("/metadata/labels", HOSTNAME);
-    return { peers: selected, faults: [nodeFault(node, path, undefined, "is needed to discover peers", remedy)] };
+    const fault = nodeFault(node, path, undefined, "is needed to discover peers", remedy);
+    return { peers: selected, discovered: [], faults: [fault] };
   }
   const faults: Fault[] = [];
   const discovered: Found[] = []; // BOUNDED by the parts of the Node's annotations and labels
@@ -67,7 +71,11 @@ export function discoverPeers({ peers, peerAutodiscovery }: Model, node: Speakin
   const unnamed = discovered.map(({ peer }) => peer);
   const names = namePeers(unnamed, new Set(peers.map(({ name }) => name)));
   const named = unnamed.map((peer, index): Peer => Object.assign({ name: names[index] ?? "" }, peer));
-  return { peers: peerAutodiscovery.prefersDiscovered ? [...named, ...kept] : [...kept, ...named], faults };
+  return {
+    peers: peerAutodiscovery.prefersDiscovered ? [...named, ...kept] : [...kept, ...named],
+    discovered: named.map((peer, index) => ({ peer, path: discovered[index]?.path ?? "" })),
+    faults,
+  };
 }
 
 type Found = Readonly<{ peer: UnnamedPeer; path: string }>;

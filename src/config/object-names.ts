@@ -121,6 +121,23 @@ export function namePeers(peers: readonly UnnamedPeer[], taken: ReadonlySet<stri
   return names;
 }
 
+/**
+ * Names for peers that are each for the Node of one host name: `peer-10-0-0-1-worker-0`, always with the host, so that a
+ * further Node changes no name. Names that would be the same get eight digits of what the peers say.
+ * @param taken names of BGPPeers beside them
+ */
+export function nameHostPeers(peers: readonly UnnamedPeer[], taken: ReadonlySet<string>): string[] {
+  const wishes = peers.map((peer) => `${baseName(peer)}-${hostOf(peer) ?? "node"}`);
+  const counts = new Map<string, number>();
+  for (const wish of wishes) counts.set(wish, (counts.get(wish) ?? 0) + 1);
+  const { isFree, give } = createNameGiver(taken);
+  return peers.map((peer, index) => {
+    const wish = wishes[index] ?? "";
+    const isAlone = counts.get(wish) === 1 && isFree(wish);
+    return give(isAlone ? wish : `${wish}-${shortHash(canonicalText(peer))}`);
+  });
+}
+
 function baseName({ address, port, vrf }: UnnamedPeer): string {
   const text = address === undefined ? "" : formatAddress(address);
   const parts = ["peer", text.replaceAll(/[.:]/g, "-").replace(/-+$/, "")];

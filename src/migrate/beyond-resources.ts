@@ -7,7 +7,8 @@ import type { ConversionSource, SourceAddresses } from "./conversion-source.js";
 /** A pool of the legacy document also says which of its entries hold no address. */
 type PoolWithEmptyEntries = ConversionSource["pools"][number] & Readonly<{ emptyEntries?: readonly EmptyAddresses[] }>;
 
-const MAX_PORT = 16_384;
+/** The highest port that a BGPPeer can have. */
+export const MAX_PORT = 16_384;
 const MAX_LOCAL_PREF = 2_147_483_647;
 
 /** What a source can say and the resources cannot, each with what to do about it. */

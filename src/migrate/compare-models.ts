@@ -11,17 +11,23 @@ const BUG_REMEDY = "keep the ConfigMap and report this as a bug of Smelter";
 const PRESENT_REMEDY =
   "convert without the resources beside it, or look for an advertisement among them that names no pools: it takes in the new ones";
 
+/** Where resources are read back: `present` are objects of the namespace that stay beside them. */
+export type ReadBack = Readonly<{
+  namespace: string;
+  /** Name of the ConfigMap among the objects; "" where there is none. */
+  configMapName?: string;
+  present?: readonly KubernetesDocument[];
+}>;
+
 /**
  * Reads resources back: they have to give the very model that they were made from, new names aside.
- * @param present objects of the namespace that stay beside them
  * @returns nothing where they do, else what is wrong and what to do
  */
 export function differenceOf(
   before: Model,
   objects: readonly ManifestObject[],
   renames: Renames,
-  namespace: string,
-  present: readonly KubernetesDocument[] = [],
+  { namespace, configMapName = "", present = [] }: ReadBack,
 ): readonly [problem: string, remedy: string] | undefined {
   const remedy = present.length === 0 ? BUG_REMEDY : PRESENT_REMEDY;
   const documents: KubernetesDocument[] = [...present];
@@ -30,7 +36,7 @@ export function differenceOf(
     if (!document.ok) return [`becomes resources that are none (${document.fault.problem})`, remedy];
     documents.push(document.value);
   }
-  const after = loadConfig(documents, { namespace, configMapName: "" });
+  const after = loadConfig(documents, { namespace, configMapName });
   if (!after.ok) {
     const [{ object = "", path = "", problem = "" } = {}] = after.fault;
     return [`becomes resources that are refused (${object} ${path} ${problem})`, remedy];

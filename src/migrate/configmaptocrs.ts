@@ -10,7 +10,7 @@ import { differenceOf } from "./compare-models.js";
 import { joinSource } from "./conversion-source.js";
 import type { ConvertNotice } from "./convert-notices.js";
 import { renameNotices } from "./convert-notices.js";
-import { DISCOVERY_BEYOND_RESOURCES, discoveryFaults } from "./discovery.js";
+import { DISCOVERY_ELSEWHERE, discoveryFaults } from "./discovery.js";
 import { bareConfigMap, wholeFault } from "./find-input.js";
 import { yamlStream } from "./manifest-text.js";
 import { officialResources } from "./official-resources.js";
@@ -41,7 +41,7 @@ export function configMapToCrs(
   });
   if (!loaded.ok) return loaded;
   if (legacy === undefined) return refuse([wholeFault(file, "holds no ConfigMap", "name another file")]);
-  const discovery = discoveryFaults(loaded.value.model, legacy.place, DISCOVERY_BEYOND_RESOURCES);
+  const discovery = discoveryFaults(loaded.value.model, legacy.place, DISCOVERY_ELSEWHERE);
   if (discovery.length > 0) return refuse(discovery);
   const { source } = joinSource(loaded.value, legacy, []);
   const limits = beyondResources(source, loaded.value.notices);
@@ -50,7 +50,7 @@ export function configMapToCrs(
   const resources = officialResources(legacy, loaded.value.model, namespace);
   if (!resources.ok) return refuse(sortFaults(resources.fault));
   const { objects, renames, model } = resources.value;
-  const difference = differenceOf(model, objects, renames, namespace);
+  const difference = differenceOf(model, objects, renames, { namespace });
   if (difference !== undefined) return refuse([wholeFault(file, ...difference)]);
   const changed = new Map([...renames.pools].filter(([before, after]) => before !== after));
   const changedProfiles = new Map([...renames.bfdProfiles].filter(([before, after]) => before !== after));

@@ -4,10 +4,17 @@ import { GENERATIONS } from "../config/generations.js";
 import type { OutputForm } from "./convert.js";
 import { convert } from "./convert.js";
 import type { Exit, ExitCode, MigrateArguments, TextIo } from "./text-io.js";
-import { exitCodeOption, fileArgument, outputOption, runMigration } from "./text-io.js";
+import { exitCodeOption, fileArgument, outputOption, readText, runMigration } from "./text-io.js";
 
 export type ConvertArguments = MigrateArguments &
-  Readonly<{ output: OutputForm; generation?: Generation | undefined; inlinePasswords?: boolean | undefined }>;
+  Readonly<{
+    output: OutputForm;
+    generation?: Generation | undefined;
+    inlinePasswords?: boolean | undefined;
+    /** File with Nodes, - for standard input. */
+    nodes?: string | undefined;
+    keepAutodiscovery?: boolean | undefined;
+  }>;
 
 export const convertCommand = (io: TextIo, exit: Exit): CommandModule<object, ConvertArguments> => ({
   command: "convert [file]",
@@ -34,12 +41,26 @@ export const convertCommand = (io: TextIo, exit: Exit): CommandModule<object, Co
         default: false,
         describe: "Write passwords in clear into the BGPPeers in place of Secrets",
       })
+      .option("nodes", {
+        type: "string",
+        requiresArg: true,
+        describe: "Make BGPPeers of what peer-autodiscovery finds on these Nodes now; a file, or - for standard input",
+      })
+      .option("keep-autodiscovery", {
+        type: "boolean",
+        default: false,
+        describe: "Keep peer-autodiscovery, which no resource can say, in a ConfigMap beside the resources",
+      })
       .option("exit-code", exitCodeOption)
       .example("$0 migrate convert config.yaml > resources.yaml", "Write the resources into a file")
       .example("kubectl get cm -n metallb-system config -o yaml | $0 migrate convert -", "Convert what is in force")
       .example(
         "$0 migrate convert config.yaml -o table --exit-code",
         "See what would be made; 3 where there are warnings",
+      )
+      .example(
+        "kubectl get nodes -o yaml | $0 migrate convert config.yaml --nodes -",
+        "Write out the peers that Lokomotive finds on Nodes",
       )
       .epilogue(
         "Resources go to standard output, what there is to say to standard error. Exit code 0: done, 1: refused, 2: wrong usage, 3: done with warnings (--exit-code).",
@@ -53,12 +74,26 @@ export const convertCommand = (io: TextIo, exit: Exit): CommandModule<object, Co
  *   3: converted with warnings, where that was asked for
  */
 export async function runConvert(args: ConvertArguments, io: TextIo): Promise<ExitCode> {
-  const { namespace, output, generation, inlinePasswords = false } = args;
-  return await runMigration("convert", args, io, (text, file) => {
+  const { namespace, output, generation, inlinePasswords = false, nodes, keepAutodiscovery = false } = args;
+  const wrong =
+    nodes !== undefined && keepAutodiscovery
+      ? "Cannot use --nodes beside --keep-autodiscovery: peers of Nodes are written out or kept as they are: leave one of the two out"
+      : nodes === "-" && args.file === "-"
+        ? "Cannot read both the configuration and the Nodes from standard input: name a file for one of the two"
+        : undefined;
+  if (wrong !== undefined) {
+    io.err(wrong);
+    return 2;
+  }
+  return await runMigration("convert", args, io, async (text, file) => {
+    const read = nodes === undefined ? undefined : await readText(nodes, io);
+    if (read !== undefined && !read.ok) return undefined;
     const result = convert(text, {
       file,
       output,
       inlinePasswords,
+      keepAutodiscovery,
+      ...(read !== undefined && { nodes: read.value }),
       ...(namespace !== undefined && { namespace }),
       ...(generation !== undefined && { generation }),
     });

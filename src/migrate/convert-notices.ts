@@ -9,7 +9,8 @@ import type { MigrationInput } from "./find-input.js";
 import { wholeFault } from "./find-input.js";
 import type { Renames } from "./legacy-resources.js";
 
-export type ConvertNotice = Fault & Readonly<{ class: Notice["class"] | "renamed" | "left out" | "password" }>;
+export type ConvertNotice = Fault &
+  Readonly<{ class: Notice["class"] | "renamed" | "left out" | "password" | "node" | "kept" }>;
 
 const POOL_ANNOTATIONS = ["metallb.universe.tf/address-pool", "metallb.io/address-pool"];
 const MAX_SERVICES = 20;

@@ -1,4 +1,13 @@
-import type { BfdProfile, BgpAdvertisement, LabelSelector, Model, Peer, Pool } from "../config/model.js";
+import type {
+  AutodiscoveryMapping,
+  BfdProfile,
+  BgpAdvertisement,
+  LabelSelector,
+  Model,
+  Peer,
+  PeerAutodiscovery,
+  Pool,
+} from "../config/model.js";
 import { compareTexts } from "../config/place.js";
 import { formatAddress } from "../runtime/net/address.js";
 import { addressText, communityNames } from "./legacy-resources.js";
@@ -11,7 +20,8 @@ import { yamlStream } from "./manifest-text.js";
  * @param model without anything that beyondLegacy refuses
  * @param aliases names of communities; those of large ones are left out
  */
-export function legacyText({ peers, pools, bfdProfiles }: Model, aliases: ReadonlyMap<string, string>): string {
+export function legacyText(model: Model, aliases: ReadonlyMap<string, string>): string {
+  const { peers, pools, bfdProfiles, peerAutodiscovery } = model;
   const small = new Map([...aliases].filter(([, community]) => !community.startsWith("large:")));
   const names = communityNames(small, new Set());
   const communities = Object.fromEntries(names.aliases.map(({ name, value }) => [name, value]));
@@ -20,8 +30,55 @@ export function legacyText({ peers, pools, bfdProfiles }: Model, aliases: Readon
     "bgp-communities": names.aliases.length === 0 ? undefined : communities,
     "bfd-profiles": bfdProfiles.length === 0 ? undefined : bfdProfiles.map(bfdProfileEntry),
     "address-pools": pools.length === 0 ? undefined : pools.map((pool) => poolEntry(pool, names.aliasOf)),
+    ...(peerAutodiscovery && { "peer-autodiscovery": discoveryEntry(peerAutodiscovery) }),
   };
   return yamlStream([document]);
+}
+
+/** As legacyText, of that one key. */
+export function discoveryText(peerAutodiscovery: PeerAutodiscovery): string {
+  return yamlStream([{ "peer-autodiscovery": discoveryEntry(peerAutodiscovery) }]);
+}
+
+/**
+ * Which peer counts is told by the shape: the builds in which the one that a Node says comes first had one mapping where
+ * later builds have a list, and another word for the source address.
+ */
+function discoveryEntry({ nodeSelectors, defaults, mappings, prefersDiscovered }: PeerAutodiscovery): ManifestObject {
+  const { myAsn, peerAsn, address, port, holdTimeSeconds } = defaults;
+  const of = (from: AutodiscoveryMapping["from"]) => mappings.filter((mapping) => mapping.from === from);
+  const [annotations, labels] = [of("annotations"), of("labels")];
+  const isSingle = (list: readonly AutodiscoveryMapping[]) => prefersDiscovered && list.length === 1;
+  const isTold =
+    isSingle(annotations) || isSingle(labels) || mappings.some(({ sourceAddress }) => sourceAddress !== undefined);
+  const entryOf = (mapping: AutodiscoveryMapping): ManifestObject => ({
+    "my-asn": mapping.myAsn,
+    "peer-asn": mapping.peerAsn,
+    "peer-address": mapping.address,
+    "peer-port": mapping.port,
+    "source-address": prefersDiscovered ? undefined : mapping.sourceAddress,
+    "src-address": prefersDiscovered ? (mapping.sourceAddress ?? (isTold ? undefined : "")) : undefined,
+    "hold-time": mapping.holdTime,
+    "router-id": mapping.routerId,
+  });
+  const entriesOf = (list: readonly AutodiscoveryMapping[]) => {
+    const [first = {}, ...others] = list.map(entryOf);
+    return isSingle(list) ? first : [first, ...others];
+  };
+  const written = {
+    "my-asn": myAsn,
+    "peer-asn": peerAsn,
+    "peer-address": address && formatAddress(address),
+    "peer-port": port === 179 ? undefined : port,
+    "hold-time": holdTimeSeconds === 90 ? undefined : `${holdTimeSeconds}s`,
+  };
+  const hasDefaults = Object.values(written).some((value) => value !== undefined);
+  return {
+    defaults: hasDefaults ? written : undefined,
+    "node-selectors": nodeSelectors.length === 0 ? undefined : nodeSelectors.map(selectorEntry),
+    "from-annotations": annotations.length > 0 ? entriesOf(annotations) : labels.length > 0 ? undefined : [],
+    "from-labels": labels.length > 0 ? entriesOf(labels) : undefined,
+  };
 }
 
 function peerEntry(peer: Peer): ManifestObject {

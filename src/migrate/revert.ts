@@ -3,9 +3,8 @@ import { revealingText } from "../config/canonical.js";
 import type { KubernetesDocument } from "../config/documents.js";
 import { documentFault, describeObject } from "../config/documents.js";
 import type { Generation } from "../config/generations.js";
-import { loadConfig, loadWithReading } from "../config/load.js";
+import { loadConfig } from "../config/load.js";
 import type { LoadedConfig, Model, Peer } from "../config/model.js";
-import type { Place } from "../config/place.js";
 import { compareTexts, sortFaults } from "../config/place.js";
 import { isRecord, readDocuments } from "../config/read-documents.js";
 import { readCommunities } from "../config/resource-advertisements.js";
@@ -18,7 +17,6 @@ import { beyondLegacy } from "./beyond-legacy.js";
 import { joinSource } from "./conversion-source.js";
 import type { ConvertNotice } from "./convert-notices.js";
 import type { OutputForm } from "./convert.js";
-import { DISCOVERY_IN_CONFIG_MAP, discoveryFaults } from "./discovery.js";
 import { isManifest, wholeFault } from "./find-input.js";
 import { legacyText } from "./legacy-text.js";
 import { configMapText } from "./manifest-text.js";
@@ -65,8 +63,8 @@ export function revert(text: string, options: RevertOptions): Result<Reversion, 
   const namespace = options.namespace ?? only;
   const loaded = loadAll(documents, namespace);
   if (!loaded.ok) return loaded;
-  const { config, aliases, place } = loaded.value;
-  const limits = [...beyondLegacy(config), ...discoveryFaults(config.model, place, DISCOVERY_IN_CONFIG_MAP)];
+  const { config, aliases } = loaded.value;
+  const limits = beyondLegacy(config);
   if (limits.length > 0) return refuse(sortFaults(limits));
 
   const name = options.configMapName ?? configMapIn(configuration, namespace)?.name ?? "config";
@@ -98,8 +96,8 @@ export function revert(text: string, options: RevertOptions): Result<Reversion, 
   return succeed({ text: written, notices, isEmpty: isEmpty(config.model) });
 }
 
-function isEmpty({ pools, peers, bfdProfiles }: Model): boolean {
-  return pools.length + peers.length + bfdProfiles.length === 0;
+function isEmpty({ pools, peers, bfdProfiles, peerAutodiscovery }: Model): boolean {
+  return pools.length + peers.length + bfdProfiles.length === 0 && peerAutodiscovery === undefined;
 }
 
 function configMapIn(documents: readonly KubernetesDocument[], namespace: string): KubernetesDocument | undefined {
@@ -108,8 +106,7 @@ function configMapIn(documents: readonly KubernetesDocument[], namespace: string
   );
 }
 
-/** `place`: the ConfigMap beside the resources. */
-type Loaded = Readonly<{ config: LoadedConfig; aliases: ReadonlyMap<string, string>; place: Place | undefined }>;
+type Loaded = Readonly<{ config: LoadedConfig; aliases: ReadonlyMap<string, string> }>;
 
 /** What all sources in the input mean together: resources, AddressPools, and a ConfigMap beside them. */
 function loadAll(documents: readonly KubernetesDocument[], namespace: string): Result<Loaded, readonly Fault[]> {
@@ -118,7 +115,7 @@ function loadAll(documents: readonly KubernetesDocument[], namespace: string): R
   const isAddressPool = ({ apiVersion, kind }: KubernetesDocument): boolean =>
     apiVersion.startsWith("metallb.io/") && kind === "AddressPool";
   const configMapName = configMapIn(documents.filter(looksLegacy), namespace)?.name ?? "";
-  const { result: loaded, legacy } = loadWithReading(
+  const loaded = loadConfig(
     documents.filter((document) => !isAddressPool(document)),
     { namespace, configMapName },
   );
@@ -143,11 +140,8 @@ function loadAll(documents: readonly KubernetesDocument[], namespace: string): R
   const named = [...aliases].flatMap(([alias, community]) =>
     community === undefined ? [] : [[alias, community] as const],
   );
-  return succeed({
-    config: { ...loaded.value, origins, model: joined.model, notices },
-    aliases: new Map(named),
-    place: legacy?.place,
-  });
+  const config = { ...loaded.value, origins, model: joined.model, notices };
+  return succeed({ config, aliases: new Map(named) });
 }
 
 const SECRET_PATH = "/spec/passwordSecret/name";
@@ -212,6 +206,7 @@ function reversionTable({ model, origins }: LoadedConfig, configMap: string): st
     ...model.peers.map(({ name }, index) => [`/peers/${index}`, objects(`peer/${name}`)]),
     ...model.bfdProfiles.map(({ name }, index) => [`/bfd-profiles/${index}`, objects(`bfdProfile/${name}`)]),
     ...model.pools.map(({ name }, index) => [`/address-pools/${index}`, objects(`pool/${name}`)]),
+    ...(model.peerAutodiscovery === undefined ? [] : [["/peer-autodiscovery", configMap]]),
   ];
   return textTable([[`PATH IN ${configMap}`, "FROM"], ...rows]);
 }

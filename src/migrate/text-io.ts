@@ -2,6 +2,7 @@ import { isObjectName } from "../config/label-selector.js";
 import type { Fault } from "../runtime/net/fault.js";
 import { describeFault, describeRemark } from "../runtime/net/fault.js";
 import type { Result } from "../runtime/net/result.js";
+import { refuse, succeed } from "../runtime/net/result.js";
 
 /** The texts that a command reads and writes. `read` takes `-` for standard input and rejects what it cannot read. */
 export interface TextIo {
@@ -29,16 +30,19 @@ export type MigrateArguments = Readonly<{
 export type MigrateNotice = Fault & Readonly<{ class: string }>;
 export type Migrated = Readonly<{ text: string; notices: readonly MigrateNotice[]; emptyNote?: string | undefined }>;
 
+type Outcome = Result<Migrated, readonly Fault[]>;
+
 /**
  * Reads the input, converts it, and writes what came of it: the text to stdout, notices to stderr; of what is refused
  * all the reasons to stderr and nothing to stdout. Faults and notices show no passwords.
  * @param verb what is done, for messages
+ * @param migrate what does it; undefined where it cannot, and has said why
  */
 export async function runMigration(
   verb: "convert" | "revert",
   { file, namespace, exitCode = false }: MigrateArguments,
   io: TextIo,
-  migrate: (text: string, name: string) => Result<Migrated, readonly Fault[]>,
+  migrate: (text: string, name: string) => Outcome | Promise<Outcome | undefined>,
 ): Promise<ExitCode> {
   if (file === undefined) {
     const example = `smelter migrate ${verb} ${verb === "convert" ? "config.yaml" : "resources.yaml"}`;
@@ -50,16 +54,10 @@ export async function runMigration(
     io.err(`Cannot use --namespace: "${namespace}" is no name of a namespace: write lower-case letters, digits and -`);
     return 2;
   }
-  const name = file === "-" ? "standard input" : file;
-  let text: string;
-  try {
-    text = await io.read(file);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    io.err(`Cannot read ${name}: ${reason}: name a file that can be read, or - for standard input`);
-    return 1;
-  }
-  const result = migrate(text, name);
+  const read = await readText(file, io);
+  if (!read.ok) return 1;
+  const result = await migrate(read.value.text, read.value.file);
+  if (result === undefined) return 1;
   if (!result.ok) {
     for (const fault of result.fault) io.err(describeFault(fault));
     return 1;
@@ -69,6 +67,21 @@ export async function runMigration(
   if (emptyNote !== undefined) io.err(`Note: ${emptyNote}`);
   io.out(result.value.text);
   return exitCode && (notices.length > 0 || emptyNote !== undefined) ? 3 : 0;
+}
+
+/** Reads a text, `-` for standard input, and tells how messages call it; says why where it cannot be read. */
+export async function readText(
+  file: string,
+  io: TextIo,
+): Promise<Result<Readonly<{ text: string; file: string }>, undefined>> {
+  const name = file === "-" ? "standard input" : file;
+  try {
+    return succeed({ text: await io.read(file), file: name });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    io.err(`Cannot read ${name}: ${reason}: name a file that can be read, or - for standard input`);
+    return refuse(undefined);
+  }
 }
 
 /** The positional argument that all of them have: its absence is answered by the command, with an example. */

@@ -19,6 +19,7 @@ describe("usage", () => {
     { name: "an unknown flag", args: ["controller", "--frobnicate"] },
     { name: "a value out of its choices", args: ["run", "--from", ".", "--once", "--output", "xml"] },
     { name: "a missing flag", args: ["run"] },
+    { name: "a flag without its value", args: ["migrate", "convert", "a", "--nodes"] },
     { name: "flags that exclude each other", args: ["run", "--from", ".", "--once", "--node", "n1"] },
     { name: "migrate without its command", args: ["migrate"] },
     { name: "a speaker without its node", args: ["speaker"] },

@@ -280,7 +280,7 @@ describe("differenceOf() sees it if conversion should ever go wrong", () => {
         return changed === undefined ? [] : [changed];
       }),
       none,
-      "metallb-system",
+      { namespace: "metallb-system" },
     );
 
   it("nothing", () => expect(after((_, object) => object)).toBeUndefined());
@@ -331,7 +331,7 @@ describe("the examples", () => {
   });
 
   it.each(["empty-pools", "everything", "minimal"])(
-    "what lokoctl makes of %s is refused for its discovery of peers alone, and converts without it",
+    "what lokoctl makes of %s is refused for its discovery of peers alone, and converts with the Nodes or with what keeps it",
     async (name) => {
       const values = await readFile(
         new URL(`../../../examples/lokoctl-values/${name}.values.yaml`, import.meta.url),
@@ -341,8 +341,12 @@ describe("the examples", () => {
       expect(refusals(inline)).toEqual([
         "/peer-autodiscovery tells how to find peers on Nodes, which no resource can say",
       ]);
-      const rest = inline.replace(/^ {2}peer-autodiscovery:\n(?: {3,}.*\n)*/m, "");
-      expect(converted(rest).notices).toEqual([]);
+      const classes = (options: Partial<ConvertOptions>): string[] =>
+        converted(inline, options).notices.map((notice) => notice.class);
+      expect(classes({ keepAutodiscovery: true })).toEqual(["kept"]);
+      const annotations = `{${["node-asn: '1'", "peer-asn: '2'", "peer-ip: 10.0.0.1", "src-ip: 10.0.0.2"].map((one) => `metal.equinix.com/${one}`).join()}}`;
+      const text = `{apiVersion: v1, kind: Node, metadata: {name: w, labels: {kubernetes.io/hostname: w}, annotations: ${annotations}}}`;
+      expect(classes({ nodes: { text, file: "nodes" } })).toEqual(["left out"]);
     },
   );
 });

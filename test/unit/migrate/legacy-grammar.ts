@@ -69,6 +69,7 @@ const peer = record(
     "peer-address": fc.constantFrom("10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::", "::ffff:10.0.0.1"),
     "peer-port": fc.constantFrom(0, 179, 1179, 16_384),
     "source-address": fc.constantFrom("10.0.0.9", ""),
+    "src-address": fc.constant(""),
     "hold-time": duration,
     "keepalive-time": fc.constantFrom("0s", "-1s", ""),
     "router-id": fc.constantFrom("10.0.0.9", "2001:db8::9"),
@@ -164,20 +165,56 @@ const everything = {
   "bfd-profiles": fc.tuple(...PROFILES.map(profile)),
   "address-pools": pools,
 };
-const discovery = fc.constantFrom<LegacyValue>(
-  { "from-labels": [{ "my-asn": "a", "peer-asn": "b", "peer-address": "c" }] },
-  { "from-annotations": { "my-asn": "a", "peer-asn": "b", "peer-address": "c", "src-address": "d" } },
-);
+const key = fc.oneof(fc.constantFrom("example.com/a", "b", "yes"), source("0", "1.10", "~"));
+const mapping = fc
+  .tuple(
+    record({ "peer-port": key, "source-address": key, "hold-time": key, "router-id": key, "peer-asn": key }, []),
+    fc.record({ "my-asn": fc.constant("c"), "peer-address": fc.constant("d") }),
+    fc.boolean(),
+  )
+  .map(([some, needed, isOlder]): Record<string, LegacyValue> => {
+    const entries = Object.entries({ ...some, ...needed } as Record<string, LegacyValue>);
+    return Object.fromEntries(
+      entries.map(([name, value]) => [name === "source-address" && isOlder ? "src-address" : name, value]),
+    );
+  });
+/** In both shapes: one mapping, or a list of them. */
+const mappings = fc.oneof(mapping, fc.array(mapping, { maxLength: 3 }));
+const discovery = fc
+  .tuple(
+    fc.oneof(
+      fc.record({ "from-annotations": mappings }),
+      fc.record({ "from-labels": mappings }),
+      fc.record({ "from-annotations": mappings, "from-labels": mappings }),
+    ),
+    record(
+      {
+        "my-asn": fc.constantFrom(0, 7),
+        "peer-address": fc.constantFrom("10.0.0.1", "2001:db8::1", "router", ""),
+        "peer-port": fc.constantFrom(0, 179, 65_535),
+        "hold-time": duration,
+        "router-id": fc.constant("10.0.0.9"),
+      },
+      [],
+    ),
+    fc.array(selector, { maxLength: 2 }),
+  )
+  .map(([from, defaults, selectors]) =>
+    // Without an AS number most of them would miss it.
+    Object.assign({ "node-selectors": selectors, defaults: Object.assign({ "peer-asn": 5 }, defaults) }, from),
+  );
 export const legacyDocument = fc.oneof(
-  { weight: 19, arbitrary: fc.record(everything) },
-  { weight: 1, arbitrary: fc.record({ ...everything, "peer-autodiscovery": discovery }) }, // no resource can say it
+  { weight: 3, arbitrary: fc.record(everything) },
+  { weight: 1, arbitrary: fc.record({ ...everything, "peer-autodiscovery": discovery }) },
 );
-/** The same in another order, wherever order means nothing: everywhere but in a pool's addresses. */
+const ORDERED: ReadonlySet<string> = new Set(["addresses", "from-annotations", "from-labels"]);
+
+/** The same in another order, wherever order means nothing. */
 export function reordered(value: LegacyValue, key = ""): LegacyValue {
   if (value instanceof Source || typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) {
     const items = (value as readonly LegacyValue[]).map((item) => reordered(item));
-    return key === "addresses" ? items : items.toReversed();
+    return ORDERED.has(key) ? items : items.toReversed();
   }
   const entries = Object.entries(value).map(([name, part]) => [name, reordered(part, name)] as const);
   return Object.fromEntries(entries.toReversed());

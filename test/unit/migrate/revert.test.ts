@@ -154,6 +154,31 @@ describe("revert()", () => {
     );
   });
 
+  const discovery = (mappings: string): string =>
+    `peer-autodiscovery:\n  defaults:\n    peer-asn: 5\n  node-selectors:\n  - match-labels:\n      a: b\n${mappings}`;
+  it.each([
+    ["one mapping", "  from-annotations:\n    my-asn: a\n    peer-address: b\n    src-address: c\n"],
+    ["a list of them", "  from-annotations:\n  - my-asn: a\n    peer-address: b\n    source-address: c\n"],
+    [
+      "labels in the older shape, with two annotations",
+      "  from-annotations:\n  - my-asn: a\n    peer-address: b\n  - my-asn: c\n    peer-address: d\n  from-labels:\n    my-asn: a\n    peer-address: b\n",
+    ],
+    [
+      "the older word alone",
+      '  from-labels:\n  - my-asn: a\n    peer-address: b\n    src-address: ""\n  - my-asn: c\n    peer-address: d\n    src-address: ""\n',
+    ],
+  ])("keeps %s that tells how to find peers on Nodes", (_, mappings) => {
+    const text = configMapText("config", "net", discovery(mappings));
+    expect(reverted(text).text).toBe(text);
+  });
+
+  it("puts resources into the ConfigMap that tells how to find peers on Nodes", () => {
+    const beside = configMapText("metallb", "net", discovery("  from-annotations: []\n"));
+    const text = stream(POOL, object("L2Advertisement", "a", ""), beside);
+    expect(reverted(text).text).toContain("    address-pools:\n    - name: a\n");
+    expect(reverted(text, { output: "table" }).text).toMatch(/\n\/peer-autodiscovery {12}ConfigMap net\/metallb\n$/);
+  });
+
   it("writes an empty ConfigMap where the resources say nothing", () => {
     const { text, isEmpty } = reverted(object("Community", "c", "communities: []"));
     expect([isEmpty, text]).toEqual([true, configMapText("config", "net", "")]);
@@ -229,15 +254,6 @@ describe("revert() refuses", () => {
       "resources that are refused",
       object("IPAddressPool", "a", "addresses: [x]"),
       "/spec/addresses/0 has no prefix length",
-    ],
-    [
-      "discovery of peers",
-      configMapText(
-        "config",
-        "net",
-        "peer-autodiscovery: {from-labels: [{my-asn: a, peer-asn: b, peer-address: c}]}\n",
-      ),
-      "/peer-autodiscovery tells how to find peers on Nodes, which is in the ConfigMap as it is",
     ],
   ])("%s", (_, text, refusal) => expect(refusals(text)).toEqual([refusal]));
 
