@@ -1,6 +1,7 @@
 import type { IpAddress } from "../runtime/net/address.js";
 import { formatAddress, parseAddress } from "../runtime/net/address.js";
 import type { Fault } from "../runtime/net/fault.js";
+import { HIDDEN_VALUE } from "../runtime/net/fault.js";
 import { parseGoDuration, wholeSeconds } from "./go-duration.js";
 import { pointerTo } from "./json-pointer.js";
 import type { UnnamedPeer } from "./legacy-peers.js";
@@ -94,6 +95,8 @@ function readMapping(
   node: SpeakingNode,
   hostname: string,
 ): Readonly<{ found: readonly Found[]; faults: readonly Fault[] }> {
+  const silence = silenceOf(mapping, defaults, node);
+  if (silence !== undefined) return { found: [], faults: [silence] };
   const faults: Fault[] = [];
   const written = (key: string | undefined): Written => {
     const values = node[mapping.from];
@@ -169,6 +172,23 @@ function readMapping(
     return [{ peer, path }];
   });
   return { found, faults };
+}
+
+/** A Node that has none of the keys is not meant to have a peer: that is said once, not for each of them. */
+function silenceOf(
+  mapping: AutodiscoveryMapping,
+  defaults: PeerAutodiscovery["defaults"],
+  node: SpeakingNode,
+): Fault | undefined {
+  const { from, ...keys } = mapping;
+  if (Object.values(keys).some((key) => (Object.hasOwn(node[from], key) ? node[from][key] : "") !== ""))
+    return undefined;
+  const needed = (["myAsn", "peerAsn", "address"] as const).flatMap((parameter) =>
+    defaults[parameter] === undefined && keys[parameter] !== undefined ? [keys[parameter]] : [],
+  );
+  if (needed.length < 2) return undefined; // what is missing is told as well by itself
+  const remedy = `give the Node ${needed.join(", ")} if it is to have a peer, or leave it out with node-selectors`;
+  return nodeFault(node, `/metadata/${from}`, HIDDEN_VALUE, "has none of the keys that a peer is read from", remedy);
 }
 
 const KEYS = {

@@ -160,6 +160,14 @@ describe("discoverPeers()", () => {
     expect(reasons(found)).toContain(reason);
   });
 
+  it("says once of a Node that it has nothing of a peer, and no more where defaults leave one thing to say", () => {
+    expect(reasons(discover(LIST, { other: "1" }))).toEqual([
+      "/metadata/annotations has none of the keys that a peer is read from",
+    ]);
+    const withDefaults = LIST.replace("{from", "{defaults: {my-asn: 1, peer-asn: 2}, from");
+    expect(reasons(discover(withDefaults, {}))).toEqual([`${ANNOTATION}/a~1peer-ip is needed for a peer`]);
+  });
+
   it("keeps one bad mapping from harming the others", () => {
     const found = discover(`peer-autodiscovery: {from-annotations: [{${KEYS.replace("a/my", "b/my")}}, {${KEYS}}]}`);
     expect(short(found)).toHaveLength(1);

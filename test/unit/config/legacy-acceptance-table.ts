@@ -243,7 +243,11 @@ none     | {peers: [{my-asn: 1, peer-asn: 1, peer-address: ::1}]}
 none     | {peers: [{PEER, source-address: 10.0.0.9}], address-pools: [{name: a, protocol: bgp, addresses: [10.0.0.9-10.0.0.1]}]}
 none     | {peers: [{PEER, keepalive-time: 30s}], address-pools: [{POOL, bgp-advertisements: [{}, {}]}]}
 none     | {peers: [{PEER}, {PEER}], address-pools: [{name: a, protocol: bgp, addresses: ['2001:db8::/64'], bgp-advertisements: [{}]}]}
-§11 What one distribution had, whatever the release
+`;
+
+/** What no release had and one distribution has all the same: it is read whatever the release. */
+const DIALECTS_TABLE = String.raw`
+§11 What one distribution had
 all      | {peer-autodiscovery: {from-annotations: [{FOUND}]}}
 all      | {peer-autodiscovery: {from-annotations: {FOUND}}}
 all      | {peer-autodiscovery: {from-labels: [{FOUND, source-address: s, peer-port: p, hold-time: h, router-id: r}]}}
@@ -273,6 +277,7 @@ export type AcceptanceRow = Readonly<{ section: string; line: string; text: stri
 const ALL = ["9", "10", "11", "12"];
 
 export const ACCEPTANCE: readonly AcceptanceRow[] = rowsOf(TABLE);
+export const DIALECTS: readonly AcceptanceRow[] = rowsOf(DIALECTS_TABLE);
 
 function rowsOf(table: string): AcceptanceRow[] {
   let section = "";

@@ -5,9 +5,9 @@ import { loadConfig } from "../../../src/config/load.js";
 import { sortFaults } from "../../../src/config/place.js";
 import { runs } from "../runs.js";
 import { configMap, faultsOf, load, OPTIONS } from "./documents.js";
-import { ACCEPTANCE, editedDocuments } from "./legacy-acceptance-table.js";
+import { ACCEPTANCE, DIALECTS, editedDocuments } from "./legacy-acceptance-table.js";
 
-describe.each(ACCEPTANCE)("$section: $line", ({ text, takenBy }) => {
+describe.each([...ACCEPTANCE, ...DIALECTS])("$section: $line", ({ text, takenBy }) => {
   const documents = [configMap(text)];
 
   it("is taken and refused as each release did", () => {
@@ -28,7 +28,7 @@ describe.each(ACCEPTANCE)("$section: $line", ({ text, takenBy }) => {
 
 it("has every section of rules, each with documents that are taken and documents that are refused", () => {
   const sections = new Map<string, Set<boolean>>();
-  for (const { section, takenBy } of ACCEPTANCE) {
+  for (const { section, takenBy } of [...ACCEPTANCE, ...DIALECTS]) {
     sections.set(section, new Set([...(sections.get(section) ?? []), takenBy.length > 0]));
   }
   expect(sections.size).toBe(12);
