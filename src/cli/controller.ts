@@ -3,6 +3,7 @@ import type { Exit } from "./commands.js";
 import { clusterOptions, configOptions, resolveNamespace } from "./options.js";
 import { poolChangeOf, poolChangeOption } from "./pool-change.js";
 import { VERSION } from "./version.js";
+import { webhookOptions, webhookOptionsOf } from "./webhook-options.js";
 
 export function controllerCommand(exit: Exit): CommandModule {
   return {
@@ -12,10 +13,12 @@ export function controllerCommand(exit: Exit): CommandModule {
       yargs
         .options(clusterOptions)
         .option("pool-change", poolChangeOption)
+        .options(webhookOptions)
         .example("$0 controller --kubeconfig admin.conf", "Run it outside the cluster"),
     handler: async (args) => {
       const { runController } = await import("../runtime/controller-main.js");
-      exit(await runController({ ...commonOptions(args), poolChange: poolChangeOf(args) }));
+      const webhooks = webhookOptionsOf(args);
+      exit(await runController({ ...commonOptions(args), poolChange: poolChangeOf(args), webhooks }));
     },
   };
 }

@@ -24,7 +24,9 @@ import { LAST_GOOD_SECRET, createLastGoodConfig } from "./last-good-config.js";
 import { createControllerMetrics } from "./metrics/controller-metrics.js";
 import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
 import { createRegistry } from "./metrics/registry.js";
+import { createWebhookMetrics } from "./metrics/webhook-metrics.js";
 import { serveEndpoints } from "./serve-endpoints.js";
+import { startWebhooks, type WebhookOptions, type Webhooks } from "./start-webhooks.js";
 import { aborted, stopOnSignals } from "./stop-on-signals.js";
 import { readNamespace } from "./world/read.js";
 import type { NamespaceView } from "./world/views.js";
@@ -42,6 +44,7 @@ export type ControllerMainOptions = ClusterEdgeOptions &
     poolChange: "refuse" | "reassign";
     /** Our own Pod; "": not known. */
     podName: string;
+    webhooks: WebhookOptions;
     logLevel: LogLevel;
   }>;
 
@@ -67,16 +70,24 @@ export async function runController(options: ControllerMainOptions): Promise<num
   let waitingFor: string | undefined = "the API server has not answered yet";
   let joined: Joined | undefined;
   const metrics = createControllerMetrics(registry, () => joined?.controller.usage() ?? []);
-  const notReadyReason = (): string | undefined => waitingFor ?? joined?.notReadyReason();
+  let webhooks: Webhooks | undefined;
+  const { mode } = options.webhooks;
+  const notReadyReason = (): string | undefined =>
+    waitingFor ?? (mode === "onlywebhook" ? webhooks?.notReadyReason() : joined?.notReadyReason());
   const endpoints = await serveEndpoints({ ...options, healthHost: "", registry, notReadyReason }, log);
   if (endpoints === undefined) return 1;
   const server = await connectToServer(client, ports, signal, (reason) => void (waitingFor = reason));
   if (server !== undefined) {
     const { streamingList } = server;
-    joined = join(options, { client, ports, signal, streamingList, metrics });
+    const shared = { client, ports, signal, streamingList };
+    if (mode !== "disabled") {
+      webhooks = startWebhooks(options.webhooks, options, { ...shared, metrics: createWebhookMetrics(registry) });
+    }
+    if (mode !== "onlywebhook") joined = join(options, { ...shared, metrics });
     await aborted(signal);
-    await stopWithin(joined.controller.stop(), log);
-    await joined.events.stop(EVENTS_MILLISECONDS);
+    if (joined !== undefined) await stopWithin(joined.controller.stop(), log);
+    await joined?.events.stop(EVENTS_MILLISECONDS);
+    await webhooks?.close(); // last: who drains still answers
   }
   await Promise.all(endpoints.map((endpoint) => endpoint.close()));
   client.close();
