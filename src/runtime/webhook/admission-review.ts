@@ -27,8 +27,8 @@ export type Verdict = Readonly<
   }
 >;
 
-const VERSIONS: readonly unknown[] = ["admission.k8s.io/v1", "admission.k8s.io/v1beta1"];
-const OPERATIONS: readonly unknown[] = ["CREATE", "UPDATE", "DELETE", "CONNECT"];
+const VERSIONS: ReadonlySet<unknown> = new Set(["admission.k8s.io/v1", "admission.k8s.io/v1beta1"]);
+const OPERATIONS: ReadonlySet<unknown> = new Set(["CREATE", "UPDATE", "DELETE", "CONNECT"]);
 const MAX_WARNINGS = 10;
 const MAX_WARNING_CHARACTERS = 256; // the API server cuts longer ones
 const MAX_MESSAGE_CHARACTERS = 8_000;
@@ -38,7 +38,7 @@ export function decodeAdmissionReview(text: string): Result<AdmissionRequest, st
   const review = parse(text);
   if (!isRecord(review)) return refuse("is no JSON object");
   const { apiVersion, kind, request } = review;
-  if (kind !== "AdmissionReview" || typeof apiVersion !== "string" || !VERSIONS.includes(apiVersion)) {
+  if (kind !== "AdmissionReview" || typeof apiVersion !== "string" || !VERSIONS.has(apiVersion)) {
     return refuse("is no AdmissionReview of a version that is known here");
   }
   if (!isRecord(request)) return refuse("has no request");
@@ -46,7 +46,7 @@ export function decodeAdmissionReview(text: string): Result<AdmissionRequest, st
   const requestKind = isRecord(request["kind"]) ? request["kind"]["kind"] : undefined;
   if (typeof uid !== "string" || uid === "") return refuse("has no uid in its request");
   if (typeof requestKind !== "string") return refuse("has no kind in its request");
-  if (!OPERATIONS.includes(operation)) return refuse("has no operation that is known here");
+  if (!OPERATIONS.has(operation)) return refuse("has no operation that is known here");
   if (typeof name !== "string" || typeof namespace !== "string")
     return refuse("has a name or namespace that is no text");
   return succeed({

@@ -15,14 +15,14 @@ export type ConversionRequest = Readonly<{
 
 export type Conversion = Result<readonly UntypedRecord[], string>;
 
-const VERSIONS: readonly unknown[] = ["apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1"];
+const VERSIONS: ReadonlySet<unknown> = new Set(["apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1"]);
 
 /** Reads a ConversionReview. Never throws. @returns or what is wrong with it, in words that end a sentence */
 export function decodeConversionReview(text: string): Result<ConversionRequest, string> {
   const review = parse(text);
   if (!isRecord(review)) return refuse("is no JSON object");
   const { apiVersion, kind, request } = review;
-  if (kind !== "ConversionReview" || typeof apiVersion !== "string" || !VERSIONS.includes(apiVersion)) {
+  if (kind !== "ConversionReview" || typeof apiVersion !== "string" || !VERSIONS.has(apiVersion)) {
     return refuse("is no ConversionReview of a version that is known here");
   }
   if (!isRecord(request)) return refuse("has no request");

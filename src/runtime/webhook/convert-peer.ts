@@ -63,11 +63,9 @@ export function peerToNewer(peer: UntypedRecord): Result<UntypedRecord, string> 
   return succeed(withAnnotation({ ...peer, spec: { ...kept.value.spec, ...Object.fromEntries(own) } }, undefined));
 }
 
-/** 0, "", or a duration of nothing: `0s`, `0`, `0h0m0s`. */
+/** 0, "", or a duration without any digit but 0: `0s`, `0`, `0h0m0.0s`. */
 function isZero(value: unknown): boolean {
-  return (
-    value === 0 || value === "" || (typeof value === "string" && /^(?:0+(?:\.0*)?(?:[hm]|[nuµm]?s)?)+$/.test(value))
-  );
+  return value === 0 || value === "" || (typeof value === "string" && /^0[0.hmsnu\u00b5]*$/.test(value));
 }
 
 type Kept = Readonly<{ spec: UntypedRecord; unset: readonly unknown[] }>;

@@ -135,7 +135,7 @@ describe("whatever comes is answered", () => {
                   mutated((value as Record<string, unknown>)[key]).map((part) =>
                     Array.isArray(value)
                       ? value.map((one: unknown, at) => (String(at) === key ? part : one))
-                      : { ...value, [key]: part },
+                      : Object.assign({}, value, { [key]: part }),
                   ),
                 )
             : fc.jsonValue(),
