@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** What an Event is about. */
 export type EventSubject = Readonly<{
   apiVersion: string;
@@ -26,9 +28,17 @@ export type EventRecord = Readonly<{
 
 const MAX_MESSAGE_CHARACTERS = 1024; // what the API allows for the note of an Event
 
-/** Repetitions of the same text about the same object are one Event with a count. */
-export function recordKey({ uid, namespace, name }: EventSubject, { type, reason, message }: EventText): string {
-  return [uid, namespace, name, type, reason, message].join("\n");
+/** Repetitions of the same text about the same object are one Event with a count. A digest: thousands are remembered. */
+export function recordKey(subject: EventSubject, text: EventText): string {
+  return createHash("sha256")
+    .update(`${topicKey(subject, text)}\n${text.message}`)
+    .digest("base64url")
+    .slice(0, 22);
+}
+
+/** What is said about an object for one reason: a newer text takes the place of an older one. */
+export function topicKey({ uid, namespace, name }: EventSubject, { type, reason }: EventText): string {
+  return [uid, namespace, name, type, reason].join("\n");
 }
 
 /** The Event object to create. @param name unique in its namespace */

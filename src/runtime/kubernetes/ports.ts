@@ -28,7 +28,7 @@ export type EdgeDrop =
   | "unreadable_object"
   | "unreadable_line"
   | "event_queue_full"
-  | "event_rate_limited"
+  | "event_superseded" // by a newer one about the same object
   | "event_refused"
   | "event_failed"
   | "event_not_permitted"

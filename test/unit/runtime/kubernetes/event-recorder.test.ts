@@ -132,22 +132,22 @@ it("waits no longer than the other work lasts", async () => {
   for (let index = 0; index < 3; index += 1) await take();
 });
 
-it("says no more than 25 things about one object at once, and one every five minutes from then on", async () => {
+it("writes all that one decision says for the same reason, and only the newest of what several say", async () => {
   busy = true;
-  const say = (count: number): void => recorder.record(subject(), { ...FULL, message: `again ${count}` });
-  for (let count = 0; count < 30; count += 1) say(count);
-  expect(drops()).toEqual(Array.from({ length: 5 }, () => "dropped event_rate_limited"));
-  recorder.record(subject("other"), FULL); // has an allowance of its own
-  expect(drops()).toHaveLength(5);
-  clock.advance(300_000);
-  say(30);
-  say(31);
-  expect(drops()).toHaveLength(6);
+  const says = (message: string): void => recorder.record(subject(), { ...FULL, message });
+  for (const message of ["old a", "old b"]) says(message);
+  clock.advance(200);
+  for (const message of ["new a", "new b"]) says(message);
+  busy = false;
+  recorder.resume();
+  const messages = [(await take()).body["message"], (await take()).body["message"]];
+  expect(messages).toEqual(["new a", "new b"]);
+  expect(drops()).toHaveLength(2);
 });
 
 it("holds a bounded number of Events and counts the others", async () => {
   busy = true;
-  for (let index = 0; index < 20_003; index += 1) recorder.record(subject(`s${index}`), FULL);
+  for (let index = 0; index < 25_003; index += 1) recorder.record(subject(`s${index}`), FULL);
   expect(drops()).toEqual(Array.from({ length: 3 }, () => "dropped event_queue_full"));
 });
 
