@@ -143,7 +143,8 @@ export function joinPeers(
   const used = new Set(resources.peers.map(({ peer }) => peer.name));
   const taken = new Set([...used].filter((name) => !twinNames.has(name)));
   const unnamed = legacy.peers.map(({ peer }) => peer);
-  const names = namePeers(unnamed, taken);
+  const profiles = legacy.bfdProfiles.map(({ profile }) => profile.name);
+  const names = namePeers(unnamed, taken, profiles);
   for (const [index, { peer, path }] of legacy.peers.entries()) {
     const twin = twins[index];
     if (twin !== undefined) {

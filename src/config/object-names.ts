@@ -5,6 +5,10 @@ import { isObjectName } from "./label-selector.js";
 import type { UnnamedPeer } from "./legacy-peers.js";
 import { compareTexts } from "./place.js";
 
+/** What pools and BFD profiles are called of whose names nothing can stay. */
+export const POOL_NAME = "pool";
+export const PROFILE_NAME = "profile";
+
 const MAX_NAME = 200; // leaves room for a suffix within the 253 characters of an object's name
 
 /** The closest name that an object can have: the text itself where that is one, else as much of it as can stay. */
@@ -82,9 +86,16 @@ export function createNameGiver(
  * 179. Peers that would be called the same get the host name that they are selected by, or eight digits of what they
  * say. The names come from the peers alone, not from their order.
  * @param taken names of BGPPeer resources beside them
+ * @param profiles names of all BFD profiles of the document: the peers count as referring to what these become as
+ *   resources, so that conversion and its inverse change no peer's name
  * @returns the name of each peer, by index
  */
-export function namePeers(peers: readonly UnnamedPeer[], taken: ReadonlySet<string> = new Set()): string[] {
+export function namePeers(
+  peers: readonly UnnamedPeer[],
+  taken: ReadonlySet<string> = new Set(),
+  profiles: readonly string[] = [],
+): string[] {
+  const profileNames = uniqueLegalNames(profiles, PROFILE_NAME);
   const groups = new Map<string, number[]>();
   for (const [index, peer] of peers.entries()) {
     const name = baseName(peer);
@@ -109,7 +120,7 @@ export function namePeers(peers: readonly UnnamedPeer[], taken: ReadonlySet<stri
     const hostsDiffer = hosts.every((host) => host !== undefined) && new Set(hosts).size === hosts.length;
     const wishes = group.map((index, position) => ({
       index,
-      wish: `${name}-${hostsDiffer ? hosts[position] : shortHash(canonicalText(peers[index]))}`,
+      wish: `${name}-${hostsDiffer ? hosts[position] : shortHash(textOf(peers[index], profileNames))}`,
       password: peers[index]?.password?.reveal() ?? "", // the hash leaves it out, so that the name says nothing of it
     }));
     for (const { index, wish } of wishes.toSorted(
@@ -119,6 +130,12 @@ export function namePeers(peers: readonly UnnamedPeer[], taken: ReadonlySet<stri
     }
   }
   return names;
+}
+
+function textOf(peer: UnnamedPeer | undefined, profileNames: ReadonlyMap<string, string>): string {
+  const { bfdProfile } = peer ?? {};
+  if (bfdProfile === undefined) return canonicalText(peer);
+  return canonicalText({ ...peer, bfdProfile: profileNames.get(bfdProfile) ?? bfdProfile });
 }
 
 /**

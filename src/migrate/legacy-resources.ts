@@ -3,7 +3,14 @@ import { canonicalText } from "../config/canonical.js";
 import type { KubernetesDocument } from "../config/documents.js";
 import type { UnnamedPeer } from "../config/legacy-peers.js";
 import type { BfdProfile, BgpAdvertisement, LabelSelector } from "../config/model.js";
-import { createNameGiver, shortHash, suffixedName, uniqueLegalNames } from "../config/object-names.js";
+import {
+  POOL_NAME,
+  PROFILE_NAME,
+  createNameGiver,
+  shortHash,
+  suffixedName,
+  uniqueLegalNames,
+} from "../config/object-names.js";
 import { compareTexts } from "../config/place.js";
 import type { AddressRange } from "../runtime/net/address.js";
 import { formatAddress, formatPrefix, formatRange, rangePrefixes } from "../runtime/net/address.js";
@@ -37,12 +44,12 @@ export function resourcesOf(source: ConversionSource, options: ResourceOptions):
     new Set(options.present.flatMap((document) => (document.kind === kind ? [document.name] : [])));
   const poolNames = uniqueLegalNames(
     source.pools.map(({ name }) => name),
-    "pool",
+    POOL_NAME,
     takenNames("IPAddressPool"),
   );
   const profileNames = uniqueLegalNames(
     source.bfdProfiles.map(({ profile }) => profile.name),
-    "profile",
+    PROFILE_NAME,
     takenNames("BFDProfile"),
   );
   const listOf = (kind: string) => {

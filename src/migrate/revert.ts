@@ -10,6 +10,7 @@ import { isRecord, readDocuments } from "../config/read-documents.js";
 import { readCommunities } from "../config/resource-advertisements.js";
 import type { Findings } from "../config/resource-context.js";
 import type { Fault } from "../runtime/net/fault.js";
+import { HIDDEN_VALUE } from "../runtime/net/fault.js";
 import type { Result } from "../runtime/net/result.js";
 import { refuse, succeed } from "../runtime/net/result.js";
 import { readAddressPools } from "./address-pools.js";
@@ -17,6 +18,7 @@ import { beyondLegacy } from "./beyond-legacy.js";
 import { joinSource } from "./conversion-source.js";
 import type { ConvertNotice } from "./convert-notices.js";
 import type { OutputForm } from "./convert.js";
+import { convert } from "./convert.js";
 import { isManifest, wholeFault } from "./find-input.js";
 import { legacyText } from "./legacy-text.js";
 import { configMapText } from "./manifest-text.js";
@@ -86,13 +88,19 @@ export function revert(text: string, options: RevertOptions): Result<Reversion, 
     const remedy = "keep the resources and report this as a bug of Smelter";
     return refuse([wholeFault(file, "becomes a ConfigMap that does not mean the same", remedy)]);
   }
-  const notices = sortFaults([...config.notices, ...lossNotices(config.model, after.value.model, aliases, file)]);
+  const yaml = configMapText(name, namespace, legacy);
+  const notices = sortFaults([
+    ...config.notices,
+    ...lostNames(configuration, yaml, { file, namespace }),
+    ...lostMetadata(documents, namespace),
+    ...lossNotices(config.model, aliases, file),
+  ]);
   const written =
     options.output === "json"
       ? `${JSON.stringify(configMap, undefined, 2)}\n`
       : options.output === "table"
         ? reversionTable(config, describeObject(document))
-        : configMapText(name, namespace, legacy);
+        : yaml;
   return succeed({ text: written, notices, isEmpty: isEmpty(config.model) });
 }
 
@@ -172,16 +180,58 @@ function unnamedText({ peers, ...model }: Model): string {
   return `${revealingText(model)} ${unnamed.join()}`;
 }
 
-/** What the ConfigMap does not keep, and that it has passwords in clear. */
-function lossNotices(before: Model, after: Model, aliases: ReadonlyMap<string, string>, file: string): ConvertNotice[] {
+/** Names that do not come back when what was written is converted again: a ConfigMap names pools and profiles alone. */
+function lostNames(
+  documents: readonly KubernetesDocument[],
+  written: string,
+  { file, namespace }: Readonly<{ file: string; namespace: string }>,
+): ConvertNotice[] {
+  const again = convert(written, { file, output: "yaml", namespace, keepAutodiscovery: true });
+  const kept = new Set(again.ok ? again.value.documents.map(titleOf) : []);
+  const lost = documents.flatMap((document) => {
+    const isHere = document.namespace === namespace || document.namespace === "";
+    const title = titleOf(document.body);
+    return isHere && NAMED_KINDS.has(document.kind) && !kept.has(title) ? [title] : [];
+  });
+  if (lost.length === 0) return [];
+  const problem = `has names that no ConfigMap keeps (${listed(lost.toSorted(compareTexts))})`;
+  const remedy = "keep the resources where something refers to these names: converting again gives others";
+  return [{ ...wholeFault(file, problem, remedy), class: "left out" }];
+}
+
+const NAMED_KINDS: ReadonlySet<string> = new Set(["BGPPeer", "BGPAdvertisement", "L2Advertisement", "Community"]);
+const ALL_KINDS: ReadonlySet<string> = new Set([...NAMED_KINDS, "IPAddressPool", "AddressPool", "BFDProfile"]);
+
+function titleOf({ kind, metadata }: Readonly<Record<string, unknown>>): string {
+  return `${String(kind)} ${String(isRecord(metadata) ? metadata["name"] : "")}`;
+}
+
+/** What kubectl puts on objects for itself. */
+const OWN_KEY = "kubectl.kubernetes.io/last-applied-configuration";
+
+/** Labels and annotations, which something else may go by; that pools are selected by labels has been resolved. */
+function lostMetadata(documents: readonly KubernetesDocument[], namespace: string): ConvertNotice[] {
+  return documents.flatMap((document): ConvertNotice[] => {
+    const { kind, apiVersion, body } = document;
+    const isHere = document.namespace === namespace || document.namespace === "";
+    if (!isHere || !apiVersion.startsWith("metallb.io/") || !ALL_KINDS.has(kind)) return [];
+    const metadata = isRecord(body["metadata"]) ? body["metadata"] : {};
+    const lost = (["labels", "annotations"] as const).flatMap((part) => {
+      const values = isRecord(metadata[part]) ? metadata[part] : {};
+      const keys = Object.keys(values).filter((key) => key !== OWN_KEY);
+      return keys.length === 0 ? [] : [`${part} (${listed(keys.toSorted(compareTexts))})`];
+    });
+    if (lost.length === 0) return [];
+    const problem = `has ${lost.join(" and ")} that no ConfigMap keeps`;
+    const remedy = "keep the resource where something goes by them";
+    const fault = { object: describeObject(document), path: "/metadata", value: HIDDEN_VALUE, problem, remedy };
+    return [{ ...documentFault(document, fault), class: "left out" }];
+  });
+}
+
+/** What else the ConfigMap does not keep, and that it has passwords in clear. */
+function lossNotices(before: Model, aliases: ReadonlyMap<string, string>, file: string): ConvertNotice[] {
   const notices: ConvertNotice[] = [];
-  const kept = new Set(after.peers.map(({ name }) => name));
-  const lost = before.peers.flatMap(({ name }) => (kept.has(name) ? [] : [name]));
-  if (lost.length > 0) {
-    const problem = `has BGPPeers whose names no ConfigMap keeps (${listed(lost)})`;
-    const remedy = "note that converting again gives them other names";
-    notices.push({ ...wholeFault(file, problem, remedy), class: "left out" });
-  }
   const large = [...aliases].flatMap(([alias, community]) => (community.startsWith("large:") ? [alias] : []));
   if (large.length > 0) {
     const problem = `has aliases of large communities, which no ConfigMap can have (${listed(large)})`;

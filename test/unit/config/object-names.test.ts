@@ -2,7 +2,13 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isObjectName } from "../../../src/config/label-selector.js";
 import type { UnnamedPeer } from "../../../src/config/legacy-peers.js";
-import { legalName, namePeers, suffixedName, uniqueLegalNames } from "../../../src/config/object-names.js";
+import {
+  legalName,
+  nameHostPeers,
+  namePeers,
+  suffixedName,
+  uniqueLegalNames,
+} from "../../../src/config/object-names.js";
 import { Password } from "../../../src/config/password.js";
 import { parseAddress } from "../../../src/runtime/net/address.js";
 
@@ -123,6 +129,17 @@ describe("namePeers()", () => {
     expect(namePeers(peers.toReversed())).toEqual(names.toReversed());
   });
 
+  it("goes by what the names of profiles become as resources, so that converting them changes nothing", () => {
+    const referring = (...names: string[]) => names.map((bfdProfile) => peer("10.0.0.1", { bfdProfile }));
+    const profiles = ["fast", "Fast", "slow one"];
+    const legal = [...uniqueLegalNames(profiles, "profile").values()];
+    const names = namePeers(referring("fast", "slow one", "Fast"), new Set(), profiles);
+    const [fast = "", other = "", slow = ""] = [...legal].toSorted();
+    expect([fast, slow]).toEqual(["fast", "slow-one"]);
+    expect(namePeers(referring(fast, slow, other), new Set(), legal)).toEqual(names);
+    expect(new Set(names).size).toBe(3);
+  });
+
   it("leaves taken names alone", () => {
     const [name] = namePeers([peer("10.0.0.1")], new Set(["peer-10-0-0-1"]));
     expect(name).toMatch(/^peer-10-0-0-1-[0-9a-f]{8}$/);
@@ -133,5 +150,24 @@ describe("namePeers()", () => {
       peer("10.0.0.1", { password: new Password(String(index)) }),
     );
     expect(new Set(namePeers(peers)).size).toBe(10_000);
+  });
+});
+
+describe("nameHostPeers()", () => {
+  it.each<[string, UnnamedPeer[], (string | RegExp)[]]>([
+    ["by address and host, also where it is alone", [peer("10.0.0.1", onHost("W.1"))], ["peer-10-0-0-1-w-1"]],
+    [
+      "with eight digits where hosts look the same",
+      [peer("10.0.0.1", onHost("w.1")), peer("10.0.0.1", onHost("w-1")), peer("10.0.0.1", onHost("w"))],
+      [/^peer-10-0-0-1-w-1-[0-9a-f]{8}$/, /^peer-10-0-0-1-w-1-[0-9a-f]{8}$/, "peer-10-0-0-1-w"],
+    ],
+    ["of a host name that no name can have", [peer("10.0.0.1", onHost(""))], ["peer-10-0-0-1-node"]],
+    ["beside a name that is taken", [peer("10.0.0.9", onHost("w"))], [/^peer-10-0-0-9-w-[0-9a-f]{8}$/]],
+  ])("%s", (_, peers, expected) => {
+    const names = nameHostPeers(peers, new Set(["peer-10-0-0-9-w"]));
+    expect(names).toEqual(expected.map((one) => (typeof one === "string" ? one : expect.stringMatching(one))));
+    expect(names.every(isObjectName)).toBe(true);
+    expect(new Set(names).size).toBe(names.length);
+    expect(nameHostPeers(peers.toReversed(), new Set(["peer-10-0-0-9-w"]))).toEqual(names.toReversed());
   });
 });

@@ -43,10 +43,6 @@ const renamesIn = ({ notices }: Conversion) => {
     );
   return { pools: of("/address-pools/"), bfdProfiles: of("/bfd-profiles/") };
 };
-const unnamed = ({ peers, ...rest }: Model): string[] => [
-  revealingText(rest),
-  ...peers.map((peer) => revealingText({ ...peer, name: "" })).toSorted(),
-];
 /** What no resource can say, and is refused with a remedy. */
 const LIMITS = /leaves (?:the pool|pool .*) without any address|differs from .* of another advertisement|has echo mode/;
 
@@ -84,11 +80,7 @@ describe("convert()", () => {
           expect(result.value.documents).toEqual([]); // nothing at all is no resource
           return;
         }
-        // Eight digits in the name of a peer can stand for what it says, the name of its profile included.
-        const isRenamed = renamesIn(result.value).bfdProfiles.size > 0;
-        const [reverted, wanted] = [model(back.value.text), expected];
-        if (isRenamed) expect(unnamed(reverted)).toEqual(unnamed(wanted));
-        else expect(revealingText(reverted)).toBe(revealingText(wanted));
+        expect(revealingText(model(back.value.text))).toBe(revealingText(expected));
       }),
       { numRuns: rounds(50) },
     );
@@ -111,8 +103,7 @@ describe("convert()", () => {
   it("takes what it made itself and what revert() made of it for the same", () => {
     fc.assert(
       fc.property(legacyDocument, (document) => {
-        const plain = written(document).replaceAll(/"(?:Fast|slow one)"/g, (name) => (name === '"Fast"' ? "b" : "c"));
-        const first = convert(plain, { file: "f", output: "yaml", keepAutodiscovery: true });
+        const first = convert(written(document), { file: "f", output: "yaml", keepAutodiscovery: true });
         const back = first.ok ? revert(first.value.text, { file: "f", output: "yaml" }) : first;
         if (!first.ok || !back.ok) return;
         const second = convert(back.value.text, { file: "f", output: "yaml", keepAutodiscovery: true });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { configMapText } from "../../../src/migrate/manifest-text.js";
 import type { Reversion, RevertOptions } from "../../../src/migrate/revert.js";
 import { revert } from "../../../src/migrate/revert.js";
-import { describeFault } from "../../../src/runtime/net/fault.js";
+import { describeFault, describeRemark } from "../../../src/runtime/net/fault.js";
 
 const stream = (...documents: readonly string[]): string => documents.join("---\n");
 const object = (kind: string, name: string, spec: string, namespace = "net"): string => {
@@ -102,10 +102,32 @@ describe("revert()", () => {
 
   it("tells what the ConfigMap does not keep", () => {
     expect(reverted(everything).notices.map((notice) => [notice.class, notice.problem])).toEqual([
-      ["left out", "has BGPPeers whose names no ConfigMap keeps (left)"],
+      ["left out", "has names that no ConfigMap keeps (BGPAdvertisement x, BGPPeer left, Community c)"],
       ["left out", "has aliases of large communities, which no ConfigMap can have (big)"],
       ["password", "has 1 password, which a ConfigMap holds in clear"],
     ]);
+  });
+
+  it("tells of labels and annotations, by object and key, but for what kubectl put there", () => {
+    const labelled = POOL.replace(
+      "namespace: net",
+      "namespace: net, labels: {b: '1', a: ''}, annotations: {c: x, kubectl.kubernetes.io/last-applied-configuration: y}",
+    );
+    const text = stream(labelled, object("L2Advertisement", "a", "").replace("net}", "net, annotations: {}}"));
+    const { notices } = reverted(text);
+    expect(notices.map(describeRemark)).toEqual([
+      "f:3:11: IPAddressPool net/a: /metadata has labels (a, b) and annotations (c) that no ConfigMap keeps: keep the resource where something goes by them",
+    ]);
+    expect(notices.map((notice) => notice.class)).toEqual(["left out"]);
+  });
+
+  it("tells of no loss where the names are those that conversion gives", () => {
+    const text = stream(
+      POOL,
+      object("L2Advertisement", "a", "ipAddressPools: [a]"),
+      object("BGPPeer", "peer-10-9-0-1", PEER),
+    );
+    expect(reverted(text).notices).toEqual([]);
   });
 
   it("writes JSON with the same, and a table of what would become of what", () => {
