@@ -21,13 +21,13 @@ let checkout: string;
 beforeEach(() => {
   checkout = mkdtempSync(join(tmpdir(), "smelter-rooms-"));
   copyFileSync(".oxlintrc.json", join(checkout, ".oxlintrc.json"));
-  mkdirSync(join(checkout, "src/runtime/layer2"), { recursive: true });
+  for (const room of ["layer2", "membership"]) mkdirSync(join(checkout, "src/runtime", room), { recursive: true });
 });
 afterEach(() => rmSync(checkout, { recursive: true }));
 
 /** What the linter says to a source in a pure room, under the project's own rules; "" for nothing. */
-function lint(source: string): string {
-  writeFileSync(join(checkout, "src/runtime/layer2/probe.ts"), `${source}\n`);
+function lint(source: string, room = "layer2"): string {
+  writeFileSync(join(checkout, "src/runtime", room, "probe.ts"), `${source}\n`);
   const { status, stdout } = spawnSync(`${process.cwd()}/node_modules/.bin/oxlint`, ["src"], { cwd: checkout });
   return status === 0 ? "" : stdout.toString();
 }
@@ -49,4 +49,12 @@ it.each([
 it("the linter lets a pure room use the words that all share", () => {
   const line = 'import { parseMac } from "../net/mac.js";\nexport const mac = parseMac("02:00:00:00:00:01");';
   expect(lint(line)).toBe("");
+});
+
+it.each([
+  { line: 'import { randomBytes } from "node:crypto";\nexport const nonce = randomBytes(12);', refused: true },
+  { line: 'import { createHash } from "node:crypto";\nexport const digest = createHash("sha256");', refused: false },
+])("the linter lets membership compute with node:crypto, not draw from it: $line", ({ line, refused }) => {
+  if (refused) expect(lint(line, "membership")).toMatch("no-restricted-imports");
+  else expect(lint(line, "membership")).toBe("");
 });
