@@ -1,4 +1,5 @@
 import type { CommandModule } from "yargs";
+import { rewriteGoFlags } from "./go-flags.js";
 import { COMMIT, VERSION } from "./version.js";
 
 const EXIT_FAILED = 1;
@@ -18,7 +19,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   try {
-    await parse(argv);
+    await parse(rewriteGoFlags(argv));
   } catch (error) {
     process.exitCode = error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
     if (!(error instanceof UsageError)) process.stderr.write(`Cannot go on: ${describeError(error)}\n`);

@@ -16,8 +16,8 @@ export const clusterOptions = {
   },
   config: {
     type: "string",
-    default: "config",
-    describe: "Name of the ConfigMap with the old configuration",
+    describe:
+      "Name of the ConfigMap with the old configuration; without it, the one that running controllers and speakers were started with, else config, else what a chart called it",
     requiresArg: true,
   },
   generation: {
@@ -57,7 +57,11 @@ export const clusterOptions = {
 /** What says how the ConfigMap is found and read, as loadConfig() takes it. */
 export function configOptions(args: Readonly<Record<string, unknown>>) {
   const generation = args["generation"] as Generation | undefined;
-  return { configMapName: args["config"] as string, ...(generation === undefined ? {} : { generation }) };
+  const configMapName = args["config"] as string | undefined;
+  return {
+    ...(configMapName === undefined || configMapName === "" ? {} : { configMapName }),
+    ...(generation === undefined ? {} : { generation }),
+  };
 }
 
 /** The namespace asked for, else the Pod's own, else the usual one. */

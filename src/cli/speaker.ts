@@ -10,6 +10,7 @@ export function speakerCommand(exit: Exit): CommandModule {
     builder: (yargs) =>
       yargs
         .options(clusterOptions)
+        .alias({ port: "metrics-port", host: "metrics-host" }) // as a distribution's build of the old speaker had it
         .option("node-name", {
           type: "string",
           default: process.env["METALLB_NODE_NAME"],

@@ -1,5 +1,6 @@
 import type { KubernetesDocument } from "./documents.js";
 import { describeObject } from "./documents.js";
+import { USUAL_NAME, findConfigMap, type ConfigMapChoice } from "./find-config-map.js";
 import { compareTexts, faultAt, noticeOf, placeOf } from "./place.js";
 import { isRecord } from "./read-documents.js";
 import type { Findings } from "./resource-context.js";
@@ -28,9 +29,11 @@ const STATUS_KINDS: ReadonlySet<string> = new Set(["ServiceL2Status", "ServiceBG
  */
 export function chooseDocuments(
   documents: readonly KubernetesDocument[],
-  { namespace, configMapName }: Readonly<{ namespace: string; configMapName: string }>,
+  options: Readonly<{ namespace: string; configMapName?: string | undefined }>,
   findings: Findings,
 ): ChosenDocuments {
+  const { namespace } = options;
+  const configMapName = options.configMapName ?? foundName(findConfigMap(documents, namespace), namespace, findings);
   const resources: Record<ResourceKind, KubernetesDocument[]> = {
     IPAddressPool: [],
     L2Advertisement: [],
@@ -75,9 +78,11 @@ export function chooseDocuments(
     const isHere = document.namespace === namespace || document.namespace === "";
     if (apiVersion === "v1" && kind === "ConfigMap") {
       if (isHere && name === configMapName) takeOnce(document, () => configMaps.push(document));
+      else if (isHere && configMapName === undefined)
+        continue; // told as one fault
       else if (looksLegacy(document)) {
         const [path, value] = isHere ? ["/metadata/name", name] : ["/metadata/namespace", document.namespace];
-        const problem = `is not where configuration is read from (ConfigMap ${namespace}/${configMapName})`;
+        const problem = `is not where configuration is read from (ConfigMap ${namespace}/${configMapName ?? USUAL_NAME})`;
         ignore(document, path, value, problem, "move it there, or name this place with --config and --namespace");
       } else if (isHere && name === EXTRAS_NAME && hasExtras(document)) {
         const remedy = "say it with the fields of BGPPeer where they have it, and remove this ConfigMap";
@@ -109,6 +114,20 @@ export function chooseDocuments(
   }
   for (const list of Object.values(resources)) list.sort((a, b) => compareTexts(a.name, b.name));
   return { configMap: configMaps[0], resources, secrets };
+}
+
+/** @returns undefined where there are several, which is a fault */
+function foundName(choice: ConfigMapChoice, namespace: string, { faults }: Findings): string | undefined {
+  if (choice.outcome !== "several") return choice.name;
+  const candidates = choice.candidates.map(({ name, how }) => `${name} (${how})`).join(", ");
+  faults.push({
+    object: `the configuration in ${namespace}`,
+    path: "",
+    value: undefined,
+    problem: `may be in one of several ConfigMaps that differ: ${candidates}`,
+    remedy: "name the one to read with --config, or remove the others",
+  });
+  return undefined;
 }
 
 function hasExtras({ body }: KubernetesDocument): boolean {

@@ -22,8 +22,8 @@ import { readIpAddressPool } from "./resource-pools.js";
 export type LoadOptions = Readonly<{
   /** Where configuration is looked for; objects of other namespaces are ignored. A document without one counts. */
   namespace: string;
-  /** Name of the legacy ConfigMap. */
-  configMapName: string;
+  /** Name of the legacy ConfigMap; undefined: the one that findConfigMap() finds. */
+  configMapName?: string | undefined;
   /** Read the ConfigMap as strictly as this release did; undefined: as the most lenient did, with notices. */
   generation?: Generation;
 }>;

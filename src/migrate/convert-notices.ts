@@ -49,11 +49,16 @@ function poolsNamedBy({ body }: KubernetesDocument): unknown[] {
 }
 
 /** What of the input is not in the output. */
-export function leftOutNotices({ others, present }: MigrationInput, file: string): ConvertNotice[] {
+export function leftOutNotices({ others, passedOver, present }: MigrationInput, file: string): ConvertNotice[] {
   const notices: ConvertNotice[] = [];
   const say = (problem: string, remedy: string): void => {
     notices.push({ ...wholeFault(file, problem, remedy), class: "left out" });
   };
+  for (const document of passedOver)
+    say(
+      `holds ${describeObject(document)}, which is not what a controller or speaker in it is started with`,
+      "convert it by itself where it is wanted",
+    );
   if (others > 0)
     say(
       `holds ${others} more object${others === 1 ? "" : "s"} beside what is converted`,

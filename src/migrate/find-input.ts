@@ -2,6 +2,7 @@ import { looksLegacy } from "../config/choose-documents.js";
 import type { KubernetesDocument } from "../config/documents.js";
 import { describeObject } from "../config/documents.js";
 import { readDocuments } from "../config/read-documents.js";
+import { configFlagOf } from "../config/workload.js";
 import type { Fault } from "../runtime/net/fault.js";
 import type { Result } from "../runtime/net/result.js";
 import { refuse, succeed } from "../runtime/net/result.js";
@@ -15,6 +16,8 @@ export type MigrationInput = Readonly<{
   present: readonly KubernetesDocument[];
   /** Only to tell which of them refer to a name that changes. */
   services: readonly KubernetesDocument[];
+  /** Legacy ConfigMaps that are not converted: a controller or speaker in the input was started with the other one. */
+  passedOver: readonly KubernetesDocument[];
   /** How many objects have nothing to do with it. */
   others: number;
   /** The ConfigMap was made around a bare document. */
@@ -61,7 +64,9 @@ export function findInput(text: string, file: string): Result<MigrationInput, re
   }
   const legacy = configMaps.filter(looksLegacy);
   // Beside AddressPools a ConfigMap that does not look like configuration is one of something else.
-  const candidates = legacy.length > 0 || addressPools.length > 0 ? legacy : configMaps;
+  const possible = legacy.length > 0 || addressPools.length > 0 ? legacy : configMaps;
+  const started = possible.filter((configMap) => isStartedWith(configMap, documents));
+  const candidates = started.length === 1 ? started : possible;
   const [configMap, ...rivals] = candidates;
   if (configMap === undefined && addressPools.length === 0) {
     const remedy = "give the ConfigMap that MetalLB reads, or its config key";
@@ -71,8 +76,9 @@ export function findInput(text: string, file: string): Result<MigrationInput, re
     const names = candidates.map(describeObject).join(", ");
     return refuse([wholeFault(file, `holds several ConfigMaps (${names})`, "give only the one that MetalLB reads")]);
   }
-  others += configMaps.length - candidates.length;
-  return succeed({ configMap, addressPools, present, services, others, isBare: false });
+  others += configMaps.length - possible.length;
+  const passedOver = possible.filter((document) => !candidates.includes(document));
+  return succeed({ configMap, addressPools, present, services, passedOver, others, isBare: false });
 }
 
 function findBare(text: string, file: string): Result<MigrationInput, readonly Fault[]> {
@@ -84,9 +90,15 @@ function findBare(text: string, file: string): Result<MigrationInput, readonly F
     addressPools: [],
     present: [],
     services: [],
+    passedOver: [],
     others: 0,
     isBare: true,
   });
+}
+
+/** Whether a controller or speaker of the input reads this one. */
+function isStartedWith({ namespace, name }: KubernetesDocument, documents: readonly KubernetesDocument[]): boolean {
+  return documents.some((document) => document.namespace === namespace && configFlagOf(document) === name);
 }
 
 /** The ConfigMap that a bare document would be in; positions count in the text itself. */

@@ -4,6 +4,7 @@ import type { Generation } from "../config/generations.js";
 import { loadWithReading, type ConfigReading } from "../config/load.js";
 import { compareTexts, faultAt, placeOf } from "../config/place.js";
 import { isRecord } from "../config/read-documents.js";
+import { configFlagOf } from "../config/workload.js";
 import type { Fault } from "../runtime/net/fault.js";
 import type { LintInput } from "./lint-input.js";
 import { faultFinding, findingOf, noticeFinding, type LintFinding } from "./lint-rules.js";
@@ -33,7 +34,7 @@ export function readConfigurations(input: LintInput, options: LintOptions): read
   const { namespace, generation } = options;
   const configurations: LintConfiguration[] = [];
   for (const [home, documents] of groupsOf(input.configDocuments, namespace)) {
-    const [first, ...others] = legacyConfigMaps(documents, home);
+    const [first, ...others] = legacyConfigMaps(documents, home, input.workloads);
     const names = new Set<string | undefined>(others);
     const rest = documents.filter((document) => !names.has(nameOf(document)));
     const target = { namespace: home, configMapName: first ?? "", ...(generation && { generation }) };
@@ -100,14 +101,20 @@ function groupsOf(
 }
 
 /** Names of the ConfigMaps with a legacy configuration; the first is taken for the one beside the resources. */
-function legacyConfigMaps(documents: readonly KubernetesDocument[], home: string): readonly string[] {
+function legacyConfigMaps(
+  documents: readonly KubernetesDocument[],
+  home: string,
+  workloads: readonly KubernetesDocument[],
+): readonly string[] {
   const names = new Set<string>();
   for (const document of documents) {
     const isHere = document.namespace === home || document.namespace === "";
     if (document.kind === "ConfigMap" && isHere) names.add(document.name);
   }
+  const own = workloads.filter(({ namespace }) => namespace === home || namespace === "");
+  const started = new Set(own.map(configFlagOf));
   const rank = (name: string): number =>
-    (USUAL_NAMES.indexOf(name) + USUAL_NAMES.length + 1) % (USUAL_NAMES.length + 1);
+    started.has(name) ? -1 : (USUAL_NAMES.indexOf(name) + USUAL_NAMES.length + 1) % (USUAL_NAMES.length + 1);
   return [...names].toSorted((a, b) => rank(a) - rank(b) || compareTexts(a, b));
 }
 

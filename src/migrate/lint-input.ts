@@ -1,6 +1,7 @@
 import { looksLegacy } from "../config/choose-documents.js";
 import { documentFault, type KubernetesDocument } from "../config/documents.js";
 import { isRecord, readDocuments } from "../config/read-documents.js";
+import { isWorkload } from "../config/workload.js";
 import { splitDocuments, type DocumentSlice } from "../config/split-documents.js";
 import { createLineIndex } from "../config/text-position.js";
 import type { Fault } from "../runtime/net/fault.js";
@@ -19,6 +20,8 @@ export type Template = Readonly<{ fault: Fault; hasPools: boolean }>;
 export type LintInput = Readonly<{
   /** ConfigMaps with a legacy configuration, Secrets and metallb.io resources. */
   configDocuments: KubernetesDocument[];
+  /** Controllers and speakers: they say which ConfigMap is theirs. */
+  workloads: KubernetesDocument[];
   /** Legacy configurations that stand for themselves: Helm values and bare texts. */
   inline: KubernetesDocument[];
   services: LintService[];
@@ -29,7 +32,16 @@ export type LintInput = Readonly<{
 }>;
 
 export function emptyInput(): LintInput {
-  return { configDocuments: [], inline: [], services: [], nodes: [], namespaces: [], templates: [], findings: [] };
+  return {
+    configDocuments: [],
+    workloads: [],
+    inline: [],
+    services: [],
+    nodes: [],
+    namespaces: [],
+    templates: [],
+    findings: [],
+  };
 }
 
 /** `apiVersion:` as a key of the outermost mapping in YAML, of any mapping in JSON; or else a kind that matters. */
@@ -139,6 +151,7 @@ function addDocument(input: LintInput, document: KubernetesDocument): void {
       return;
     default:
       if (document.apiVersion.startsWith("metallb.io/")) input.configDocuments.push(document);
+      else if (isWorkload(document)) input.workloads.push(document);
   }
 }
 

@@ -160,6 +160,7 @@ function join(options: ControllerMainOptions, need: Need): Joined {
     streamingList,
     namespace,
     configMapName,
+    withLeftovers: true,
     changed: createLastGoodConfig({
       load: options,
       read: () => lastGood.read(),

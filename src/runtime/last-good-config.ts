@@ -1,6 +1,9 @@
 import type { KubernetesDocument } from "../config/documents.js";
+import { describeObject } from "../config/documents.js";
 import { documentsOfKept, keptText } from "../config/kept-documents.js";
 import { loadConfig, type LoadOptions } from "../config/load.js";
+import type { LoadedConfig } from "../config/model.js";
+import { isWorkload } from "../config/workload.js";
 import type { Logger } from "./net/logger.js";
 
 /** The Secret in which the controller keeps what the last good configuration was. */
@@ -60,6 +63,16 @@ export function createLastGoodConfig(options: LastGoodOptions): (documents: read
     const config = loadConfig(documents, options.load);
     if (state === "new" && !config.ok) void restore();
     else if (state !== "reading") begin();
-    if (config.ok && config.value.sources.length > 0) options.keep?.(keptText(documents));
+    if (config.ok && config.value.sources.length > 0)
+      options.keep?.(keptText(documentsThatCount(documents, config.value)));
   };
+}
+
+/** What the model is of, and by what it was found: not what merely lies beside it. */
+function documentsThatCount(
+  documents: readonly KubernetesDocument[],
+  { sources }: LoadedConfig,
+): readonly KubernetesDocument[] {
+  const counting = new Set(sources);
+  return documents.filter((document) => counting.has(describeObject(document)) || isWorkload(document));
 }

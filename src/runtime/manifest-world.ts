@@ -1,4 +1,5 @@
 import { describeObject, documentFault, type KubernetesDocument } from "../config/documents.js";
+import { isWorkload } from "../config/workload.js";
 import { readDocuments } from "../config/read-documents.js";
 import type { ManifestText } from "./files/manifests.js";
 import type { StoredDecision } from "./files/state-folder.js";
@@ -21,7 +22,7 @@ export type ManifestWorld = Readonly<{
   endpointSlices: ReadonlyMap<ObjectKey, EndpointSliceView>;
   nodes: ReadonlyMap<string, NodeView>;
   namespaces: ReadonlyMap<string, NamespaceView>;
-  /** What configuration is read from: ConfigMaps, Secrets and metallb.io resources. */
+  /** What configuration is read from, and found by: ConfigMaps, Secrets, metallb.io resources, controllers, speakers. */
   configDocuments: readonly KubernetesDocument[];
   /** Objects that cannot be read; they are not in the world. */
   faults: readonly Fault[];
@@ -66,7 +67,7 @@ export function readWorld(texts: readonly ManifestText[]): ManifestWorld {
           configDocuments.push(document);
           break;
         default:
-          if (document.apiVersion.startsWith("metallb.io/")) configDocuments.push(document);
+          if (document.apiVersion.startsWith("metallb.io/") || isWorkload(document)) configDocuments.push(document);
       }
     }
   }
@@ -118,9 +119,10 @@ export function withDecisions(
   );
 }
 
-/** The namespace of the configuration where all of it lies in one, else the usual one. */
+/** The namespace of the controllers and speakers, else of the configuration; where that is not one, the usual one. */
 export function configNamespace(documents: readonly KubernetesDocument[], usual: string): string {
-  const namespaces = new Set(documents.filter(({ kind }) => kind !== "Secret").map(({ namespace }) => namespace));
-  const [only] = namespaces;
-  return namespaces.size === 1 && only !== undefined && only !== "" ? only : usual;
+  const workloads = documents.filter(isWorkload);
+  const telling = workloads.length > 0 ? workloads : documents.filter(({ kind }) => kind !== "Secret");
+  const [only, ...others] = new Set(telling.map(({ namespace }) => namespace));
+  return others.length === 0 && only !== undefined && only !== "" ? only : usual;
 }

@@ -7,6 +7,7 @@ import { readDecisions, stateFolderOf, writeDecisions, type StoredDecision } fro
 import { acceptWorld, configNamespace, type ManifestWorld } from "./manifest-world.js";
 import { createLogger, type Logger } from "./metrics/log.js";
 import { USUAL_NAMESPACE, type RunOptions } from "./run-once.js";
+import { createConfigMapTeller } from "./tell-config-map.js";
 import { aborted, stopOnSignals } from "./stop-on-signals.js";
 import { objectKey, type ObjectKey, type ServiceView } from "./world/views.js";
 
@@ -32,8 +33,11 @@ export async function runControllerOnFiles(options: RunOptions): Promise<number>
   let world: ManifestWorld | undefined;
   let controller: Controller | undefined;
 
+  let tellConfigMap: ReturnType<typeof createConfigMapTeller> | undefined;
+
   function create(first: ManifestWorld): Controller {
     const namespace = options.namespace ?? configNamespace(first.configDocuments, USUAL_NAMESPACE);
+    tellConfigMap = createConfigMapTeller(log, { ...options, namespace });
     return createController(
       { ...options, namespace },
       createAllocator({ loadBalancerClass: options.loadBalancerClass }),
@@ -84,6 +88,7 @@ export async function runControllerOnFiles(options: RunOptions): Promise<number>
       if (decisions.delete(key)) store.request();
     }
     if (before === undefined) controller.servicesListed();
+    tellConfigMap?.(next.configDocuments);
     controller.configChanged(next.configDocuments);
   }
 

@@ -1,6 +1,7 @@
 import { dump } from "js-yaml";
 import { discoverPeers } from "../config/autodiscovered-peers.js";
 import type { Generation } from "../config/generations.js";
+import { describeChoice, findConfigMap } from "../config/find-config-map.js";
 import { loadConfig } from "../config/load.js";
 import { decideWorld, type ServiceOutcome } from "./decide-world.js";
 import { readManifests } from "./files/manifests.js";
@@ -17,7 +18,8 @@ import type { LogLevel } from "./metrics/log.js";
 export type RunOptions = Readonly<{
   from: string;
   namespace?: string;
-  configMapName: string;
+  /** undefined: it is looked for in the manifests. */
+  configMapName?: string;
   /** The release whose strictness the ConfigMap is read with. */
   generation?: Generation;
   loadBalancerClass: string;
@@ -50,6 +52,9 @@ export async function runOnce(
   const world = readWorld(reading.value);
   const namespace = options.namespace ?? configNamespace(world.configDocuments, USUAL_NAMESPACE);
   const config = loadConfig(world.configDocuments, { ...options, namespace });
+  const found = options.configMapName === undefined ? findConfigMap(world.configDocuments, namespace) : undefined;
+  const chosen = found && describeChoice(found, namespace);
+  if (chosen !== undefined) err.write(`Note: ${chosen}\n`);
   const faults = [...world.faults, ...(config.ok ? [] : config.fault)];
   for (const fault of faults) err.write(`${describeFault(fault)}\n`);
   if (!config.ok || faults.length > 0) return 1;

@@ -14,6 +14,7 @@ import { createRegistry } from "./metrics/registry.js";
 import { USUAL_NAMESPACE, type RunOptions } from "./run-once.js";
 import { startSpeakerNode, type SpeakerNode } from "./speaker-node.js";
 import type { Speaker } from "./speaker/speaker.js";
+import { createConfigMapTeller } from "./tell-config-map.js";
 import { aborted, stopOnSignals } from "./stop-on-signals.js";
 import { objectKey, type ServiceView } from "./world/views.js";
 
@@ -63,10 +64,11 @@ async function serve(
       `There is no Node ${options.node} in the manifests (there: ${names}): it announces nothing`,
     );
   }
+  const namespace = options.namespace ?? configNamespace(first?.configDocuments ?? [], USUAL_NAMESPACE);
   const node = await startSpeakerNode(
     {
       ...options,
-      namespace: options.namespace ?? configNamespace(first?.configDocuments ?? [], USUAL_NAMESPACE),
+      namespace,
       ignoreExcludeLabel: false,
       excludes: [/^lo$/],
       registry: createRegistry(),
@@ -78,7 +80,7 @@ async function serve(
     },
   );
   try {
-    await feed(node, options, stateFolder, decisions, log, signal);
+    await feed(node, { ...options, namespace }, stateFolder, decisions, log, signal);
   } catch (error) {
     await node.stop();
     throw error;
@@ -89,13 +91,14 @@ async function serve(
 /** Tells the shell the world as it is and as it changes; returns when it announces what it has to. */
 async function feed(
   node: SpeakerNode,
-  options: RunOptions & Readonly<{ node: string }>,
+  options: RunOptions & Readonly<{ node: string; namespace: string }>,
   stateFolder: string,
   firstDecisions: Decisions,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   const told = createTeller(node.speaker);
+  const tellConfigMap = createConfigMapTeller(log, options);
   let world: ManifestWorld | undefined;
   let decisions = firstDecisions;
   const tell = (): void => {
@@ -105,6 +108,7 @@ async function feed(
     options.from,
     (reading) => {
       world = acceptWorld(reading, log) ?? world;
+      if (world !== undefined) tellConfigMap(world.configDocuments);
       tell();
     },
     signal,

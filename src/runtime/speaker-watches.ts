@@ -102,6 +102,7 @@ export function watchWorld(
     ...edge,
     namespace: options.namespace,
     configMapName: options.configMapName,
+    withLeftovers: false, // the controller tells of them, once for all
     changed: createLastGoodConfig({
       load: options,
       read: () => lastGood.read(),

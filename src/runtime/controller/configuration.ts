@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KubernetesDocument } from "../../config/documents.js";
+import { USUAL_NAME, findConfigMap } from "../../config/find-config-map.js";
 import { loadConfig } from "../../config/load.js";
-import type { Model } from "../../config/model.js";
+import type { LoadedConfig, Model, Notice } from "../../config/model.js";
 import type { Allocator } from "../allocator/allocator.js";
 import type { StrandedAddress } from "../allocator/decision.js";
 import { describeFault, describeRemark, type Fault } from "../net/fault.js";
@@ -11,7 +12,7 @@ import type { ControllerPorts } from "./ports.js";
 
 /**
  * Which model is in force. One that cannot be used never replaces one that can; the gauge says that it is so, and each
- * fault is logged once. What the last good model was is not kept over a restart.
+ * fault is logged once. What the last good model was is kept over a restart by LastGoodConfig.
  */
 export interface Configuration {
   /** @returns whether all Services are to be decided anew: another model is in force than before */
@@ -31,23 +32,40 @@ type Need = Readonly<{
   unplaced(): readonly StrandedAddress[];
 }>;
 
+type Candidate = Pick<LoadedConfig, "model" | "notices">;
+
 export function createConfiguration(options: ControllerOptions, { allocator, ports, unplaced }: Need): Configuration {
   const { log, metrics } = ports;
-  const { namespace, configMapName } = options;
+  const { namespace } = options;
   const keepAssigned = options.poolChange === "refuse";
   let inForce: Model | undefined;
-  let candidate: Model | undefined; // good by itself, but it has no room for an address in use
+  let candidate: Candidate | undefined; // good by itself, but it has no room for an address in use
   let isFaulty = false; // the newest documents give no model, or are gone
   let stranded: ReadonlySet<ObjectKey> = new Set(); // of the candidate, else of inForce. BOUNDED by the Services
   let told: ReadonlySet<string> = new Set(); // what was logged of the newest state. BOUNDED by its messages
+  let noticed: ReadonlySet<string> = new Set(); // of the newest state that was no fault. BOUNDED by its notices
 
   /** Logs what was not logged of the former state, and sets the gauges. */
-  function tell(level: "info" | "warn" | "error", event: string, messages: readonly string[]): void {
+  function tell(level: "info" | "error", event: string, messages: readonly string[]): void {
     for (const message of messages) if (!told.has(message)) log[level]({ event }, message);
     told = new Set(messages);
     const stale = isFaulty || stranded.size > 0;
     metrics.configState({ loaded: inForce !== undefined, stale });
     ports.configResult?.(stale ? messages : []);
+  }
+
+  /** Logs what is worth telling of a state without faults; what a refused one comes between is not told twice. */
+  function tellNotices(notices: readonly Notice[]): void {
+    const messages = notices.map(describeRemark);
+    for (const message of messages) if (!noticed.has(message)) log.warn({ event: "configNotice" }, message);
+    noticed = new Set(messages);
+  }
+
+  /** The ConfigMap that would be read. */
+  function nameFor(documents: readonly KubernetesDocument[]): string {
+    if (options.configMapName !== undefined) return options.configMapName;
+    const choice = findConfigMap(documents, namespace);
+    return choice.outcome === "several" ? USUAL_NAME : choice.name;
   }
 
   /** Notes whose address is in the way. @returns the messages, none where no address is */
@@ -56,9 +74,9 @@ export function createConfiguration(options: ControllerOptions, { allocator, por
     return addresses.map((address) => describeFault(strandedFault(address)));
   }
 
-  function take(model: Model, notices: readonly string[]): boolean {
+  function take({ model, notices }: Candidate): boolean {
     const used = allocator.useModel(model, { keepAssigned });
-    candidate = used.ok ? undefined : model;
+    candidate = used.ok ? undefined : { model, notices };
     if (!used.ok) {
       tell("error", "configStale", strand(used.fault));
       return false;
@@ -66,8 +84,8 @@ export function createConfiguration(options: ControllerOptions, { allocator, por
     inForce = model;
     log.info({ event: "configLoaded", pools: model.pools.length }, "configuration loaded");
     const homeless = strand(keepAssigned ? unplaced() : []); // without a place under the former model already
-    if (homeless.length > 0) tell("error", "configStale", homeless);
-    else tell("warn", "configNotice", notices);
+    tell("error", "configStale", homeless);
+    tellNotices(notices);
     return true;
   }
 
@@ -94,7 +112,8 @@ export function createConfiguration(options: ControllerOptions, { allocator, por
       const loaded = loadConfig(documents, options);
       if (!loaded.ok) return refuse(loaded.fault.map(describeFault));
       if (loaded.value.sources.length === 0) {
-        const remedy = `write ConfigMap ${namespace}/${configMapName}, or resources of metallb.io in ${namespace}`;
+        const remedy = `write ConfigMap ${namespace}/${nameFor(documents)}, or resources of metallb.io in ${namespace}`;
+        tellNotices(loaded.value.notices); // there may be one about a ConfigMap that would have to be named
         if (inForce !== undefined) {
           return refuse([`The configuration is gone, its last state stays in force: ${remedy}`]);
         }
@@ -104,16 +123,16 @@ export function createConfiguration(options: ControllerOptions, { allocator, por
       }
       const wasFaulty = isFaulty;
       isFaulty = false;
-      const notices = loaded.value.notices.map(describeRemark);
-      if (!isDeepStrictEqual(loaded.value.model, inForce)) return take(loaded.value.model, notices);
+      if (!isDeepStrictEqual(loaded.value.model, inForce)) return take(loaded.value);
       // The very one that was in force before a bad one: nothing to decide, but the gauge is cleared.
       const hadCandidate = candidate !== undefined;
       candidate = undefined;
       if (wasFaulty || hadCandidate) log.info({ event: "configLoaded" }, "the configuration is the one in force again");
-      if (!recheck() && stranded.size === 0) tell("warn", "configNotice", notices);
+      if (!recheck() && stranded.size === 0) tell("info", "configLoaded", []);
+      tellNotices(loaded.value.notices);
       return false;
     },
-    retry: () => (candidate === undefined ? recheck() : take(candidate, [])),
+    retry: () => (candidate === undefined ? recheck() : take(candidate)),
     checkAdopted: () => void recheck(),
     stranded: () => stranded,
   };

@@ -2,20 +2,21 @@ import type { Result } from "../net/result.js";
 import { succeed } from "../net/result.js";
 import type { ApiClient } from "./api-client.js";
 import type { ApiFailure } from "./api-failure.js";
-import { METALLB_GROUP, METALLB_KINDS, type Resource } from "./resource.js";
+import { METALLB_GROUP, METALLB_KINDS, type MetallbKind, type Resource } from "./resource.js";
 import { isRecord } from "./watch-line.js";
 
 /**
- * Which kinds of the group metallb.io the server has, each in the newest version that both of us know.
+ * Which of these kinds of the group metallb.io the server has, each in the newest version that both of us know.
  * @returns [] where the group is not there: a cluster that is configured by ConfigMap alone
  */
 export async function discoverMetallbKinds(
   client: ApiClient,
   namespace: string,
+  kinds: readonly MetallbKind[] = METALLB_KINDS,
 ): Promise<Result<readonly Resource[], ApiFailure>> {
   const group = await client.request({ method: "GET", path: `/apis/${METALLB_GROUP}` });
   if (!group.ok) return group.fault.kind === "notFound" ? succeed([]) : group;
-  const known = new Set<string>(METALLB_KINDS.flatMap(({ versions }) => versions));
+  const known = new Set(kinds.flatMap(({ versions }) => versions));
   const served = new Set<string>(); // version/plural
   for (const version of readNames(group.value, "versions", "version")) {
     if (!known.has(version)) continue;
@@ -25,7 +26,7 @@ export async function discoverMetallbKinds(
       for (const plural of readNames(resources.value, "resources", "name")) served.add(`${version}/${plural}`);
   }
   return succeed(
-    METALLB_KINDS.flatMap(({ plural, kind, versions }) => {
+    kinds.flatMap(({ plural, kind, versions }) => {
       const version = versions.find((candidate) => served.has(`${candidate}/${plural}`));
       return version === undefined ? [] : [{ group: METALLB_GROUP, version, plural, kind, namespace }];
     }),

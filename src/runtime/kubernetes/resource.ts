@@ -51,6 +51,18 @@ export function configMapResource(namespace: string, name: string): Resource {
   return { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap", namespace, fieldSelector };
 }
 
+export function configMapsResource(namespace: string): Resource {
+  return { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap", namespace };
+}
+
+/** Deployments and DaemonSets: what controllers and speakers run as. */
+export function workloadResources(namespace: string): readonly Resource[] {
+  return [
+    { group: "apps", version: "v1", plural: "deployments", kind: "Deployment", namespace },
+    { group: "apps", version: "v1", plural: "daemonsets", kind: "DaemonSet", namespace },
+  ];
+}
+
 export function secretsResource(namespace: string): Resource {
   return { group: "", version: "v1", plural: "secrets", kind: "Secret", namespace };
 }
@@ -62,15 +74,23 @@ export function podsResource(namespace: string, labelSelector: string): Resource
 
 export const METALLB_GROUP = "metallb.io";
 
-/** The kinds of the group metallb.io that are configuration; each in the newest version that we can read. */
-export const METALLB_KINDS = [
+/** A kind of the group metallb.io, with the versions that we can read, the newest first. */
+export type MetallbKind = Readonly<{ plural: string; kind: string; versions: readonly string[] }>;
+
+/** The kinds that were configuration once: of objects that are left over it is only told that they have no effect. */
+export const LEFTOVER_KINDS: readonly MetallbKind[] = [
+  { plural: "addresspools", kind: "AddressPool", versions: ["v1beta1", "v1alpha1"] },
+];
+
+/** The kinds that are configuration. */
+export const METALLB_KINDS: readonly MetallbKind[] = [
   { plural: "ipaddresspools", kind: "IPAddressPool", versions: ["v1beta1"] },
   { plural: "l2advertisements", kind: "L2Advertisement", versions: ["v1beta1"] },
   { plural: "bgpadvertisements", kind: "BGPAdvertisement", versions: ["v1beta1"] },
   { plural: "bgppeers", kind: "BGPPeer", versions: ["v1beta2", "v1beta1"] },
   { plural: "communities", kind: "Community", versions: ["v1beta1"] },
   { plural: "bfdprofiles", kind: "BFDProfile", versions: ["v1beta1"] },
-] as const;
+];
 
 export function poolsResource(namespace: string): Resource {
   return { group: METALLB_GROUP, version: "v1beta1", plural: "ipaddresspools", kind: "IPAddressPool", namespace };

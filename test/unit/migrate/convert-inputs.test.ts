@@ -208,6 +208,34 @@ describe("convert() of a mix", () => {
   });
 });
 
+describe("convert() of a dump with several ConfigMaps", () => {
+  const text = (args: string, namespace = "net"): string =>
+    stream(
+      configMap(`address-pools: [{name: a, ${LAYER2}}]`),
+      configMapText("metallb", "net", `address-pools: [{name: b, ${LAYER2}}]\n`),
+      `apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: speaker, namespace: ${namespace}}\nspec: ` +
+        `{template: {spec: {containers: [{image: "quay.io/metallb/speaker:v0.12.1", args: [${args}]}]}}}\n`,
+    );
+
+  it("converts the one that a speaker in it is started with, and tells of the other", () => {
+    const conversion = converted(text("--port=7472, --config=metallb"));
+    expect(names(conversion)).toEqual(["IPAddressPool b", "L2Advertisement b"]);
+    expect(conversion.notices.map(({ problem }) => problem)).toContain(
+      "holds ConfigMap net/config, which is not what a controller or speaker in it is started with",
+    );
+  });
+
+  it.each([
+    { name: "a speaker does not say", args: "--port=7472", namespace: "net" },
+    { name: "a speaker says another", args: "--config=x", namespace: "net" },
+    { name: "the speaker is elsewhere", args: "--config=metallb", namespace: "other" },
+  ])("refuses where $name", ({ args, namespace }) => {
+    expect(refusals(text(args, namespace))).toEqual([
+      "input  holds several ConfigMaps (ConfigMap net/config, ConfigMap net/metallb)",
+    ]);
+  });
+});
+
 describe("convert() with options", () => {
   it("refuses what a release refused, where it stands in for that release", () => {
     const text = configMap("address-pools: [{name: a, protocol: layer2, addresses: [10.0.0.5-10.0.0.5]}]");

@@ -323,3 +323,15 @@ it("tells 10,000 findings and counts all", () => {
   expect(findings).toHaveLength(10_000);
   expect(counts).toEqual({ error: 10_001, warning: 0, info: 0 });
 });
+
+it("joins resources with the ConfigMap that a controller or speaker is started with", () => {
+  const other = "address-pools: [{name: other, protocol: layer2, addresses: [10.0.0.128-10.0.1.9]}]"; // half in POOL
+  const configMaps = stream(configMap("peers: []"), configMap(other, "name: mine, namespace: metallb-system"));
+  const speaker = (args: string): string =>
+    "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: speaker, namespace: metallb-system}\n" +
+    `spec: {template: {spec: {containers: [{image: quay.io/metallb/speaker, args: [${args}]}]}}}`;
+  expect(told({ a: stream(POOL, L2), b: configMaps, c: speaker("--config=mine") })).toEqual([
+    "b:13:65 error address-overlap",
+  ]);
+  expect(told({ a: stream(POOL, L2), b: configMaps, c: speaker("--port=7472") })).toEqual([]);
+});
