@@ -6,7 +6,10 @@ it.each([
   { given: "-config=metallb", expected: ["--config=metallb"] },
   { given: "--config metallb", expected: ["--config=metallb"] },
   { given: "-config metallb", expected: ["--config=metallb"] },
-  { given: "-port 7472 -config=metallb -log-level info", expected: ["--port=7472", "--config=metallb", "--log-level=info"] },
+  {
+    given: "-port 7472 -config=metallb -log-level info",
+    expected: ["--port=7472", "--config=metallb", "--log-level=info"],
+  },
   { given: "--lb-class -x", expected: ["--lb-class=-x"] },
   { given: "-config", expected: ["--config"] },
   { given: "--config=", expected: ["--config="] },
