@@ -68,7 +68,7 @@ export function watchConfiguration(options: ConfigWatchOptions): ConfigWatch {
   const { client, ports, signal, namespace, configMapName, streamingList } = options;
   const watched = new Map<string, Watched>(); // BOUNDED by the kinds, and two
   const leftoverKinds = options.withLeftovers ? LEFTOVER_KINDS : [];
-  const workloads = configMapName === undefined ? createWorkloadLook(client, ports, namespace) : undefined;
+  const workloads = configMapName === undefined ? createWorkloadLook(client, ports, namespace, sayUnseen) : undefined;
   const tellConfigMap = createConfigMapTeller(ports.log, { namespace, configMapName });
   const said = new Set<string>(); // BOUNDED by the kinds, and by the ways in which discovery can fail
   let lookedOnce = false;
@@ -135,6 +135,12 @@ export function watchConfiguration(options: ConfigWatchOptions): ConfigWatch {
       streamingList,
     });
     return "watched";
+  }
+
+  function sayUnseen(): void {
+    const id = "deployments.apps, daemonsets.apps";
+    const message = `What controllers and speakers in ${namespace} are started with is not looked at: the list of deployments and daemonsets is not permitted: grant it, or name the ConfigMap with --config`;
+    sayOnce("info", id, id, message);
   }
 
   /** @returns whether the question was answered */

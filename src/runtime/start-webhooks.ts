@@ -59,7 +59,7 @@ const SECRET_NAMES = ["metallb-webhook-cert", "webhook-server-cert"];
 export function startWebhooks(options: WebhookOptions, config: LoadOptions, need: WebhooksNeed): Webhooks {
   const { client, ports, signal, metrics } = need;
   const { namespace } = config;
-  const routes = createRoutes({ config, list: createLiveLists(client, config), counters: metrics });
+  const routes = createRoutes({ config, list: createLiveLists(client, ports, config), counters: metrics });
   let server: WebhookServer | undefined;
   let starting: Promise<void> | undefined;
   let latest: PemPair | undefined;

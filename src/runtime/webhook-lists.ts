@@ -1,41 +1,72 @@
 import type { KubernetesDocument } from "../config/documents.js";
+import { USUAL_NAME } from "../config/find-config-map.js";
 import { documentOfObject } from "../config/read-documents.js";
 import type { ApiClient } from "./kubernetes/api-client.js";
 import { listPages } from "./kubernetes/list-pages.js";
 import { isPermitted } from "./kubernetes/permission.js";
-import { METALLB_GROUP, METALLB_KINDS, configMapResource, resourceName, type Resource } from "./kubernetes/resource.js";
+import type { EdgePorts } from "./kubernetes/ports.js";
+import {
+  METALLB_GROUP,
+  METALLB_KINDS,
+  configMapResource,
+  configMapsResource,
+  resourceName,
+  type Resource,
+} from "./kubernetes/resource.js";
 import type { Result } from "./net/result.js";
 import { refuse, succeed } from "./net/result.js";
 import { createFreshReads } from "./webhook/fresh-reads.js";
 import type { ListObjects, ListedKind } from "./webhook/ports.js";
+import { createWorkloadLook } from "./workload-look.js";
+
+type Documents = Result<readonly KubernetesDocument[], string>;
 
 /**
  * What reviews look at, asked of the API server itself: the object before this one may have been taken a moment ago, and
- * no watch be that fast. Reviews that come together share a list. Kinds that are not there have no objects; the old
- * ConfigMap counts where it may be listed.
+ * no watch be that fast. Reviews that come together share a list. Kinds that are not there have no objects. The old
+ * ConfigMap counts where it may be listed; where nobody named it, with all that tells which one it is.
  */
 export function createLiveLists(
   client: ApiClient,
-  { namespace, configMapName }: Readonly<{ namespace: string; configMapName: string }>,
+  ports: Pick<EdgePorts, "log" | "counters">,
+  { namespace, configMapName }: Readonly<{ namespace: string; configMapName?: string | undefined }>,
 ): ListObjects {
-  const permitted = new Set<ListedKind>(); // BOUNDED by the kinds
+  const permitted = new Set<string>(); // by kind and selector. BOUNDED by the kinds, and one
+  const workloads = createWorkloadLook(client, ports, namespace, () => undefined); // the watch says that it is denied
 
-  async function mayList(kind: ListedKind, resource: Resource): Promise<Result<boolean, string>> {
-    if (permitted.has(kind)) return succeed(true);
-    const name = kind === "ConfigMap" ? configMapName : undefined;
+  async function mayList(resource: Resource, name?: string): Promise<Result<boolean, string>> {
+    const id = `${resource.kind} ${name ?? ""}`;
+    if (permitted.has(id)) return succeed(true);
     const answer = await isPermitted(client, resource, ["list"], name);
     if (!answer.ok) return refuse(answer.fault.message);
-    if (answer.value) permitted.add(kind);
+    if (answer.value) permitted.add(id);
     return answer;
   }
 
-  async function list(kind: ListedKind): Promise<Result<readonly KubernetesDocument[], string>> {
-    const resource =
-      kind === "ConfigMap" ? configMapResource(namespace, configMapName) : metallbResource(kind, namespace);
-    const may = await mayList(kind, resource);
+  async function list(kind: ListedKind): Promise<Documents> {
+    if (kind === "ConfigMap") return listConfigMaps();
+    const resource = metallbResource(kind, namespace);
+    const may = await mayList(resource);
     if (!may.ok) return may;
-    if (!may.value && kind === "ConfigMap") return succeed([]);
     if (!may.value) return refuse(`list of ${resourceName(resource)} in ${namespace} is not permitted`);
+    return listAll(resource);
+  }
+
+  async function listConfigMaps(): Promise<Documents> {
+    const all = configMapName === undefined ? await mayList(configMapsResource(namespace)) : succeed(false);
+    if (!all.ok) return all;
+    const name = configMapName ?? USUAL_NAME;
+    const named = configMapResource(namespace, name);
+    const may = all.value ? all : await mayList(named, name);
+    if (!may.ok) return may;
+    if (!may.value) return succeed([]);
+    const seen = configMapName === undefined ? await workloads.look() : "same";
+    if (typeof seen !== "string") return refuse(seen.message);
+    const listed = await listAll(all.value ? configMapsResource(namespace) : named);
+    return listed.ok ? succeed([...listed.value, ...workloads.documents()]) : listed;
+  }
+
+  async function listAll(resource: Resource): Promise<Documents> {
     const documents: KubernetesDocument[] = []; // BOUNDED by the objects that exist
     const apiVersion = resource.group === "" ? resource.version : `${resource.group}/${resource.version}`;
     const listed = await listPages(client, resource, (object) => {

@@ -17,12 +17,17 @@ export type WorkloadLook = Readonly<{
 
 /**
  * Looks by lists: what a workload is started with hardly ever changes, and its status, which a watch would bring to
- * each speaker of the cluster, does all the time. Without the permission nothing is seen, which is said once.
+ * each speaker of the cluster, does all the time. Without the permission nothing is seen.
+ * @param denied called at each look that is not permitted
  */
-export function createWorkloadLook(client: ApiClient, ports: EdgePorts, namespace: string): WorkloadLook {
+export function createWorkloadLook(
+  client: ApiClient,
+  ports: Pick<EdgePorts, "log" | "counters">,
+  namespace: string,
+  denied: () => void,
+): WorkloadLook {
   const seen = new Map<string, readonly KubernetesDocument[]>(); // by resource. BOUNDED by the two, and what exists
   const permitted = new Set<string>(); // BOUNDED by the two
-  let saidDenied = false;
   let told = "[]";
 
   async function lookAt(resource: Resource): Promise<ApiFailure | undefined> {
@@ -30,7 +35,10 @@ export function createWorkloadLook(client: ApiClient, ports: EdgePorts, namespac
     if (!permitted.has(id)) {
       const answer = await isPermitted(client, resource, ["list"]);
       if (!answer.ok) return answer.fault;
-      if (!answer.value) return noteDenied();
+      if (!answer.value) {
+        denied();
+        return undefined;
+      }
       permitted.add(id);
     }
     const documents: KubernetesDocument[] = [];
@@ -47,17 +55,6 @@ export function createWorkloadLook(client: ApiClient, ports: EdgePorts, namespac
     if (listed.fault.kind === "forbidden") permitted.delete(id); // it has been taken away: it is asked for again
     ports.log.debug({ resource: id, reason: listed.fault.kind }, listed.fault.message);
     return seen.has(id) ? undefined : listed.fault;
-  }
-
-  function noteDenied(): undefined {
-    if (!saidDenied) {
-      ports.log.info(
-        { resource: "deployments.apps, daemonsets.apps", namespace },
-        `What controllers and speakers in ${namespace} are started with is not looked at: the list of deployments and daemonsets is not permitted: grant it, or name the ConfigMap with --config`,
-      );
-    }
-    saidDenied = true;
-    return undefined;
   }
 
   const documents = (): readonly KubernetesDocument[] => [...seen.values()].flat();
