@@ -4,6 +4,7 @@ export type { Cable, Match, Rule } from "./cable.js";
 export type { Capture } from "./capture.js";
 export { describeFrame, type Frame } from "./frames.js";
 export type { Delay, Delays, Relay } from "./relay.js";
+export { startTcpRelay, type TcpRelay } from "./tcp-relay.js";
 export { encodeArpRequest, type Wire } from "./wire.js";
 export type { Host } from "./host.js";
 export type { Ended, LabProcess, SpawnOptions, Usage } from "./process.js";

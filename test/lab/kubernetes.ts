@@ -15,6 +15,8 @@ export type KubernetesOptions = Readonly<{
   kubeProxy?: readonly LanHost[];
   /** Makes a Node object for each node of the lab, unless false. */
   nodeObjects?: boolean;
+  /** Where kube-apiserver looks for etcd on its host, for a relay in between; 2379, where etcd is, if left out. */
+  etcdPort?: number;
   /** More flags for kube-apiserver. */
   apiServerFlags?: readonly string[];
 }>;
@@ -75,7 +77,10 @@ export async function startKubernetes(lab: Lab, options: KubernetesOptions = {})
   const tokens = { admin: randomUUID(), kubeProxy: randomUUID() };
   writePki(folder, tokens);
   const auditFile = join(folder, "audit.log");
-  const flags = [...apiServerFlags(folder, controlPlane.ipv4, auditFile), ...(options.apiServerFlags ?? [])];
+  const flags = [
+    ...apiServerFlags(folder, controlPlane.ipv4, auditFile, options.etcdPort),
+    ...(options.apiServerFlags ?? []),
+  ];
 
   const etcd = createRestartable(
     () =>
@@ -217,10 +222,10 @@ const etcdFlags = (folder: string): readonly string[] =>
     "log-level": "warn",
   });
 
-function apiServerFlags(folder: string, address: string, auditFile: string): readonly string[] {
+function apiServerFlags(folder: string, address: string, auditFile: string, etcdPort = 2379): readonly string[] {
   const pki = join(folder, "pki");
   return asFlags({
-    "etcd-servers": "http://127.0.0.1:2379",
+    "etcd-servers": `http://127.0.0.1:${etcdPort}`,
     "secure-port": `${PORT}`,
     "bind-address": "0.0.0.0",
     "advertise-address": address,

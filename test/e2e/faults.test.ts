@@ -1,0 +1,234 @@
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import {
+  createLab,
+  startKubernetes,
+  startTcpRelay,
+  until,
+  type Kubernetes,
+  type Lab,
+  type LabProcess,
+  type TcpRelay,
+} from "../lab/index.js";
+import { startFaultyServer, type FaultyServer } from "./faulty-server.js";
+import { SMELTER, currentAddresses, inParallel, legacyConfigMap } from "./smelter.js";
+import { renderBase } from "./render-base.js";
+
+/** A controller whose API server has every fault there is: no address is lost, given twice or changed. */
+
+const NAMESPACE = "metallb-system";
+const COUNT = 40;
+
+let lab: Lab;
+let etcd: TcpRelay;
+let kubernetes: Kubernetes;
+let server: FaultyServer;
+let controller: LabProcess;
+/** What every Service got first: nothing below may change it. */
+let given: ReadonlyMap<string, string> = new Map();
+let names: readonly string[] = [];
+
+beforeAll(async () => {
+  lab = await createLab({ nodes: 0 });
+  etcd = await startTcpRelay(lab.controlPlane, { from: 2378, to: 2379 });
+  kubernetes = await startKubernetes(lab, { etcdPort: 2378 });
+  await kubernetes.admin.apply(await renderBase(NAMESPACE));
+  const pools = "address-pools:\n- {name: a, protocol: layer2, addresses: [10.77.200.0/22]}\n";
+  await kubernetes.admin.create(legacyConfigMap(NAMESPACE, pools));
+  server = await startFaultyServer(lab, kubernetes);
+  const kubeconfig = await server.kubeconfigOf(`${NAMESPACE}/controller`);
+  const argv = [SMELTER, "controller", "--kubeconfig", kubeconfig, "--port", "0", "--health-probe-port", "0"];
+  controller = lab.controlPlane.spawn(argv, { name: "controller", privileges: { uid: 65534, capabilities: [] } });
+  await controller.waitForOutput(/configLoaded/);
+});
+afterEach(async ({ task }) => {
+  server.answer(() => undefined);
+  if (task.result?.state === "fail") console.error(`the controller said last:\n${controller.output().slice(-6000)}`);
+});
+afterAll(async () => {
+  await controller?.terminate();
+  await server?.close();
+  await lab?.close();
+});
+
+async function create(prefix: string, count = COUNT): Promise<readonly string[]> {
+  const keys = Array.from({ length: count }, (_, index) => `default/${prefix}-${index}`);
+  await inParallel(keys, 8, (key) => kubernetes.createService(key));
+  names = [...names, ...keys];
+  return keys;
+}
+
+/** Services that a controller which is stopped does not see being made. @returns how many have an address before */
+async function createBehind(prefix: string): Promise<number> {
+  controller.stop();
+  const { size } = await currentAddresses(kubernetes);
+  await create(prefix);
+  return size;
+}
+
+/** Every Service that there is has an address of its own, and the one it had before. */
+async function expectAllServed(): Promise<void> {
+  const addresses = await until(
+    async () => {
+      const current = await currentAddresses(kubernetes);
+      return names.every((name) => current.has(name)) ? current : undefined;
+    },
+    { what: "an address for each Service", deadlineMs: 60_000, everyMs: 50 },
+  );
+  expect([...addresses.keys()].toSorted()).toEqual([...names].toSorted());
+  expect(new Set(addresses.values()).size).toBe(names.length);
+  expect([...given].filter(([name, address]) => addresses.has(name) && addresses.get(name) !== address)).toEqual([]);
+  given = addresses;
+}
+
+/** How often the status of each of these Services was stored. */
+function writesOf(keys: readonly string[]): readonly number[] {
+  const stored = new Map(keys.map((key) => [key, 0]));
+  for (const { verb, object, code } of kubernetes.auditLog(`system:serviceaccount:${NAMESPACE}:controller`)) {
+    const key = `${object.namespace}/${object.name}`;
+    if (verb === "update" && object.subresource === "status" && code === 200 && stored.has(key))
+      stored.set(key, (stored.get(key) ?? 0) + 1);
+  }
+  return [...stored.values()];
+}
+
+it("etcd that takes 200 ms for each answer costs time, and nothing else", async () => {
+  await etcd.delay(200);
+  try {
+    const keys = await create("slow", 24);
+    await expectAllServed();
+    expect(writesOf(keys)).toEqual(keys.map(() => 1));
+  } finally {
+    await etcd.delay(0);
+  }
+});
+
+it("an etcd that loses all its connections in the middle of writes", async () => {
+  const wait = await createBehind("cut-off");
+  await etcd.delay(50); // so that there is a middle
+  controller.continue();
+  try {
+    for (const more of [1, 10, 20]) {
+      await until(async () => (await currentAddresses(kubernetes)).size >= wait + more, { what: `${more} addresses` });
+      await etcd.cut();
+    }
+  } finally {
+    await etcd.delay(0);
+  }
+  await expectAllServed();
+});
+
+it("an API server that is killed in the middle of writes and comes back", async () => {
+  const wait = await createBehind("restarted");
+  await etcd.delay(50);
+  const mark = controller.mark();
+  controller.continue();
+  await until(async () => (await currentAddresses(kubernetes)).size > wait, { what: "the first writes" });
+  await kubernetes.apiServer.stop();
+  await etcd.delay(0);
+  await controller.waitForOutput(/trying again|begins anew/, { since: mark });
+  await kubernetes.apiServer.start();
+  await expectAllServed();
+});
+
+it("watches that break ten times a second while Services come, change and go", async () => {
+  let cuts = 0;
+  const cutting = setInterval(() => (cuts += server.cutWatches()), 100);
+  try {
+    const keys = await create("unwatched");
+    const gone = keys.slice(0, 10);
+    await inParallel(gone, 4, (key) => kubernetes.admin.delete("v1/Service", key));
+    names = names.filter((name) => !gone.includes(name));
+    await create("instead", 10); // one of them has an address that was free again
+    await until(() => cuts > 10, { what: "watches to be cut" });
+  } finally {
+    clearInterval(cutting);
+  }
+  await expectAllServed();
+});
+
+it.each([
+  { name: "as a line of the watch", fault: { lines: [{ type: "ERROR", object: { code: 410, message: "too old" } }] } },
+  { name: "as its answer", fault: { status: 410, body: { kind: "Status", code: 410, message: "too old" } } },
+])("410 Gone $name: what went on meanwhile is found by a list", async ({ fault }) => {
+  let expired = 0;
+  let away = true;
+  // While it is away it gets no watch at all: it must learn of everything from the list that follows.
+  server.answer(({ path, query }) => {
+    if (path !== "/api/v1/services" || query.get("watch") !== "true" || !away) return undefined;
+    expired += 1;
+    return fault;
+  });
+  server.cutWatches();
+  await until(() => expired > 0, { what: "the first 410" });
+  const gone = names.slice(-5);
+  await inParallel(gone, 5, (key) => kubernetes.admin.delete("v1/Service", key));
+  names = names.filter((name) => !gone.includes(name));
+  await create(`late-${"lines" in fault ? "line" : "answer"}`, 10);
+  away = false;
+  await expectAllServed();
+  const { length } = server.asked.filter(({ path }) => path === "/api/v1/services");
+  await create(`later-${"lines" in fault ? "line" : "answer"}`, 2);
+  await expectAllServed();
+  expect(server.asked.filter(({ path }) => path === "/api/v1/services").length).toBe(length); // it follows the watch again
+});
+
+it("429 with Retry-After: waits as long as it is asked to, in writes and in watches, and is told no more often", async () => {
+  const RETRY_AFTER_SECONDS = 2;
+  const refused: number[] = [];
+  const isStatus = (path: string): boolean => path.endsWith("/status");
+  const busy = { status: 429, body: { message: "busy" }, retryAfterSeconds: RETRY_AFTER_SECONDS };
+  const since = server.asked.length;
+  server.answer(({ method, path, at }) => {
+    if (method !== "PUT" || !isStatus(path) || (refused.length > 0 && at - (refused[0] ?? 0) > 1_000)) return undefined;
+    refused.push(at);
+    return busy;
+  });
+  await create("throttled");
+  await expectAllServed();
+  const puts = server.asked.slice(since).filter(({ method, path }) => method === "PUT" && isStatus(path));
+  const pauses = puts.map(({ at }, index) => at - (puts[index - 1]?.at ?? at));
+  expect(refused.length).toBeLessThanOrEqual(32); // those in flight at the time, and none after them
+  expect(Math.max(...pauses)).toBeGreaterThanOrEqual(RETRY_AFTER_SECONDS * 1_000 - 50);
+  expect(puts.length).toBe(COUNT + refused.length);
+
+  let watchRefusals = 0;
+  server.answer(({ query }) => {
+    if (query.get("watch") !== "true" || watchRefusals >= 2) return undefined;
+    watchRefusals += 1;
+    return { ...busy, retryAfterSeconds: 1 };
+  });
+  server.cutWatches();
+  await create("unheard", 3);
+  await expectAllServed();
+});
+
+it("another writer that changes every Service all the time: both get through, and neither's work is lost", async () => {
+  const keys = Array.from({ length: COUNT }, (_, index) => `default/contended-${index}`);
+  const edits = new Map<string, number>(keys.map((key) => [key, 0]));
+  const enough = new AbortController();
+  await inParallel(keys, 8, (key) => kubernetes.createService(key));
+  const writers = keys.map(async (key) => {
+    for (let edit = 1; !enough.signal.aborted; edit += 1) {
+      const metadata = { labels: { edit: `${edit}` }, annotations: { "example.com/edit": `${edit}` } };
+      await kubernetes.admin.patch("v1/Service", key, { metadata });
+      edits.set(key, edit);
+    }
+  });
+  names = [...names, ...keys];
+  try {
+    await expectAllServed();
+  } finally {
+    enough.abort();
+    await Promise.all(writers);
+  }
+  const services = await kubernetes.admin.list("v1/Service", { namespace: "default" });
+  const contended = services.filter(({ metadata }) => metadata.name.startsWith("contended-"));
+  for (const { metadata } of contended) {
+    const edit = `${edits.get(`default/${metadata.name}`)}`;
+    expect([metadata.labels?.["edit"], metadata.annotations?.["example.com/edit"]]).toEqual([edit, edit]);
+  }
+  expect(writesOf(keys)).toEqual(keys.map(() => 1));
+  expect(
+    kubernetes.auditLog().some(({ verb, code, user }) => verb === "update" && code === 409 && user.includes(NAMESPACE)),
+  ).toBe(true);
+});
