@@ -252,3 +252,6 @@ async function stopWithin(stopped: Promise<void>, log: Logger): Promise<void> {
   }
   cancel?.();
 }
+
+/** For tests: all of a controller but its process. */
+export { join as joinController };
