@@ -1,5 +1,6 @@
 import type { CommandModule } from "yargs";
 import type { Exit } from "./commands.js";
+import { leaderOptions, leaderOptionsOf } from "./leader-options.js";
 import { clusterOptions, configOptions, resolveNamespace } from "./options.js";
 import { poolChangeOf, poolChangeOption } from "./pool-change.js";
 import { VERSION } from "./version.js";
@@ -8,17 +9,18 @@ import { webhookOptions, webhookOptionsOf } from "./webhook-options.js";
 export function controllerCommand(exit: Exit): CommandModule {
   return {
     command: "controller",
-    describe: "Give waiting Services their addresses (one in a cluster)",
+    describe: "Give waiting Services their addresses (one in a cluster, or several with Leases)",
     builder: (yargs) =>
       yargs
         .options(clusterOptions)
         .option("pool-change", poolChangeOption)
         .options(webhookOptions)
+        .options(leaderOptions)
         .example("$0 controller --kubeconfig admin.conf", "Run it outside the cluster"),
     handler: async (args) => {
+      const [webhooks, election] = [webhookOptionsOf(args), leaderOptionsOf(args)];
       const { runController } = await import("../runtime/controller-main.js");
-      const webhooks = webhookOptionsOf(args);
-      exit(await runController({ ...commonOptions(args), poolChange: poolChangeOf(args), webhooks }));
+      exit(await runController({ ...commonOptions(args), poolChange: poolChangeOf(args), webhooks, election }));
     },
   };
 }

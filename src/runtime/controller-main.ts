@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { createAllocator } from "./allocator/create-allocator.js";
 import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
 import { watchConfiguration } from "./config-watch.js";
@@ -12,6 +13,7 @@ import { backoffDelay, type Backoff } from "./kubernetes/backoff.js";
 import { createCollection } from "./kubernetes/collection.js";
 import { connectToServer } from "./kubernetes/connect.js";
 import { createEventRecorder, type EventRecorder } from "./kubernetes/event-recorder.js";
+import { gateWrites } from "./kubernetes/gated-client.js";
 import { createKeptSecret } from "./kubernetes/kept-secret.js";
 import { pause } from "./kubernetes/pause.js";
 import { isPermitted } from "./kubernetes/permission.js";
@@ -21,9 +23,11 @@ import { createServiceStatusWriter, type ServiceStatusWriter } from "./kubernete
 import { systemClock } from "./kubernetes/system-clock.js";
 import { watchResource } from "./kubernetes/watch.js";
 import { LAST_GOOD_SECRET, createLastGoodConfig } from "./last-good-config.js";
+import { startLeaderElection, type LeaderElectionOptions, type Leadership } from "./leader-election.js";
 import { createControllerMetrics } from "./metrics/controller-metrics.js";
+import { createLeaderGauge } from "./metrics/leader-metrics.js";
 import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
-import { createRegistry } from "./metrics/registry.js";
+import { createRegistry, type Registry } from "./metrics/registry.js";
 import { createWebhookMetrics } from "./metrics/webhook-metrics.js";
 import { serveEndpoints } from "./serve-endpoints.js";
 import { startWebhooks, type WebhookOptions, type Webhooks } from "./start-webhooks.js";
@@ -45,6 +49,7 @@ export type ControllerMainOptions = ClusterEdgeOptions &
     /** Our own Pod; "": not known. */
     podName: string;
     webhooks: WebhookOptions;
+    election: Omit<LeaderElectionOptions, "namespace" | "podName" | "hostName">;
     logLevel: LogLevel;
   }>;
 
@@ -83,15 +88,20 @@ export async function runController(options: ControllerMainOptions): Promise<num
     if (mode !== "disabled") {
       webhooks = startWebhooks(options.webhooks, options, { ...shared, metrics: createWebhookMetrics(registry) });
     }
-    if (mode !== "onlywebhook") joined = join(options, { ...shared, metrics });
+    if (mode !== "onlywebhook") joined = join(options, { ...shared, metrics, registry });
     await aborted(signal);
-    if (joined !== undefined) await stopWithin(joined.controller.stop(), log);
-    await joined?.events.stop(EVENTS_MILLISECONDS);
+    if (joined !== undefined) await end(joined, log);
     await webhooks?.close(); // last: who drains still answers
   }
   await Promise.all(endpoints.map((endpoint) => endpoint.close()));
   client.close();
   return 0;
+}
+
+/** When no write is in flight any more the next one may begin; it need not wait for our last Events. */
+async function end({ controller, leadership, events }: Joined, log: Logger): Promise<void> {
+  await stopWithin(controller.stop(), log);
+  await Promise.all([leadership.resign(), events.stop(EVENTS_MILLISECONDS)]);
 }
 
 type Need = Readonly<{
@@ -100,28 +110,37 @@ type Need = Readonly<{
   signal: AbortSignal;
   streamingList: boolean;
   metrics: ReturnType<typeof createControllerMetrics>;
+  registry: Registry;
 }>;
 
-type Joined = Readonly<{ controller: Controller; events: EventRecorder; notReadyReason(): string | undefined }>;
+type Joined = Readonly<{
+  controller: Controller;
+  leadership: Leadership;
+  events: EventRecorder;
+  notReadyReason(): string | undefined;
+}>;
 
 /** Joins the shell to the edge: watches in, statuses and Events out. */
 function join(options: ControllerMainOptions, need: Need): Joined {
   const { client, ports, signal, streamingList, metrics } = need;
-  const statuses = createServiceStatusWriter(client);
+  const mayWrite = (): boolean => leadership.holds();
+  const writer = gateWrites(client, mayWrite);
+  const statuses = createServiceStatusWriter(writer);
   const events = createEventRecorder({
-    client,
+    client: gateWrites(client, () => mayWrite() || signal.aborted), // the last ones tell what we did in our turn
     origin: { component: "metallb-controller" },
     busy: () => controller.busy(),
     ports,
   });
   const outputs = createControllerOutputs(
-    { ...need, ...options, usage: () => controller.usage(), busy: () => controller.busy() },
+    { ...need, ...options, client: writer, usage: () => controller.usage(), busy: () => controller.busy(), mayWrite },
     metrics,
   );
   const controller = createController(
     {
       ...options,
       keepDecisions: false, // nobody asks, and there may be many
+      isStandby: true,
     },
     createAllocator({ loadBalancerClass: options.loadBalancerClass }),
     {
@@ -135,7 +154,7 @@ function join(options: ControllerMainOptions, need: Need): Joined {
       random: ports.random,
     },
   );
-  watchResource({
+  const services = watchResource({
     client,
     resource: SERVICES,
     read: (object) => statuses.read(object),
@@ -152,7 +171,8 @@ function join(options: ControllerMainOptions, need: Need): Joined {
     streamingList: false, // thousands come in half the time in pages
   });
   const { namespace, configMapName } = options;
-  const lastGood = createKeptSecret({ client, ports, signal, namespace, name: LAST_GOOD_SECRET });
+  const lastGood = createKeptSecret({ client: writer, ports, signal, namespace, name: LAST_GOOD_SECRET });
+  let goodText: string | undefined; // BOUNDED: the newest
   const configuration = watchConfiguration({
     client,
     ports,
@@ -164,14 +184,47 @@ function join(options: ControllerMainOptions, need: Need): Joined {
     changed: createLastGoodConfig({
       load: options,
       read: () => lastGood.read(),
-      keep: (text) => lastGood.keep(text),
+      keep(text) {
+        goodText = text;
+        if (mayWrite()) lastGood.keep(text);
+      },
       log: ports.log,
       shell: controller,
     }),
   });
+  const setLeader = createLeaderGauge(need.registry, options.election.leaseName);
+  let turn = 0;
+  const leadership = startLeaderElection(
+    { ...options.election, namespace, podName: options.podName, hostName: hostname() },
+    {
+      client,
+      ports,
+      async begin(isElected) {
+        turn += 1;
+        setLeader(true);
+        const current = turn;
+        // What the former one has written must have been seen before anything is given out.
+        if (isElected) await services.refresh();
+        if (turn !== current || !mayWrite()) return;
+        controller.lead();
+        outputs.resume();
+        if (goodText !== undefined) lastGood.keep(goodText);
+      },
+      end() {
+        turn += 1;
+        setLeader(false);
+        controller.follow();
+      },
+    },
+  );
   void watchNamespaces(need, controller);
   void followNodeAddresses(need, (nodes) => controller.nodesChanged(nodes));
-  return { controller, events, notReadyReason: () => configuration.missing() ?? controller.notReadyReason() };
+  return {
+    controller,
+    leadership,
+    events,
+    notReadyReason: () => configuration.missing() ?? controller.notReadyReason(),
+  };
 }
 
 /** Statuses may not be written at all: the server is left alone longer and longer. One that starts refuses briefly. */

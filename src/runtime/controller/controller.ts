@@ -20,6 +20,8 @@ import type { ControllerPorts } from "./ports.js";
  *    something is gone because it is out of sight.
  * 3. Tell a Service that was written as anybody else's change; the shell knows its own by its content.
  * 4. `stop()` and wait for it before the ports go away.
+ * 5. Where there are several controllers: begin with `isStandby`, `lead()` when it is this one's turn and it has been told
+ *    all that the former one wrote, `follow()` as soon as it may not write any more.
  *
  * What it keeps: the views of the Services that exist. At most `writesInFlight` status writes run at a time; decisions
  * are made one after the other, in the order in which the Services came up.
@@ -37,7 +39,11 @@ export interface Controller {
   configChanged(documents: readonly KubernetesDocument[]): void;
   /** Documents that were good in an earlier life: in force first, whatever the present ones are. Before configChanged. */
   configRestored(documents: readonly KubernetesDocument[]): void;
-  /** Why nothing is given out yet, in a sentence; undefined once it is. */
+  /** Decides and writes from now on, with all that was told. */
+  lead(): void;
+  /** Decides and writes nothing from now on (a write in flight ends), but notes who has what. */
+  follow(): void;
+  /** Why nothing could be given out yet, in a sentence; undefined once it could, also by a standby. */
   notReadyReason(): string | undefined;
   /** Resolves when no Service waits to be decided or written (those that are backing off do not count). */
   settled(): Promise<void>;
@@ -60,6 +66,8 @@ export type ControllerOptions = LoadOptions &
     writesInFlight?: number;
     /** Keeps the last decision on each Service for decision(); default: true. */
     keepDecisions?: boolean;
+    /** Another controller writes, until lead() is called; default: false. */
+    isStandby?: boolean;
   }>;
 
 export type CreateController = (options: ControllerOptions, allocator: Allocator, ports: ControllerPorts) => Controller;

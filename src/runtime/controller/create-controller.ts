@@ -42,6 +42,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
   let namespacesAreKnown = false;
   let nodesAreKnown = false;
   let running = false; // everything has been told and a model is in force: addresses may be given out
+  let leading = options.isStandby !== true; // else another controller gives them out
   let vacanciesSeen = 0;
   let unavailable = false;
   let stopped = false;
@@ -50,6 +51,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
   function reconcile(key: ObjectKey): Promise<WorkEnd> | undefined {
     const service = services.get(key);
     if (service === undefined) return forget(key);
+    if (!leading) return noteStatus(key, service);
     if (isHeld(key, service)) return undefined;
     metrics.updateHandled();
     const decision = decide(key, service);
@@ -63,19 +65,32 @@ export function createController(options: ControllerOptions, allocator: Allocato
     return undefined;
   }
 
+  /** What the other controller gave it counts, whatever we would have. */
+  function noteStatus(key: ObjectKey, service: ServiceView): undefined {
+    metrics.updateHandled();
+    freeingWay(key, () => allocator.adopt(service));
+  }
+
   function decide(key: ObjectKey, service: ServiceView): Decision {
-    const isInTheWay = configuration.stranded().has(key); // of a model that waits
-    const before = isInTheWay ? allocator.assignment(key)?.addresses.join() : undefined;
-    const decision = allocator.decide(service);
+    const decision = freeingWay(key, () => allocator.decide(service));
     for (const other of allocator.displaced()) queue.add(other);
-    if (isInTheWay && allocator.assignment(key)?.addresses.join() !== before) tryModelAgain();
     return decision;
+  }
+
+  /** Where the Service was in the way of a model that waits, and is not any more, the model may come. */
+  function freeingWay<Value>(key: ObjectKey, change: () => Value): Value {
+    const isInTheWay = configuration.stranded().has(key);
+    const before = isInTheWay ? allocator.assignment(key)?.addresses.join() : undefined;
+    const value = change();
+    if (isInTheWay && allocator.assignment(key)?.addresses.join() !== before) tryModelAgain();
+    return value;
   }
 
   function forget(key: ObjectKey): undefined {
     metrics.updateHandled();
     const freed = allocator.release(key);
-    if (freed.length > 0) log.info({ event: "serviceDeleted", service: key, ips: freed }, "released its addresses");
+    if (freed.length > 0 && leading)
+      log.info({ event: "serviceDeleted", service: key, ips: freed }, "released its addresses");
     decisions.delete(key);
     pending.delete(key);
     untold.delete(key);
@@ -107,10 +122,14 @@ export function createController(options: ControllerOptions, allocator: Allocato
     else if (newest !== undefined && !isSame(newest, left))
       queue.add(key); // more came than what we have written
     else if (newest !== undefined) allocator.observe(newest);
+    if (isWritten) logWritten(key, wanted);
+    if (!leading) {
+      queue.add(key);
+      return undefined;
+    }
     if (isWritten) {
       unavailable = false;
       allocator.written(key);
-      logWritten(key, wanted);
       tellEvents(key, left);
       return undefined;
     }
@@ -153,7 +172,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
   /** One look at all who wait, however many addresses became free since the last one. */
   function requeuePending(): void {
     const vacancies = allocator.vacancies();
-    if (!running || vacancies === vacanciesSeen) return;
+    if (!running || !leading || vacancies === vacanciesSeen) return;
     vacanciesSeen = vacancies;
     for (const key of pending) queue.add(key);
   }
@@ -225,6 +244,24 @@ export function createController(options: ControllerOptions, allocator: Allocato
     },
     answeredElsewhere(addresses) {
       if (!stopped) lookAgain(allocator.useAnsweredAddresses(addresses));
+    },
+    lead() {
+      if (leading || stopped) return;
+      leading = true;
+      if (!running) return;
+      // All of it before the first decision: what waits in the queue may be an address that the former leader gave.
+      for (const service of services.values()) allocator.adopt(service);
+      queueAll();
+    },
+    follow() {
+      if (!leading || stopped) return;
+      leading = false;
+      for (const state of [pending, untold, decisions]) state.clear();
+      for (const [key, service] of services) {
+        allocator.release(key); // also what was decided and not written
+        allocator.adopt(service);
+      }
+      allocator.displaced();
     },
     configRestored(earlier) {
       restored = earlier;

@@ -27,6 +27,11 @@ export type WatchState = Readonly<{ listed: boolean; failure: string | undefined
 export type Watch = Readonly<{
   resource: Resource;
   state(): WatchState;
+  /**
+   * Lists anew, at once. Resolves when everything that was there when this was called has been told, however long that
+   * takes; never when the signal comes first.
+   */
+  refresh(): Promise<void>;
   /** Settles after the signal. */
   ended: Promise<void>;
 }>;
@@ -49,6 +54,14 @@ export function watchResource<View>(options: WatchOptions<View>): Watch {
   let resumeFrom: string | undefined; // undefined: list first
   let listed = false;
   let failure: string | undefined;
+  let refreshing: (() => void)[] = []; // wait for a list that begins from now on. BOUNDED by who calls refresh()
+  let awaiting: (() => void)[] = []; // wait for the list that has begun
+  let endFollowing: (() => void) | undefined;
+
+  function beginList(): void {
+    awaiting.push(...refreshing);
+    refreshing = [];
+  }
 
   function finishList(present: ReadonlySet<ObjectKey>, resourceVersion: string): void {
     resumeFrom = resourceVersion;
@@ -56,15 +69,20 @@ export function watchResource<View>(options: WatchOptions<View>): Watch {
     if (failure !== undefined) ports.log.info({ resource: name }, `watch of ${name} works again`);
     failure = undefined;
     seen.finishList(present);
+    for (const resolve of awaiting) resolve();
+    awaiting = [];
   }
 
   async function round(): Promise<End> {
+    if (refreshing.length > 0) resumeFrom = undefined;
+    if (resumeFrom === undefined) beginList();
     if (resumeFrom === undefined && !streaming) {
       const present = new Set<ObjectKey>();
       const list = await listPages(client, resource, (object) => present.add(seen.observe(object)));
       if (!list.ok) return endOf(list.fault);
       finishList(present, list.value);
     }
+    if (refreshing.length > 0) return REFRESHED; // that list had begun before
     const reader = createEventReader(seen, resumeFrom, finishList);
     const ended = await follow(reader);
     resumeFrom = reader.resumeFrom();
@@ -95,6 +113,7 @@ export function watchResource<View>(options: WatchOptions<View>): Watch {
     const abort = new AbortController();
     const onAbort = (): void => abort.abort();
     signal.addEventListener("abort", onAbort);
+    endFollowing = onAbort;
     const cancelListTimer = !reader.listing()
       ? () => undefined
       : ports.clock.setTimer(LIST_MILLISECONDS, () => {
@@ -110,8 +129,10 @@ export function watchResource<View>(options: WatchOptions<View>): Watch {
       onChunk,
     });
     cancelListTimer();
+    endFollowing = undefined;
     signal.removeEventListener("abort", onAbort);
     if (reader.listing() && !ended.ok && ended.fault.kind === "invalid") streaming = false; // it refuses the parameter
+    if (refreshing.length > 0 && ended.ok) return REFRESHED;
     return stopped ?? endOfStream(ended, reader.listing());
   }
 
@@ -126,6 +147,7 @@ export function watchResource<View>(options: WatchOptions<View>): Watch {
       const lived = ports.clock.now() - started;
       if (end.why === "ended") {
         failures = 0;
+        if (refreshing.length > 0) continue;
         if (lived < SHORTEST_WATCH_MILLISECONDS) await wait(backoffDelay(RECONNECT_BACKOFF, 2, ports.random()));
         continue;
       }
@@ -154,7 +176,16 @@ export function watchResource<View>(options: WatchOptions<View>): Watch {
     if (failures > 0 && end.why !== "expired") failure = end.problem;
   }
 
-  return { resource, state: () => ({ listed, failure }), ended: run() };
+  return {
+    resource,
+    state: () => ({ listed, failure }),
+    refresh: () =>
+      new Promise((resolve) => {
+        refreshing.push(resolve);
+        endFollowing?.();
+      }),
+    ended: run(),
+  };
 }
 
 /** What the events of one watch request mean, one after the other. */
@@ -207,6 +238,7 @@ function createEventReader(
 }
 
 type End = Readonly<{ why: WatchEnd; problem: string; retryAfterMilliseconds?: number }>;
+const REFRESHED: End = { why: "ended", problem: "a new list was asked for" };
 
 function firstEnd(lines: readonly string[], take: (line: string) => End | undefined): End | undefined {
   for (const line of lines) {

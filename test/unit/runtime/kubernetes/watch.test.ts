@@ -344,3 +344,41 @@ it("ends with the signal, whatever it is at", async () => {
   await watch.ended;
   await stream.closed;
 });
+
+it("lists anew when it is asked to, and says when all that was there by then has been told", async () => {
+  begin(false);
+  const list = (version: number, ...items: object[]) => ({ metadata: { resourceVersion: `${version}` }, items });
+  const first = await server.next();
+  let refreshed = 0;
+  void watch.refresh().then(() => (refreshed += 1)); // that list has begun before
+  first.answer(200, list(10, node("n1", 1)));
+  await eventually(() => told.includes("listed"));
+  const second = await server.next();
+  expect(refreshed).toBe(0);
+  second.answer(200, list(11, node("n1", 1)));
+  const stream = (await server.next()).stream();
+  await eventually(() => refreshed === 1);
+
+  told.length = 0;
+  void watch.refresh().then(() => (refreshed += 1)); // in the middle of a watch
+  await stream.closed;
+  (await server.next()).answer(200, list(12, node("n1", 1), node("n2", 12)));
+  await eventually(() => refreshed === 2);
+  expect(told).toEqual(["Node n2@12", "listed"]);
+  expect((await server.next()).url.searchParams.get("resourceVersion")).toBe("12");
+  expect(noted.log).toEqual([]);
+});
+
+it("goes on refreshing through failures", async () => {
+  begin(false);
+  (await server.next()).answer(200, { metadata: { resourceVersion: "10" }, items: [] });
+  await server.next();
+  let refreshed = false;
+  void watch.refresh().then(() => (refreshed = true));
+  (await server.next()).answer(500, { kind: "Status", message: "not now" });
+  await clock.runTimer(isBackoff);
+  const again = await server.next();
+  expect(refreshed).toBe(false);
+  again.answer(200, { metadata: { resourceVersion: "12" }, items: [] });
+  await eventually(() => refreshed);
+});
