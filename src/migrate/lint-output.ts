@@ -122,7 +122,7 @@ function sarifLocations({ file, line, column }: LintFinding) {
 
 /** A relative reference for a relative path, so that it counts from the root of the repository. RFC 3986 §4.2 */
 function uriOf(file: string): string {
-  const path = forwardSlashes(file);
+  const path = forwardSlashes(file).replaceAll(/\p{Surrogate}/gu, "\ufffd"); // half a character has no octets
   if (/^(?:\/|[A-Za-z]:)/.test(path)) return pathToFileURL(file).href;
   const encoded = path
     .replace(/^(?:\.\/)+/, "")
