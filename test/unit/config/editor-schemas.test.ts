@@ -1,4 +1,5 @@
 import { readFileSync, readdirSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
 import { Ajv } from "ajv";
 import { loadAll } from "js-yaml";
 import { describe, expect, it } from "vitest";
@@ -22,15 +23,30 @@ const manifest = (apiVersion: string, kind: string, spec: object) => ({
   spec,
 });
 
-describe("manifests.json", () => {
-  it.each(["resources.yaml", "crds-mixed-namespaces.yaml", "services.yaml", "legacy/layer2-range.yaml"])(
-    "has nothing to say to examples/%s",
-    (name) => {
-      const objects = loadAll(readFileSync(`examples/${name}`, "utf8"));
-      expect(objects.flatMap((object) => marks("manifests.json", object))).toEqual([]);
-    },
-  );
+const EXAMPLES = (readdirSync("examples", { recursive: true }) as string[])
+  .filter((name) => name.endsWith(".yaml"))
+  .map((name) => ({ name, text: readFileSync(`examples/${name}`, "utf8") }));
+const LINE = /^# yaml-language-server: \$schema=(.*)$/m;
 
+describe("examples", () => {
+  it.each(EXAMPLES)("$name names the schema that fits it, if one does", ({ name, text }) => {
+    const isConfiguration = /^(?:apiVersion: metallb\.io\/|address-pools:)/m.test(text);
+    const [, schema] = LINE.exec(text) ?? [];
+    expect(schema !== undefined).toBe(isConfiguration);
+    if (schema === undefined) return;
+    const file = relative(FOLDER, resolve("examples", dirname(name), schema));
+    expect(readdirSync(FOLDER)).toContain(file);
+    expect(text.indexOf("# yaml-language-server")).toBe(0);
+    expect(loadAll(text).flatMap((document) => marks(file, document))).toEqual([]);
+  });
+
+  it.each(EXAMPLES)("$name has nothing in it that manifests.json marks", ({ text }) => {
+    if (!/^apiVersion:/m.test(text)) return;
+    expect(loadAll(text).flatMap((object) => marks("manifests.json", object))).toEqual([]);
+  });
+});
+
+describe("manifests.json", () => {
   it.each<[string, object, string[]]>([
     [
       "a key that nobody knows",
@@ -62,7 +78,7 @@ describe("manifests.json", () => {
 });
 
 describe("configmap-config.json", () => {
-  it.each(["layer2-range", "bgp-one-peer", "lokomotive-two-workers"])(
+  it.each(["layer2-range", "bgp-one-peer", "lokomotive-two-workers", "lokomotive/metallb"])(
     "has nothing to say to examples/%s.yaml",
     (name) => {
       const { documents } = readDocuments(readFileSync(`examples/${name}.yaml`, "utf8"), name);
