@@ -28,7 +28,8 @@ export const DURATION_REMEDY = "write 0s, or a duration of 3s and more with its 
 export function readLegacyBfdProfiles(document: LegacyDocument, context: LegacyContext): LegacyBfdProfile[] {
   const profiles = document["bfd-profiles"] ?? [];
   if (context.isWritten("/bfd-profiles")) {
-    context.differ("bfd-profiles", "/bfd-profiles", `${profiles.length} profiles`);
+    const count = `${profiles.length} profile${profiles.length === 1 ? "" : "s"}`;
+    context.differ("bfd-profiles", "/bfd-profiles", count);
   }
   const names = new Set<string>();
   return profiles.flatMap((profile, index): LegacyBfdProfile[] => {

@@ -37,6 +37,8 @@ export type ConversionSource = Readonly<{
   bfdProfiles: readonly SourceBfdProfile[];
   /** Alias to community. */
   communities: ReadonlyMap<string, string>;
+  /** Where they are written, for people. */
+  communitiesOrigin: string;
 }>;
 
 /** `model`: what source and resources beside it mean together. */
@@ -100,6 +102,7 @@ export function joinSource(
       .map(({ profile, path }) => ({ profile, place, path }))
       .toSorted((a, b) => byName(a.profile, b.profile)),
     communities: legacy?.communities ?? new Map(),
+    communitiesOrigin: `${place.object} /bgp-communities`,
   };
   const faults = overlapFaults(
     model.pools.filter(({ name }) => !dropped.has(name)),

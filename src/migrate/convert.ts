@@ -66,9 +66,11 @@ export function convert(text: string, options: ConvertOptions): Result<Conversio
   if (!found.ok) return found;
   const input = found.value;
   // The ConfigMap around a bare document is written nowhere.
-  const madeUp = input.isBare && input.configMap && describeObject(input.configMap);
+  const madeUp = input.isBare && input.configMap !== undefined ? describeObject(input.configMap) : undefined;
   const called = <Kind extends Fault>(faults: readonly Kind[]): Kind[] =>
     faults.map((fault) => (fault.object === madeUp ? { ...fault, object: "configuration" } : fault));
+  const calledAs = ({ object, origin }: WrittenResource): WrittenResource =>
+    madeUp === undefined ? { object, origin } : { object, origin: origin.replace(madeUp, "configuration") };
   const target = targetNamespace(input, options);
   if (!target.ok) return target;
   const namespace = target.value;
@@ -106,7 +108,7 @@ export function convert(text: string, options: ConvertOptions): Result<Conversio
   ];
   return succeed({
     documents: objects,
-    text: formOf(options.output, objects, () => resourceTable(written)),
+    text: formOf(options.output, objects, () => resourceTable(written.map(calledAs))),
     notices: called(sortFaults(notices)),
   });
 }

@@ -89,7 +89,7 @@ export function resourcesOf(source: ConversionSource, options: ResourceOptions):
     peers.add(name, origin, { spec: peerSpec(peer, secret, profile) }, false);
   }
   const { aliases, aliasOf } = communityNames(source.communities, options.presentAliases);
-  if (aliases.length > 0) communities.add("communities", "bgp-communities", { spec: { communities: aliases } });
+  if (aliases.length > 0) communities.add("communities", source.communitiesOrigin, { spec: { communities: aliases } });
   for (const pool of source.pools) {
     const name = poolNames.get(pool.name) ?? pool.name;
     const origin = `${pool.place.object} ${pool.path}`.trimEnd();

@@ -21,6 +21,8 @@ export type LintConfiguration = Readonly<{
   documents: readonly KubernetesDocument[];
   reading: ConfigReading;
   findings: readonly LintFinding[];
+  /** How a ConfigMap is called that is written nowhere: by the key that Helm values are under, or as a bare text. */
+  calledAs?: string;
 }>;
 
 const DEFAULT_NAMESPACE = "metallb-system";
@@ -49,16 +51,17 @@ export function readConfigurations(input: LintInput, options: LintOptions): read
   }
   for (const document of input.inline) {
     const target = { namespace: namespace ?? "", configMapName: document.name, ...(generation && { generation }) };
-    const { findings, ...configuration } = configurationOf([document], target);
-    const called = findings.map((finding) => calledAs(document.name, finding));
-    configurations.push({ ...configuration, findings: called });
+    configurations.push({ ...configurationOf([document], target), calledAs: document.name });
   }
   return configurations;
 }
 
-/** The ConfigMap around Helm values is written nowhere: its faults are called by the key that the values are under. */
-function calledAs(object: string, finding: LintFinding): LintFinding {
-  return finding.object === `ConfigMap ${object}` ? { ...finding, object } : finding;
+/** Findings about a configuration, called by where people wrote it. */
+export function called({ calledAs }: LintConfiguration, findings: readonly LintFinding[]): readonly LintFinding[] {
+  if (calledAs === undefined) return findings;
+  return findings.map((finding) =>
+    finding.object === `ConfigMap ${calledAs}` ? Object.assign({}, finding, { object: calledAs }) : finding,
+  );
 }
 
 type Target = Readonly<{ namespace: string; configMapName: string; generation?: Generation }>;

@@ -1,5 +1,5 @@
 import { faultAt } from "../config/place.js";
-import type { LintConfiguration } from "./lint-configurations.js";
+import { called, type LintConfiguration } from "./lint-configurations.js";
 import { findingOf, type LintFinding } from "./lint-rules.js";
 
 const REMEDY = "put the advertisement into the namespace of its pools: in another one it does nothing";
@@ -19,11 +19,10 @@ export function joinFindings(configurations: readonly LintConfiguration[]): read
   for (const configuration of configurations) {
     const astray = strayAdvertisements(configuration, homes, poolNamespaces);
     const replaced = new Set(astray.map(({ object, path }) => `${object} ${path}`));
-    findings.push(...astray);
-    for (const finding of configuration.findings) {
-      if (finding.rule === "pool-undefined" && replaced.has(`${finding.object} ${finding.path}`)) continue;
-      findings.push(finding);
-    }
+    const others = configuration.findings.filter(
+      ({ rule, object, path }) => rule !== "pool-undefined" || !replaced.has(`${object} ${path}`),
+    );
+    findings.push(...called(configuration, [...astray, ...others]));
   }
   return findings;
 }

@@ -1,5 +1,5 @@
 import { compareTexts, sortFaults } from "../config/place.js";
-import { readConfigurations, type LintOptions } from "./lint-configurations.js";
+import { called, readConfigurations, type LintOptions } from "./lint-configurations.js";
 import { emptyInput, addText, type LintInput } from "./lint-input.js";
 import { lintLinks, surroundingsOf } from "./lint-links.js";
 import { joinFindings } from "./lint-namespaces.js";
@@ -49,7 +49,7 @@ function judge(input: LintInput, options: LintOptions): LintFinding[] {
   const findings = [
     ...input.findings,
     ...joinFindings(configurations),
-    ...configurations.flatMap((configuration) => lintLinks(configuration, surroundings)),
+    ...configurations.flatMap((configuration) => called(configuration, lintLinks(configuration, surroundings))),
     ...lintServices(input.services, configurations, {
       namespaces: input.namespaces,
       hidesPools: input.templates.some(({ hasPools }) => hasPools),

@@ -299,6 +299,6 @@ describe("convert() that keeps how to find peers", () => {
       "
     `);
     expect(notices.map((notice) => [notice.class, notice.object])).toEqual([["kept", "configuration"]]);
-    expect(kept(`${DISCOVERY}\n`, { output: "table" }).text).toContain("/peer-autodiscovery\n");
+    expect(kept(`${DISCOVERY}\n`, { output: "table" }).text).toContain("  configuration /peer-autodiscovery\n");
   });
 });

@@ -284,6 +284,12 @@ describe("Helm values", () => {
   it("are called by the key that they are under", () => {
     const { findings } = lint(`configInline:\n${bad.replace(/^/gm, "  ")}\n`);
     expect(findings.map(({ object }) => object)).toEqual(["configInline"]);
+    const peer = "peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1, password: p}]";
+    const links = lint({ values: `configInline:\n  ${peer}\n`, bare: `${peer}\naddress-pools: []\n` }).findings;
+    expect(links.map(({ file, object, rule }) => [file, object, rule])).toEqual([
+      ["bare", "configuration", "password-in-clear-text"],
+      ["values", "configInline", "password-in-clear-text"],
+    ]);
   });
 });
 
