@@ -52,9 +52,9 @@ function readUpdate(body: Uint8Array, context: AttributeContext): DecodedUpdate 
   if (withdrawnRoutes === undefined) throw invalidNetworkField("a withdrawn prefix");
   const nlri = decodeNlri("ipv4", nlriField);
   if (nlri === undefined) throw invalidNetworkField("a prefix");
-  const { pathAttributes, problems, isCutOff } = readAttributes(attributesField, context);
+  const { pathAttributes, problems, seen, isCutOff } = readAttributes(attributesField, context);
   const reachable = nlri.length > 0 || pathAttributes.some(({ name }) => name === "mpReachNlri");
-  if (reachable && !isCutOff) problems.push(...missingAttributes(pathAttributes, nlri.length > 0));
+  if (reachable && !isCutOff) problems.push(...missingAttributes(seen, nlri.length > 0));
   const worst = problems.find(({ treatment }) => treatment === "treatAsWithdraw");
   const update = { withdrawnRoutes, pathAttributes, nlri };
   if (worst === undefined) return { kind: "update", update, problems };
@@ -80,7 +80,13 @@ function splitFields(body: Uint8Array): Fields {
   return { withdrawnField, attributesField, nlriField: reader.octets(reader.remaining()) };
 }
 
-type Attributes = Readonly<{ pathAttributes: PathAttribute[]; problems: AttributeFault[]; isCutOff: boolean }>;
+/** `seen`: the codes of all attributes that were there, also of those that are wrong. */
+type Attributes = Readonly<{
+  pathAttributes: PathAttribute[];
+  problems: AttributeFault[];
+  seen: ReadonlySet<number>;
+  isCutOff: boolean;
+}>;
 
 function readAttributes(field: Uint8Array, context: AttributeContext): Attributes {
   const pathAttributes: PathAttribute[] = []; // BOUNDED by the octets
@@ -90,7 +96,7 @@ function readAttributes(field: Uint8Array, context: AttributeContext): Attribute
   const cutOff = (): Attributes => {
     const problem = "the last path attribute is cut off"; // RFC 7606 §4
     problems.push({ treatment: "treatAsWithdraw", errorSubcode: UPDATE_ERROR.attributeLength, problem });
-    return { pathAttributes, problems, isCutOff: true };
+    return { pathAttributes, problems, seen, isCutOff: true };
   };
   while (reader.remaining() > 0) {
     const start = field.length - reader.remaining();
@@ -114,7 +120,7 @@ function readAttributes(field: Uint8Array, context: AttributeContext): Attribute
     const octets = field.subarray(start, field.length - reader.remaining());
     readAttribute(flags, code, value, octets, context, pathAttributes, problems);
   }
-  return { pathAttributes, problems, isCutOff: false };
+  return { pathAttributes, problems, seen, isCutOff: false };
 }
 
 function readAttribute(
@@ -152,11 +158,10 @@ function duplicate(code: number): AttributeFault {
 }
 
 /** RFC 7606 §3 d, RFC 4760 §3: NEXT_HOP belongs to the NLRI field alone. */
-function missingAttributes(pathAttributes: readonly PathAttribute[], hasNlri: boolean): AttributeFault[] {
-  const present = new Set(pathAttributes.map(({ name }) => name));
+function missingAttributes(seen: ReadonlySet<number>, hasNlri: boolean): AttributeFault[] {
   const needed = hasNlri ? (["origin", "asPath", "nextHop"] as const) : (["origin", "asPath"] as const);
   return needed
-    .filter((name) => !present.has(name))
+    .filter((name) => !seen.has(ATTRIBUTE_CODE[name]))
     .map((name) => ({
       treatment: "treatAsWithdraw",
       errorSubcode: UPDATE_ERROR.missingWellKnownAttribute,

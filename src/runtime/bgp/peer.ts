@@ -1,0 +1,248 @@
+import type { Family, IpAddress, Prefix } from "../net/address.js";
+import { createAdjRibOut, type AdjRibOut } from "./adj-rib-out.js";
+import { decodeUpdate } from "./decode-update.js";
+import { encodeAnnouncements, encodeEndOfRib, encodeWithdrawals, type RouteAttributes } from "./encode-update.js";
+import { unicast, unicastFamily } from "./family.js";
+import { decodeFrame, encodeFrame, MESSAGE_TYPE, type MessageType } from "./frame.js";
+import { step } from "./fsm.js";
+import {
+  establishedSession,
+  INITIAL_STATE,
+  stateName,
+  type BgpEffect,
+  type BgpEvent,
+  type BgpStateName,
+  type PeerOptions,
+  type Side,
+  type Timer,
+} from "./fsm-types.js";
+import type { Negotiated } from "./negotiate.js";
+import { decodeNotification, encodeNotification, type NotificationMessage } from "./notification.js";
+import { concatOctets } from "./octets.js";
+import { decodeOpen, encodeOpen } from "./open.js";
+import { decodeRouteRefresh, encodeRouteRefresh, REFRESH_SUBTYPE } from "./route-refresh.js";
+import type { LargeCommunity } from "./path-attribute.js";
+
+/** What is said of a route to every peer alike. Equal ones are to be the same object. */
+export type AnnouncedAttributes = Readonly<{
+  /** Told to peers in our AS only. */
+  localPref: number;
+  /** RFC 1997: `asn << 16 | value`, unsigned. */
+  communities: readonly number[];
+  largeCommunities: readonly LargeCommunity[];
+  /** How many times more than once our AS number stands in the path, to peers of other ASes. */
+  prepend: number;
+}>;
+
+/** What the driver does, in this order. */
+export type PeerAction =
+  | Exclude<BgpEffect, { do: "sendOpen" | "sendKeepalive" | "sendNotification" }>
+  | Readonly<{ do: "write"; side: Side; octets: Uint8Array }>
+  /** Something that the peer said is wrong, and the session goes on. RFC 7606 */
+  | Readonly<{ do: "report"; problem: string }>;
+
+/** The next hops of our routes, by family: one, or with a link-local one behind it. A family without is not announced. */
+export type NextHops = Readonly<Partial<Record<Family, readonly IpAddress[]>>>;
+
+/**
+ * One BGP peer, from octets to octets: connections, timers and what was received go in, actions come out. It has no
+ * clock, socket or randomness. Duties of the driver: perform the actions in their order; tell what becomes of them;
+ * refuse a second connection by the peer while there is one; call `takeUpdates` when the session is established, when
+ * routes have changed, and when the socket has room again.
+ */
+export interface BgpPeer {
+  readonly routes: AdjRibOut<AnnouncedAttributes>;
+  state(): BgpStateName;
+  session(): Negotiated | undefined;
+  start(): readonly PeerAction[];
+  stop(notification: NotificationMessage): readonly PeerAction[];
+  connected(side: Side): readonly PeerAction[];
+  disconnected(side: Side, reason: string): readonly PeerAction[];
+  received(side: Side, octets: Uint8Array): readonly PeerAction[];
+  expired(timer: Timer, side?: Side): readonly PeerAction[];
+  bfdDown(): readonly PeerAction[];
+  /** The next messages, of up to so many prefixes; none where there is no session or nothing to say. */
+  takeUpdates(maxPrefixes: number, nextHops: NextHops): readonly Uint8Array[];
+}
+
+export function createBgpPeer(options: PeerOptions): BgpPeer {
+  const routes = createAdjRibOut<AnnouncedAttributes>();
+  let state = INITIAL_STATE;
+  const buffers = new Map<Side, Uint8Array>(); // BOUNDED by one message and one read, by two sides
+  const owed = new Set<"endOfRib" | Family>(); // what is to be said once all routes have been: BOUNDED by the families
+  let forPeer = new WeakMap<AnnouncedAttributes, RouteAttributes>(); // anew for each session
+
+  function tell(event: BgpEvent): PeerAction[] {
+    const [next, effects] = step(options, state, event);
+    state = next;
+    return effects.map(perform);
+  }
+
+  function perform(effect: BgpEffect): PeerAction {
+    switch (effect.do) {
+      case "sendOpen":
+        return write(effect.side, MESSAGE_TYPE.open, encodeOpen(effect.open));
+      case "sendKeepalive":
+        return write(effect.side, MESSAGE_TYPE.keepalive, new Uint8Array());
+      case "sendNotification":
+        return write(effect.side, MESSAGE_TYPE.notification, encodeNotification(effect.notification));
+      case "established":
+        routes.forgetSent();
+        forPeer = new WeakMap();
+        owed.clear();
+        owed.add("endOfRib");
+        return effect;
+      case "close":
+        buffers.delete(effect.side);
+        return effect;
+      default:
+        return effect;
+    }
+  }
+
+  function readMessage(side: Side, type: MessageType, body: Uint8Array): PeerAction[] {
+    switch (type) {
+      case MESSAGE_TYPE.open: {
+        const open = decodeOpen(body);
+        if (!open.ok) return tell({ type: "MessageErr", side, fault: open.fault });
+        return tell({ type: "BGPOpen", side, open: open.value });
+      }
+      case MESSAGE_TYPE.keepalive:
+        return tell({ type: "KeepAliveMsg", side });
+      case MESSAGE_TYPE.notification:
+        return tell({ type: "NotifMsg", side, notification: decodeNotification(body) });
+      case MESSAGE_TYPE.update:
+        return readUpdate(side, body);
+      case MESSAGE_TYPE.routeRefresh:
+        return readRefresh(side, body);
+    }
+  }
+
+  /** Nothing is done with the peer's routes; that they are in order is looked at all the same. */
+  function readUpdate(side: Side, body: Uint8Array): PeerAction[] {
+    const session = establishedSession(state);
+    const actions = tell({ type: "UpdateMsg", side });
+    if (session?.side !== side) return actions;
+    const decoded = decodeUpdate(body, session.negotiated);
+    if (decoded.kind === "sessionReset")
+      return [...actions, ...tell({ type: "MessageErr", side, fault: decoded.fault })];
+    return [...actions, ...decoded.problems.map(({ problem }): PeerAction => ({ do: "report", problem }))];
+  }
+
+  function readRefresh(side: Side, body: Uint8Array): PeerAction[] {
+    const session = establishedSession(state);
+    const refresh = decodeRouteRefresh(body);
+    if (!refresh.ok) return tell({ type: "MessageErr", side, fault: refresh.fault });
+    const actions = tell({ type: "RouteRefreshMsg", side });
+    const family = unicastFamily(refresh.value);
+    if (session?.side !== side || family === undefined || refresh.value.subtype !== REFRESH_SUBTYPE.request)
+      return actions;
+    routes.refresh(family);
+    if (!session.negotiated.enhancedRouteRefresh) return actions;
+    owed.add(family);
+    const beginning = { ...unicast(family), subtype: REFRESH_SUBTYPE.beginningOfRefresh };
+    return [...actions, write(side, MESSAGE_TYPE.routeRefresh, encodeRouteRefresh(beginning))];
+  }
+
+  /** What a session makes of the attributes that all peers hear of. */
+  function attributesFor(announced: AnnouncedAttributes, { isInternal }: Negotiated): RouteAttributes {
+    const known = forPeer.get(announced);
+    if (known !== undefined) return known;
+    const { communities, largeCommunities, localPref, prepend } = announced;
+    const attributes: RouteAttributes = {
+      asPath: isInternal ? [] : Array<number>(1 + prepend).fill(options.local.asn),
+      nextHops: [],
+      communities,
+      largeCommunities,
+      ...(isInternal ? { localPref } : {}),
+    };
+    forPeer.set(announced, attributes);
+    return attributes;
+  }
+
+  function takeUpdates(maxPrefixes: number, nextHops: NextHops): readonly Uint8Array[] {
+    const session = establishedSession(state);
+    if (session === undefined) return [];
+    const { negotiated } = session;
+    const bodies: Uint8Array[] = []; // BOUNDED by maxPrefixes
+    const isSpoken = (family: Family): boolean => negotiated.families.includes(family);
+    const { withdrawn, announced } = routes.take(maxPrefixes);
+    for (const family of negotiated.families) {
+      bodies.push(...encodeWithdrawals(family, withdrawn[family] satisfies readonly Prefix[], negotiated));
+    }
+    for (const { family, attributes, prefixes } of announced) {
+      const hops = nextHops[family];
+      if (!isSpoken(family) || hops === undefined) continue;
+      const full = { ...attributesFor(attributes, negotiated), nextHops: hops };
+      bodies.push(...encodeAnnouncements(family, full, prefixes, negotiated));
+    }
+    const frames = bodies.map((body) => frame(MESSAGE_TYPE.update, body, negotiated.extendedMessage));
+    if (!routes.isSettled()) return frames;
+    for (const one of owed) frames.push(...settle(one, negotiated));
+    owed.clear();
+    return frames;
+  }
+
+  return {
+    routes,
+    state: () => stateName(state),
+    session: () => establishedSession(state)?.negotiated,
+    start: () => tell({ type: "ManualStart" }),
+    stop: (notification) => tell({ type: "ManualStop", notification }),
+    connected: (side) => tell({ type: "TcpConnectionConfirmed", side }),
+    disconnected: (side, reason) => tell({ type: "TcpConnectionFails", side, reason }),
+    bfdDown: () => tell({ type: "BfdDown" }),
+    expired(timer, side) {
+      if (timer === "ConnectRetryTimer") return tell({ type: "ConnectRetryTimer_Expires" });
+      return side === undefined ? [] : tell({ type: `${timer}_Expires`, side });
+    },
+    received(side, octets) {
+      const actions: PeerAction[] = []; // BOUNDED by the octets
+      let rest = concatOctets([buffers.get(side) ?? new Uint8Array(), octets]);
+      while (state.connections[side] !== undefined) {
+        const decoded = decodeFrame(rest, establishedSession(state)?.negotiated.extendedMessage ?? false);
+        if (decoded.kind === "frame") {
+          rest = rest.subarray(decoded.octets);
+          actions.push(...readMessage(side, decoded.type, decoded.body));
+        } else if (decoded.kind === "malformed")
+          actions.push(...tell({ type: "MessageErr", side, fault: decoded.fault }));
+        else {
+          buffers.set(side, rest.slice()); // what came before is not kept by it
+          break;
+        }
+      }
+      return withoutRepeats(actions);
+    },
+    takeUpdates,
+  };
+}
+
+/** What is due when all routes have been said. */
+function settle(one: "endOfRib" | Family, { families, extendedMessage }: Negotiated): readonly Uint8Array[] {
+  if (one === "endOfRib") {
+    return families.map((family) => frame(MESSAGE_TYPE.update, encodeEndOfRib(family), extendedMessage));
+  }
+  const end = { ...unicast(one), subtype: REFRESH_SUBTYPE.endOfRefresh };
+  return [frame(MESSAGE_TYPE.routeRefresh, encodeRouteRefresh(end), extendedMessage)];
+}
+
+function write(side: Side, type: MessageType, body: Uint8Array): PeerAction {
+  return { do: "write", side, octets: frame(type, body, false) };
+}
+
+/** Bodies are made to fit: one that does not is a mistake of ours. */
+function frame(type: MessageType, body: Uint8Array, extendedMessage: boolean): Uint8Array {
+  const encoded = encodeFrame(type, body, extendedMessage);
+  if (encoded.ok) return encoded.value;
+  const { length, min, max } = encoded.fault;
+  throw new RangeError(`Cannot send BGP message of type ${type}: it has ${length} octets, not ${min} to ${max}`);
+}
+
+/** A timer that is started for every message of one read is started once. */
+function withoutRepeats(actions: readonly PeerAction[]): readonly PeerAction[] {
+  return actions.filter((action, index) => {
+    const next = actions[index + 1];
+    if (action.do !== "startTimer" || next?.do !== "startTimer") return true;
+    return action.timer !== next.timer || action.side !== next.side;
+  });
+}
