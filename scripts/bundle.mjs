@@ -25,8 +25,10 @@ await build({
   outdir: CHUNKS,
   format: "esm",
   splitting: true,
-  // Node.js has what is asked of it; with it come tables of all characters of host names.
-  alias: { "node-fetch": "./scripts/node-fetch.mjs" },
+  alias: {
+    "node-fetch": "./scripts/node-fetch.mjs", // Node.js has it; with it come tables of all characters of host names
+    cliui: "./scripts/cliui.mjs", // as the package does it, lines of help end within words
+  },
   plugins: [compiledSchemas(), declarationsOnly("@kubernetes/client-node")],
   define: {
     SMELTER_VERSION: JSON.stringify(version),

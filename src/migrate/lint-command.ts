@@ -34,7 +34,7 @@ export const lintCommand = (io: TextIo, exit: Exit): CommandModule<object, Parse
         "$0 migrate lint <path..>\n\nFind what is wrong in files and in folders with .yaml, .yml and .json files; " +
           "- for standard input",
       )
-      .option("output", { choices: LINT_OUTPUTS, default: "text" as const, describe: "Form of the output" })
+      .option("output", { alias: "o", choices: LINT_OUTPUTS, default: "text" as const, describe: "Form of the output" })
       .option("generation", {
         choices: GENERATIONS,
         describe: "Read ConfigMaps as strictly as this release [as the most lenient of them]",

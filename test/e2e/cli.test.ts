@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -39,6 +39,14 @@ describe("usage", () => {
       expect(stdout).toContain("Examples:");
     },
   );
+
+  it("breaks the lines of its help between words", async () => {
+    const { stdout } = await smelter(["migrate", "convert", "--help"]);
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(110);
+    const words = stdout.replaceAll(/\s+/g, " ");
+    expect(words).toContain("Exit code 0: done, 1: refused, 2: wrong usage, 3: done with warnings (--exit-code).");
+    expect(words).toContain("a file, or - for standard input [string]");
+  });
 
   it.each([
     { args: ["run"], help: "smelter run --help" },
@@ -210,6 +218,21 @@ describe("migrate convert", () => {
     const { code, stdout, stderr } = await smelter(["migrate", "convert", `examples/${file}`]);
     expect([code, stderr]).toEqual([0, ""]);
     expect([...stdout.matchAll(/^kind: (\w+)$/gm)].map(([, kind]) => kind)).toEqual(kinds);
+  });
+
+  it("writes out the peers of Nodes that come from standard input, or keeps how to find them", async () => {
+    const args = ["migrate", "convert", "examples/lokomotive/metallb.yaml", "--exit-code"];
+    expect((await smelter(args)).code).toBe(1);
+    const input = await readFile("examples/lokomotive/nodes.yaml", "utf8");
+    const written = await smelter([...args, "--nodes", "-"], { input });
+    expect(written.code).toBe(3); // one of the Nodes lacks what its peers need, and Nodes change
+    expect(written.stderr).toContain("standard input:24:5: Node worker-1: ");
+    expect(written.stdout).toContain("  name: peer-169-254-255-1-worker-0\n");
+    const kept = await smelter([...args, "--keep-autodiscovery"]);
+    expect([kept.code, [...kept.stdout.matchAll(/^kind: (\w+)$/gm)].map(([, kind]) => kind)]).toEqual([
+      3,
+      ["IPAddressPool", "BGPAdvertisement", "ConfigMap"],
+    ]);
   });
 
   it("takes standard input, a namespace, and writes JSON", async () => {
