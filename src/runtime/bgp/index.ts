@@ -1,0 +1,10 @@
+/** BGP as a library: see README.md. */
+export { parseAddress, parsePrefix, type Family, type IpAddress, type Prefix } from "../net/address.js";
+export type { AdjRibOut } from "./adj-rib-out.js";
+export type { Capability } from "./capability.js";
+export { CEASE, ERROR_CODE } from "./fault.js";
+export type { BgpStateName, PeerOptions, Side, Timer } from "./fsm-types.js";
+export type { LocalSpeaker, Negotiated } from "./negotiate.js";
+export { administrativeCease, nameNotification, type NotificationMessage } from "./notification.js";
+export type { LargeCommunity } from "./path-attribute.js";
+export { createBgpPeer, type AnnouncedAttributes, type BgpPeer, type NextHops, type PeerAction } from "./peer.js";
