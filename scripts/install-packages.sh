@@ -8,7 +8,7 @@ target=${1:-}
 case $target in
   build) wanted=(gcc:gcc g++:g++ make:make python3:python3) ;;
   demo) wanted=(ip:iproute2 nft:nftables setpriv:util-linux) ;;
-  test) wanted=(ip:iproute2 nft:nftables setpriv:util-linux cc:gcc g++:g++) ;; # g++ brings the C library's headers
+  test) wanted=(ip:iproute2 nft:nftables setpriv:util-linux cc:gcc g++:g++ ndisc6:ndisc6 arping:iputils-arping) ;; # g++ brings the C library's headers
   *)
     echo "usage: install-packages.sh build|demo|test" >&2
     exit 2

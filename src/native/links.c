@@ -1,6 +1,8 @@
 // The links of this network namespace, by one netlink dump. RFC 3549 describes the protocol.
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -25,7 +27,27 @@ struct link {
   const uint8_t *address;
   size_t address_length;
   uint32_t master;
+  bool ipv6;             // there is IPv6 on it, and it is not disabled
+  bool ipv6_forwarding;  // it forwards IPv6 that came in by it: a router, as RFC 4861 has it
 };
+
+// What AF_INET6 has to say of a link, out of IFLA_AF_SPEC.
+static void read_ipv6(struct link *link, const struct rtattr *families) {
+  int families_rest = (int)RTA_PAYLOAD(families);
+  for (const struct rtattr *family = RTA_DATA(families); RTA_OK(family, families_rest);
+       family = RTA_NEXT(family, families_rest)) {
+    if ((family->rta_type & NLA_TYPE_MASK) != AF_INET6) continue;
+    int rest = (int)RTA_PAYLOAD(family);
+    for (const struct rtattr *attribute = RTA_DATA(family); RTA_OK(attribute, rest);
+         attribute = RTA_NEXT(attribute, rest)) {
+      if (attribute->rta_type != IFLA_INET6_CONF) continue;
+      const int32_t *settings = RTA_DATA(attribute);
+      size_t count = RTA_PAYLOAD(attribute) / sizeof *settings;
+      link->ipv6 = count <= DEVCONF_DISABLE_IPV6 || settings[DEVCONF_DISABLE_IPV6] == 0;
+      link->ipv6_forwarding = count > DEVCONF_FORWARDING && settings[DEVCONF_FORWARDING] != 0;
+    }
+  }
+}
 
 static struct link read_link(const struct nlmsghdr *message) {
   struct link link = {.header = NLMSG_DATA(message)};
@@ -42,6 +64,8 @@ static struct link read_link(const struct nlmsghdr *message) {
       link.address_length = length;
     } else if (attribute->rta_type == IFLA_MASTER && length >= sizeof link.master) {
       memcpy(&link.master, payload, sizeof link.master);
+    } else if ((attribute->rta_type & NLA_TYPE_MASK) == IFLA_AF_SPEC) {
+      read_ipv6(&link, attribute);
     }
   }
   return link;
@@ -84,6 +108,8 @@ static bool add_link(napi_env env, napi_value list, uint32_t position, const str
                set_number(env, object, "hardwareType", link->header->ifi_type) &&
                set_number(env, object, "flags", link->header->ifi_flags) &&
                set_number(env, object, "masterIndex", link->master) &&
+               set_number(env, object, "ipv6", link->ipv6) &&
+               set_number(env, object, "ipv6Forwarding", link->ipv6_forwarding) &&
                napi_set_element(env, list, position, object) == napi_ok;
   napi_close_handle_scope(env, scope);
   return added;
@@ -152,8 +178,8 @@ static enum outcome dump_links(napi_env env, int fd, uint8_t *buffer, napi_value
   return DONE;  // changing all the time: the last view is as good as any, and the next change brings another
 }
 
-// listLinks() -> [{index, name, mac, hardwareType, flags, masterIndex}], in the order of the kernel. `mac` is "" where the
-// hardware address has not 6 octets, `flags` are IFF_…, `masterIndex` is 0 without a master.
+// listLinks() -> [{index, name, mac, hardwareType, flags, masterIndex, ipv6, ipv6Forwarding}], in the order of the kernel. `mac` is "" where the
+// hardware address has not 6 octets, `flags` are IFF_…, `masterIndex` is 0 without a master, the last two are 0 or 1.
 napi_value links_list(napi_env env, napi_callback_info info) {
   (void)info;
   uint8_t *buffer = malloc(ANSWER_OCTETS);

@@ -235,8 +235,23 @@ static void on_readable(struct descriptor *descriptor, int status) {
   napi_close_handle_scope(descriptor->env, scope);
 }
 
+// What is let in of a protocol; NULL of any other.
+static const struct sock_fprog *filter_of(uint32_t ether_type) {
+  if (ether_type == ETH_P_ARP) return arp_request_filter();
+  if (ether_type == ETH_P_IPV6) return neighbor_solicitation_filter();
+  return NULL;
+}
+
+static bool read_ether_type(napi_env env, napi_value value, uint32_t *ether_type) {
+  if (!read_integer(env, value, "etherType", 0, UINT16_MAX, ether_type)) return false;
+  if (filter_of(*ether_type) != NULL) return true;
+  napi_throw_range_error(env, "ERR_OUT_OF_RANGE",
+                         "Cannot call the native part: etherType is neither that of ARP nor that of IPv6");
+  return false;
+}
+
 // A bound socket, or -1 with an error thrown. It hears nothing before the filter is in place: protocol 0 is no protocol.
-static int open_bound_socket(napi_env env, uint32_t ifindex) {
+static int open_bound_socket(napi_env env, uint32_t ether_type, uint32_t ifindex) {
   int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) {
     throw_syscall_error(env, errno, "socket", "open a packet socket");
@@ -244,9 +259,9 @@ static int open_bound_socket(napi_env env, uint32_t ifindex) {
   }
   int queue = RECEIVE_QUEUE_OCTETS;
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &queue, sizeof queue);  // a shorter queue works too
-  const struct sock_fprog *filter = arp_request_filter();
+  const struct sock_fprog *filter = filter_of(ether_type);
   struct sockaddr_ll address = {
-      .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_ifindex = (int)ifindex};
+      .sll_family = AF_PACKET, .sll_protocol = htons((uint16_t)ether_type), .sll_ifindex = (int)ifindex};
   if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, sizeof *filter) != 0) {
     throw_syscall_error(env, errno, "setsockopt", "filter a packet socket");
   } else if (bind(fd, (struct sockaddr *)(void *)&address, sizeof address) != 0) {
@@ -281,21 +296,24 @@ static bool allocate(napi_env env, struct packet_socket *socket, napi_value *buf
 }
 
 static bool read_open_arguments(napi_env env, struct packet_socket *socket, const napi_value *values) {
-  return read_integer(env, values[1], "slots", 1, MAX_SLOTS, &socket->slots) &&
-         read_integer(env, values[2], "slotOctets", MIN_SLOT_OCTETS, MAX_SLOT_OCTETS, &socket->slot_octets) &&
-         read_function(env, values[3], "onBatch", &socket->on_batch) &&
-         read_function(env, values[4], "onUnsent", &socket->on_unsent) &&
-         read_function(env, values[5], "onError", &socket->on_error);
+  return read_integer(env, values[2], "slots", 1, MAX_SLOTS, &socket->slots) &&
+         read_integer(env, values[3], "slotOctets", MIN_SLOT_OCTETS, MAX_SLOT_OCTETS, &socket->slot_octets) &&
+         read_function(env, values[4], "onBatch", &socket->on_batch) &&
+         read_function(env, values[5], "onUnsent", &socket->on_unsent) &&
+         read_function(env, values[6], "onError", &socket->on_error);
 }
 
-// openPacketSocket(ifindex, slots, slotOctets, onBatch, onUnsent, onError) -> handle with `buffer`, an ArrayBuffer.
+// openPacketSocket(etherType, ifindex, slots, slotOctets, onBatch, onUnsent, onError) -> handle with `buffer`, an
+// ArrayBuffer. The EtherType is that of ARP, for requests, or that of IPv6, for neighbour solicitations.
 // onBatch(count) returns how many of the frames to send are filled in; onUnsent(count) follows where one of these failed;
 // onError(error) reports what befell the socket, which stays open.
 napi_value packet_socket_open(napi_env env, napi_callback_info info) {
-  napi_value values[6], buffer, handle;
-  uint32_t ifindex;
-  if (!read_arguments(env, info, 6, values)) return NULL;
-  if (!read_integer(env, values[0], "ifindex", 1, INT32_MAX, &ifindex)) return NULL;
+  napi_value values[7], buffer, handle;
+  uint32_t ether_type, ifindex;
+  if (!read_arguments(env, info, 7, values) || !read_ether_type(env, values[0], &ether_type) ||
+      !read_integer(env, values[1], "ifindex", 1, INT32_MAX, &ifindex)) {
+    return NULL;
+  }
   struct packet_socket *socket = calloc(1, sizeof *socket);
   if (socket == NULL) {
     throw_syscall_error(env, ENOMEM, "calloc", "open a packet socket");
@@ -308,7 +326,7 @@ napi_value packet_socket_open(napi_env env, napi_callback_info info) {
     socket->slot_octets &= ~3U;  // so that the lengths behind the frames are aligned
     if (allocate(env, socket, &buffer) && napi_create_object(env, &handle) == napi_ok &&
         napi_set_named_property(env, handle, "buffer", buffer) == napi_ok) {
-      fd = open_bound_socket(env, ifindex);
+      fd = open_bound_socket(env, ether_type, ifindex);
     }
   }
   if (fd < 0) {

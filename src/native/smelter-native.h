@@ -62,11 +62,20 @@ struct descriptor *descriptor_of(napi_env env, napi_value object, const napi_typ
 // The classic BPF program that lets ARP requests pass, to be attached before the socket is bound.
 const struct sock_fprog *arp_request_filter(void);
 
+// ndp-filter.c
+
+// The same for neighbour solicitations with a hop limit of 255.
+const struct sock_fprog *neighbor_solicitation_filter(void);
+
 // What each file offers to JS; described where it is defined.
 napi_value packet_socket_open(napi_env env, napi_callback_info info);
 napi_value packet_socket_send(napi_env env, napi_callback_info info);
 napi_value packet_socket_dropped(napi_env env, napi_callback_info info);
 napi_value packet_socket_close(napi_env env, napi_callback_info info);
+napi_value group_socket_open(napi_env env, napi_callback_info info);
+napi_value group_socket_join(napi_env env, napi_callback_info info);
+napi_value group_socket_leave(napi_env env, napi_callback_info info);
+napi_value group_socket_close(napi_env env, napi_callback_info info);
 napi_value links_list(napi_env env, napi_callback_info info);
 napi_value link_events_open(napi_env env, napi_callback_info info);
 napi_value link_events_close(napi_env env, napi_callback_info info);

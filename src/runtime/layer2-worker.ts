@@ -1,12 +1,14 @@
-// Entry of the worker thread that answers ARP: joins the layer 2 room with the sockets. Nothing in it waits for the main
+// Entry of the worker thread that answers ARP and NDP: joins the layer 2 room with the sockets. Nothing in it waits for the main
 // thread, and no single piece of work takes long, so that an answer never waits for anything but answers before it.
 import { parentPort, workerData } from "node:worker_threads";
+import { KEY_WORDS, unpackKey, type AddressKey } from "./layer2/address-key.js";
 import {
   announceAddress,
   forgetWithdrawn,
   withdrawAddress,
   type AnnouncedAddresses,
 } from "./layer2/announced-addresses.js";
+import { arpProtocol } from "./layer2/arp-responder.js";
 import {
   createGratuitousSchedule,
   nextBurstAt,
@@ -14,10 +16,18 @@ import {
   takeDueBursts,
   unscheduleGratuitous,
 } from "./layer2/gratuitous-schedule.js";
-import type { AddressChanges, Layer2Report, Layer2Request, Layer2WorkerData } from "./layer2/messages.js";
+import {
+  packAddressCounters,
+  type AddressChanges,
+  type Layer2Report,
+  type Layer2Request,
+  type Layer2WorkerData,
+} from "./layer2/messages.js";
+import { ndpProtocol } from "./layer2/ndp-responder.js";
 import { createResponders } from "./speaker/layer2-responders.js";
-import { openArpSocket } from "./transport/arp-socket.js";
 import { monotonicMilliseconds } from "./transport/clock.js";
+import { openFrameSocket } from "./transport/frame-socket.js";
+import { groupError, openGroupSocket } from "./transport/group-socket.js";
 import { listLinks, watchLinks } from "./transport/links.js";
 import { explainSystemError } from "./transport/native.js";
 
@@ -35,7 +45,9 @@ const addresses: AnnouncedAddresses = new Map();
 const schedule = createGratuitousSchedule();
 const responders = createResponders(addresses, (workerData as Layer2WorkerData).excludes, {
   listLinks,
-  openSocket: openArpSocket,
+  openSocket: openFrameSocket,
+  openGroupSocket,
+  groupError,
   explain: explainSystemError,
   onError: (error) => report({ type: "error", error }),
   onInterfaces: (interfaces) => report({ type: "interfaces", interfaces }),
@@ -79,8 +91,13 @@ function planScan(delayMilliseconds: number): void {
 /** What is announced already is told anew where it can be heard for the first time. */
 function tellTheLink(): void {
   const now = monotonicMilliseconds();
-  for (const { key, announced } of addresses.values()) if (announced) scheduleGratuitous(schedule, key, now);
+  for (const { key, announced } of addresses.values()) if (announced) tellSoon(key, now);
   pumpBursts();
+}
+
+function tellSoon(key: AddressKey, now: number): void {
+  const { burstPeriodMilliseconds } = arpProtocol.speaksFor(key) ? arpProtocol : ndpProtocol;
+  scheduleGratuitous(schedule, key, now, burstPeriodMilliseconds);
 }
 
 /** Sends the bursts that are due, a part in each turn. */
@@ -111,10 +128,10 @@ function* perform(request: Layer2Request): Generator<void> {
     case "replace":
       yield* withdrawOthers(request.changes.keys);
       yield* change(request.changes, true);
-      return report({ type: "done", id: request.id });
+      return doneOnceHeard(request.id);
     case "change":
       yield* change(request.changes, false);
-      return report({ type: "done", id: request.id });
+      return doneOnceHeard(request.id);
     case "scan":
       scan();
       return report({ type: "done", id: request.id });
@@ -125,41 +142,47 @@ function* perform(request: Layer2Request): Generator<void> {
   }
 }
 
+/** What comes next does not wait for the groups to be joined, which may take long where there are thousands. */
+function doneOnceHeard(id: number): void {
+  void responders.settled().then(() => report({ type: "done", id }));
+}
+
 function* change({ keys, scopes, interfaceSets }: AddressChanges, onlyNew: boolean): Generator<void> {
   const sets = interfaceSets.map((names) => new Set(names));
-  for (const [position, key] of keys.entries()) {
+  for (const [position, scope] of scopes.entries()) {
     if (position % CHANGES_PER_TURN === CHANGES_PER_TURN - 1) yield;
-    const scope = scopes[position] ?? -1;
+    const key = unpackKey(keys, position * KEY_WORDS);
     if (scope < 0) {
-      withdrawAddress(addresses, key);
-      unscheduleGratuitous(schedule, key);
-    } else if (announceAddress(addresses, key, sets[scope - 1]) || !onlyNew) {
-      scheduleGratuitous(schedule, key, monotonicMilliseconds());
+      withdraw(key);
+    } else if (announceAddress(addresses, key, sets[scope - 1])) {
+      responders.addressChanged(key);
+      tellSoon(key, monotonicMilliseconds());
+    } else if (!onlyNew) {
+      tellSoon(key, monotonicMilliseconds());
     }
   }
   forgetWithdrawn(addresses);
   pumpBursts();
 }
 
+function withdraw(key: AddressKey): void {
+  if (withdrawAddress(addresses, key)) responders.addressChanged(key);
+  unscheduleGratuitous(schedule, key);
+}
+
 function* withdrawOthers(keys: Int32Array): Generator<void> {
-  const wanted = new Set(keys);
+  const wanted = new Set<AddressKey>();
+  for (let at = 0; at < keys.length; at += KEY_WORDS) wanted.add(unpackKey(keys, at));
   let looked = 0;
   for (const { key, announced } of addresses.values()) {
     looked += 1;
     if (looked % CHANGES_PER_TURN === 0) yield;
-    if (!announced || wanted.has(key)) continue;
-    withdrawAddress(addresses, key);
-    unscheduleGratuitous(schedule, key);
+    if (announced && !wanted.has(key)) withdraw(key);
   }
 }
 
 function reportCounters(id: number): void {
-  const packed = new Float64Array(addresses.size * 4);
-  let at = 0;
-  for (const { key, requestsReceived, responsesSent, gratuitousSent } of addresses.values()) {
-    packed.set([key, requestsReceived, responsesSent, gratuitousSent], at);
-    at += 4;
-  }
+  const packed = packAddressCounters(addresses.values(), addresses.size);
   report({ type: "counters", id, addresses: packed, interfaces: responders.counters() }, [packed.buffer]);
 }
 

@@ -65,12 +65,9 @@ export async function startSpeakerNode(
         responses: responsesSent,
         gratuitous: gratuitousSent,
       }));
-      const drops = new Map<string, number>();
-      for (const { drops: ofInterface } of interfaces) {
-        for (const [reason, count] of Object.entries(ofInterface)) {
-          drops.set(reason, (drops.get(reason) ?? 0) + count);
-        }
-      }
+      const drops = interfaces.flatMap(({ protocol, drops: ofInterface }) =>
+        Object.entries(ofInterface).map(([reason, count]) => ({ protocol: protocol.toLowerCase(), reason, count })),
+      );
       metrics.setLayer2(counts, drops);
     },
     async stop() {
@@ -80,14 +77,15 @@ export async function startSpeakerNode(
   };
 }
 
-function answers({ noResponder, error }: Layer2Interface): boolean {
-  return noResponder === undefined && error === undefined;
+function answers({ noResponder, error, noNdp, ndpError }: Layer2Interface): boolean {
+  return (noResponder === undefined && error === undefined) || (noNdp === undefined && ndpError === undefined);
 }
 
 /** Why this process may not answer on any interface, where that is so. */
 function forbidden(interfaces: readonly Layer2Interface[]): string | undefined {
-  const wanted = interfaces.filter(({ noResponder }) => noResponder === undefined);
-  return wanted.every(({ error }) => error?.code === "EPERM") ? wanted[0]?.error?.message : undefined;
+  const wanted = interfaces.filter(({ noResponder, noNdp }) => noResponder === undefined || noNdp === undefined);
+  const refused = wanted.every((each) => !answers(each) && (each.error ?? each.ndpError)?.code === "EPERM");
+  return refused ? (wanted[0]?.error ?? wanted[0]?.ndpError)?.message : undefined;
 }
 
 /**

@@ -58,7 +58,8 @@ const isAnswer = ({ arp, direction, destination }: Frame): boolean =>
 const isGratuitous = (address: string) => (frame: Frame) =>
   frame.direction === "in" && frame.arp?.senderProtocolAddress === address && frame.destination === "ff:ff:ff:ff:ff:ff";
 
-const on = (counters: Counters, name: string) => counters.interfaces.find((each) => each.interface === name);
+const on = (counters: Counters, name: string) =>
+  counters.interfaces.find((each) => each.interface === name && each.protocol === "ARP");
 
 /** Who says that it has the address, gratuitous frames included: each machine once. */
 const machines = (answers: ReadonlyMap<string, readonly string[]>, address: string): string =>
@@ -264,7 +265,8 @@ it("goes on where an interface is deleted under it, and takes it up when it is m
   await n1.exec(["ip", "link", "delete", "frail"]);
   expect(await answersTo([request(VIP)])).toHaveLength(1);
   await layer2.untilInterfaces("frail to be gone", (all) => all.every(({ name }) => name !== "frail"));
-  expect((await layer2.counters()).interfaces.map((each) => each.interface)).toEqual(["eth0", ""]);
+  const arp = (await layer2.counters()).interfaces.filter(({ protocol }) => protocol === "ARP");
+  expect(arp.map((each) => each.interface)).toEqual(["eth0", ""]);
   await addCable("frail");
   try {
     expect(await resolveOver("frail", "198.51.100.9")).toBe(await macOf("frail"));
@@ -335,8 +337,12 @@ it("needs the capability NET_RAW and nothing else; without it says so, and what 
 
   const unable = await start({ privileges: { uid: 65534, capabilities: [] } });
   await unable.scan();
-  expect(unable.errors()).toMatchObject([
-    { interface: "eth0", code: "EPERM", message: expect.stringMatching(/EPERM.*: give the process .* CAP_NET_RAW/) },
-  ]);
+  expect(unable.errors()).toMatchObject(
+    ["ARP", "NDP"].map((protocol) => ({
+      interface: "eth0",
+      code: "EPERM",
+      message: expect.stringMatching(new RegExp(`${protocol} on eth0.*EPERM.*: give the process .* CAP_NET_RAW`)),
+    })),
+  );
   expect(on(await unable.counters(), "eth0")?.errors).toBeGreaterThanOrEqual(2);
 });

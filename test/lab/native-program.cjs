@@ -6,8 +6,19 @@ const native = require(process.argv[2] ?? workerData.addon);
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const indexOf = (name) => native.listLinks().find((link) => link.name === name).index;
+const ARP = 0x0806;
+const IPV6 = 0x86dd;
 const open = (name, onBatch = () => 0, onUnsent = () => {}, onError = (error) => assert.fail(error)) =>
-  native.openPacketSocket(indexOf(name), 16, 128, onBatch, onUnsent, onError);
+  native.openPacketSocket(ARP, indexOf(name), 16, 128, onBatch, onUnsent, onError);
+/** So many groups from the first on, named by the last 24 bits of an address. */
+const groupsFrom = (first, count) => Uint32Array.from({ length: count }, (_, index) => first + index);
+const solicitedNodeGroups = (name) =>
+  require("node:fs")
+    .readFileSync("/proc/net/igmp6", "utf8")
+    .split("\n")
+    .filter((line) => line.split(/ +/)[1] === name && / ff0200000000000000000001ff/.test(line)).length;
+const ownGroups = { left: solicitedNodeGroups("left"), right: solicitedNodeGroups("right") }; // of their addresses
+const groupsOf = (name) => solicitedNodeGroups(name) - ownGroups[name];
 
 /** Fills slot `slot` of the frames to send with a request; gives back its octets. */
 function fillIn(socket, slot, octets = 60) {
@@ -29,26 +40,41 @@ const cases = {
   "wrong arguments are refused by name"() {
     const nothing = () => 0;
     const refusals = [
-      [[], /ifindex/],
-      [["1"], /ifindex/],
-      [[0, 16, 128, nothing, nothing, nothing], /ifindex/],
-      [[2 ** 40, 16, 128, nothing, nothing, nothing], /ifindex/],
-      [[1.5, 16, 128, nothing, nothing, nothing], /ifindex/],
-      [[NaN, 16, 128, nothing, nothing, nothing], /ifindex/],
-      [[1, 0, 128, nothing, nothing, nothing], /slots/],
-      [[1, 1025, 128, nothing, nothing, nothing], /slots/],
-      [[1, 16, 63, nothing, nothing, nothing], /slotOctets/],
-      [[1, 16, 1e9, nothing, nothing, nothing], /slotOctets/],
-      [[1, 16, 128, {}, nothing, nothing], /onBatch/],
-      [[1, 16, 128, nothing, null, nothing], /onUnsent/],
-      [[1, 16, 128, nothing, nothing], /onError/],
+      [[], /etherType/],
+      [["2054"], /etherType/],
+      [[0x0800, 1, 16, 128, nothing, nothing, nothing], /etherType/],
+      [[2 ** 16 + ARP, 1, 16, 128, nothing, nothing, nothing], /etherType/],
+      [[ARP], /ifindex/],
+      [[IPV6, "1"], /ifindex/],
+      [[ARP, 0, 16, 128, nothing, nothing, nothing], /ifindex/],
+      [[ARP, 2 ** 40, 16, 128, nothing, nothing, nothing], /ifindex/],
+      [[ARP, 1.5, 16, 128, nothing, nothing, nothing], /ifindex/],
+      [[ARP, NaN, 16, 128, nothing, nothing, nothing], /ifindex/],
+      [[ARP, 1, 0, 128, nothing, nothing, nothing], /slots/],
+      [[ARP, 1, 1025, 128, nothing, nothing, nothing], /slots/],
+      [[ARP, 1, 16, 63, nothing, nothing, nothing], /slotOctets/],
+      [[ARP, 1, 16, 1e9, nothing, nothing, nothing], /slotOctets/],
+      [[ARP, 1, 16, 128, {}, nothing, nothing], /onBatch/],
+      [[ARP, 1, 16, 128, nothing, null, nothing], /onUnsent/],
+      [[ARP, 1, 16, 128, nothing, nothing], /onError/],
     ];
     for (const [args, message] of refusals) assert.throws(() => native.openPacketSocket(...args), message);
     assert.throws(() => native.openLinkEvents(7), /onChange/);
+    const groups = native.openGroupSocket();
+    for (const change of [native.joinSolicitedNodeGroups, native.leaveSolicitedNodeGroups]) {
+      assert.throws(() => change(groups), /ifindex/);
+      assert.throws(() => change(groups, 0, groupsFrom(1, 1)), /ifindex/);
+      assert.throws(() => change(groups, 1), /groups/);
+      assert.throws(() => change(groups, 1, [1]), /groups/);
+      assert.throws(() => change(groups, 1, new Int32Array(1)), /groups/);
+      assert.throws(() => change(groups, 1, new Uint32Array(0)), /groups/);
+      assert.throws(() => change(groups, 1, new Uint32Array(65537)), /groups/);
+    }
+    native.closeGroupSocket(groups);
   },
   "an interface that is not there is ENODEV"() {
     const nothing = () => 0;
-    assert.throws(() => native.openPacketSocket(4242, 16, 128, nothing, nothing, nothing), {
+    assert.throws(() => native.openPacketSocket(ARP, 4242, 16, 128, nothing, nothing, nothing), {
       code: "ENODEV",
       syscall: "bind",
       errno: -19,
@@ -61,6 +87,8 @@ const cases = {
       assert.throws(() => native.sendFrames(wrong, 0), { code: "ERR_INVALID_ARG_TYPE" });
       assert.throws(() => native.closePacketSocket(wrong), { code: "ERR_INVALID_ARG_TYPE" });
       assert.throws(() => native.droppedByKernel(wrong), { code: "ERR_INVALID_ARG_TYPE" });
+      assert.throws(() => native.joinSolicitedNodeGroups(wrong, 1, groupsFrom(1, 1)), { code: "ERR_INVALID_ARG_TYPE" });
+      assert.throws(() => native.closeGroupSocket(wrong), { code: "ERR_INVALID_ARG_TYPE" });
     }
     assert.throws(() => native.closeLinkEvents(socket), { code: "ERR_INVALID_ARG_TYPE" });
     native.closeLinkEvents(events);
@@ -181,6 +209,42 @@ const cases = {
     native.closePacketSocket(a);
     native.closePacketSocket(b);
   },
+  async "groups are joined and left, each with an errno of its own"() {
+    const left = indexOf("left");
+    const groups = native.openGroupSocket();
+    assert.deepEqual([...(await native.joinSolicitedNodeGroups(groups, left, groupsFrom(0xe00000, 3)))], [0, 0, 0]);
+    const again = await native.joinSolicitedNodeGroups(groups, left, groupsFrom(0xe00002, 2));
+    assert.deepEqual([...again], [98, 0]); // EADDRINUSE
+    assert.equal(groupsOf("left"), 4);
+    const gone = await native.leaveSolicitedNodeGroups(groups, left, groupsFrom(0xe00003, 2));
+    assert.deepEqual([...gone], [0, 99]); // EADDRNOTAVAIL
+    assert.deepEqual([...(await native.joinSolicitedNodeGroups(groups, 4242, groupsFrom(1, 1)))], [19]); // ENODEV
+    assert.equal(groupsOf("left"), 3);
+    native.closeGroupSocket(groups);
+    native.closeGroupSocket(groups);
+    assert.equal(groupsOf("left"), 0);
+    assert.throws(() => native.joinSolicitedNodeGroups(groups, left, groupsFrom(1, 1)), { code: "EBADF" });
+  },
+  async "a socket that is closed while its groups are being joined leaves all of them"() {
+    const left = indexOf("left");
+    const changes = Array.from({ length: 6 }, (_, number) => {
+      const groups = native.openGroupSocket();
+      const change = native.joinSolicitedNodeGroups(groups, left, groupsFrom(0xe00000 + number * 100, 100));
+      native.closeGroupSocket(groups);
+      return change;
+    });
+    global.gc();
+    for (const errnos of await Promise.all(changes)) assert.deepEqual(new Set(errnos), new Set([0]));
+    assert.equal(groupsOf("left"), 0);
+  },
+  async "a group socket that is forgotten is closed"() {
+    await (() => native.joinSolicitedNodeGroups(native.openGroupSocket(), indexOf("left"), groupsFrom(0xe00000, 5)))();
+    for (let round = 0; round < 100 && groupsOf("left") > 0; round += 1) {
+      await turn();
+      global.gc();
+    }
+    assert.equal(groupsOf("left"), 0);
+  },
   async "an open socket lives on when its handle is forgotten; a closed one is collected"() {
     let received = 0;
     (() => open("right", () => void (received += 1)))();
@@ -208,6 +272,7 @@ const cases = {
     assert.equal(codes.length, 24);
     const sockets = require("node:fs").readFileSync("/proc/net/packet", "utf8").trim().split("\n").length - 1;
     assert.equal(sockets, 1); // the forgotten one
+    assert.equal(groupsOf("right"), 0);
   },
 };
 
@@ -218,6 +283,9 @@ async function inThread() {
     return 1;
   });
   native.openLinkEvents(() => {});
+  const groups = native.openGroupSocket();
+  await native.joinSolicitedNodeGroups(groups, indexOf("right"), groupsFrom(0xe00000, 10));
+  native.joinSolicitedNodeGroups(groups, indexOf("right"), groupsFrom(0xe01000, 1000)); // under way at the end
   fillIn(a, 0);
   native.sendFrames(a, 1); // the two threads of each kind keep one another busy
   parentPort.postMessage("ready", []);

@@ -1,8 +1,8 @@
-import type { Ipv4Key } from "./ipv4-key.js";
+import type { AddressKey } from "./address-key.js";
 
 /** One address that is or was announced, with what happened to it; its counters go on when it comes back. */
 export interface AnnouncedAddress {
-  readonly key: Ipv4Key;
+  readonly key: AddressKey;
   announced: boolean;
   /** Names of the interfaces that may answer; undefined is all of them. */
   interfaces: ReadonlySet<string> | undefined;
@@ -12,7 +12,7 @@ export interface AnnouncedAddress {
 }
 
 /** BOUNDED by the addresses announced at present, and 16,384 withdrawn ones that are kept for their counters. */
-export type AnnouncedAddresses = Map<Ipv4Key, AnnouncedAddress>;
+export type AnnouncedAddresses = Map<AddressKey, AnnouncedAddress>;
 
 export const MAX_WITHDRAWN_ADDRESSES = 16_384;
 
@@ -22,7 +22,7 @@ export const MAX_WITHDRAWN_ADDRESSES = 16_384;
  */
 export function announceAddress(
   addresses: AnnouncedAddresses,
-  key: Ipv4Key,
+  key: AddressKey,
   interfaces: ReadonlySet<string> | undefined,
 ): boolean {
   const known = addresses.get(key);
@@ -44,7 +44,7 @@ export function announceAddress(
 }
 
 /** @returns false where the address was not announced */
-export function withdrawAddress(addresses: AnnouncedAddresses, key: Ipv4Key): boolean {
+export function withdrawAddress(addresses: AnnouncedAddresses, key: AddressKey): boolean {
   const known = addresses.get(key);
   if (known === undefined || !known.announced) return false;
   known.announced = false;

@@ -1,6 +1,4 @@
-import type { FrameSlots } from "../net/frame-slots.js";
-import type { MacAddress } from "../net/mac.js";
-import { macOctets } from "../net/mac.js";
+import type { AddressKey } from "./address-key.js";
 import { isAnnouncedOn, type AnnouncedAddress, type AnnouncedAddresses } from "./announced-addresses.js";
 import {
   ARP_FRAME_OCTETS,
@@ -11,7 +9,8 @@ import {
   writeArpConstants,
   type ArpFault,
 } from "./arp.js";
-import type { Ipv4Key } from "./ipv4-key.js";
+import { BURST_PERIOD_MILLISECONDS } from "./gratuitous-schedule.js";
+import { writeMac, type Layer2Protocol, type ResponderInterface } from "./layer2-protocol.js";
 
 /** Why a frame that arrived is not answered. */
 export type DropReason =
@@ -32,13 +31,19 @@ export const DROP_REASONS: readonly DropReason[] = [
   "otherInterface",
 ];
 
-/** The interface that a frame came in by. The hardware address is in two halves, so that comparing makes nothing. */
-export type ResponderInterface = Readonly<{ name: string; macHigh: number; macLow: number }>;
-
-export function responderInterface(name: string, mac: MacAddress): ResponderInterface {
-  const view = new DataView(macOctets(mac).buffer);
-  return { name, macHigh: view.getUint16(0), macLow: view.getInt32(2) };
-}
+export const arpProtocol: Layer2Protocol<DropReason> = {
+  name: "ARP",
+  dropReasons: DROP_REASONS,
+  frameOctets: ARP_FRAME_OCTETS,
+  burstFrames: 2,
+  burstPeriodMilliseconds: BURST_PERIOD_MILLISECONDS,
+  answer: answerArp,
+  writeBurst(out, outOffset, slotOctets, from, key) {
+    writeGratuitousArp(out, outOffset, from, key, ARP_REQUEST);
+    writeGratuitousArp(out, outOffset + slotOctets, from, key, ARP_REPLY);
+  },
+  speaksFor: (key) => typeof key === "number",
+};
 
 /**
  * Decides on one frame that arrived, and writes the answer where there is one. Runs for each frame: makes no objects,
@@ -84,51 +89,6 @@ export function answerArp(
   return address;
 }
 
-/** Frames that were not answered, by reason. */
-export type DropCounters = Record<DropReason, number>;
-
-export function createDropCounters(): DropCounters {
-  return Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as DropCounters;
-}
-
-/**
- * Decides on the first `count` frames received, writes the answers into the first slots to send, and counts.
- * @param answered gets the address of each answer, by its slot; BOUNDED by the slots
- * @returns how many answers there are
- */
-export function answerBatch(
-  slots: FrameSlots,
-  count: number,
-  from: ResponderInterface,
-  addresses: AnnouncedAddresses,
-  drops: DropCounters,
-  answered: AnnouncedAddress[],
-): number {
-  let answers = 0;
-  for (let slot = 0; slot < count; slot += 1) {
-    const octets = slots.receivedOctets[slot] ?? 0;
-    const outOffset = answers * slots.slotOctets;
-    const outcome = answerArp(
-      slots.received,
-      slot * slots.slotOctets,
-      octets,
-      from,
-      addresses,
-      slots.toSend,
-      outOffset,
-    );
-    if (typeof outcome === "string") {
-      drops[outcome] += 1;
-      continue;
-    }
-    outcome.requestsReceived += 1;
-    outcome.responsesSent += 1;
-    answered[answers] = outcome;
-    answers += 1;
-  }
-  return answers;
-}
-
 /**
  * Writes the frame that tells everyone on the link who has an address now: from this interface's hardware address to all,
  * sender and target protocol address both the announced one (RFC 5944 §4.6), target hardware address all ones.
@@ -137,9 +97,10 @@ export function writeGratuitousArp(
   out: DataView,
   outOffset: number,
   { macHigh, macLow }: ResponderInterface,
-  key: Ipv4Key,
+  key: AddressKey,
   operation: typeof ARP_REQUEST | typeof ARP_REPLY,
 ): void {
+  if (typeof key !== "number") return; // an IPv6 address is for NDP
   writeMac(out, outOffset + ARP_OFFSET.ethernetDestination, 0xffff, -1);
   writeMac(out, outOffset + ARP_OFFSET.ethernetSource, macHigh, macLow);
   writeArpConstants(out, outOffset, operation);
@@ -147,15 +108,4 @@ export function writeGratuitousArp(
   out.setInt32(outOffset + ARP_OFFSET.senderProtocolAddress, key);
   writeMac(out, outOffset + ARP_OFFSET.targetHardwareAddress, 0xffff, -1);
   out.setInt32(outOffset + ARP_OFFSET.targetProtocolAddress, key);
-}
-
-/** Every frame we send is of 60 octets, the last 18 zero: neither is ever written again. */
-export function prepareFramesToSend({ toSend, toSendOctets }: FrameSlots): void {
-  for (let offset = 0; offset < toSend.byteLength; offset += 1) toSend.setUint8(offset, 0);
-  toSendOctets.fill(ARP_FRAME_OCTETS);
-}
-
-function writeMac(view: DataView, offset: number, high: number, low: number): void {
-  view.setUint16(offset, high);
-  view.setInt32(offset + 2, low);
 }

@@ -1,8 +1,8 @@
-import type { Ipv4Key } from "./ipv4-key.js";
+import type { AddressKey } from "./address-key.js";
 
 /** Between two bursts about one address. */
 export const BURST_INTERVAL_MILLISECONDS = 1100;
-/** For how long after an announcement there are bursts: at 0, 1.1, 2.2, 3.3 and 4.4 s. */
+/** For how long after an announcement there are bursts, where nothing else is said: at 0, 1.1, 2.2, 3.3 and 4.4 s. */
 export const BURST_PERIOD_MILLISECONDS = 5000;
 
 interface Repetition {
@@ -16,28 +16,36 @@ interface Repetition {
  */
 export type GratuitousSchedule = Readonly<{
   /** Announced, nothing sent yet; in the order of their announcement. BOUNDED by the announced addresses. */
-  fresh: Map<Ipv4Key, Repetition>;
+  fresh: Map<AddressKey, Repetition>;
   /**
    * Sent at least once; the earliest next burst is first, as all wait equally
    * long (but for less than one interval after a halt of the process). BOUNDED as `fresh` is.
    */
-  repeating: Map<Ipv4Key, Repetition>;
+  repeating: Map<AddressKey, Repetition>;
 }>;
 
 export function createGratuitousSchedule(): GratuitousSchedule {
   return { fresh: new Map(), repeating: new Map() };
 }
 
-/** An address that is on its way through its bursts gets more of them, but none sooner. */
-export function scheduleGratuitous({ fresh, repeating }: GratuitousSchedule, key: Ipv4Key, now: number): void {
-  const untilMilliseconds = now + BURST_PERIOD_MILLISECONDS;
+/**
+ * An address that is on its way through its bursts gets more of them, but none sooner.
+ * @param periodMilliseconds for how long there are bursts
+ */
+export function scheduleGratuitous(
+  { fresh, repeating }: GratuitousSchedule,
+  key: AddressKey,
+  now: number,
+  periodMilliseconds = BURST_PERIOD_MILLISECONDS,
+): void {
+  const untilMilliseconds = now + periodMilliseconds;
   const known = repeating.get(key) ?? fresh.get(key);
   if (known === undefined) fresh.set(key, { untilMilliseconds, nextMilliseconds: now });
   else known.untilMilliseconds = untilMilliseconds;
 }
 
 /** Nothing more is sent about this address. */
-export function unscheduleGratuitous({ fresh, repeating }: GratuitousSchedule, key: Ipv4Key): void {
+export function unscheduleGratuitous({ fresh, repeating }: GratuitousSchedule, key: AddressKey): void {
   fresh.delete(key);
   repeating.delete(key);
 }
@@ -46,8 +54,8 @@ export function unscheduleGratuitous({ fresh, repeating }: GratuitousSchedule, k
  * Takes the addresses whose burst is due, new ones first, and plans their next.
  * @param limit the most to take, so that a long list is worked off in parts
  */
-export function takeDueBursts({ fresh, repeating }: GratuitousSchedule, now: number, limit: number): Ipv4Key[] {
-  const due: Ipv4Key[] = [];
+export function takeDueBursts({ fresh, repeating }: GratuitousSchedule, now: number, limit: number): AddressKey[] {
+  const due: AddressKey[] = [];
   for (const [key, repetition] of fresh) {
     if (due.length === limit) return due;
     due.push(key);

@@ -1,13 +1,13 @@
-import type { DropCounters } from "./arp-responder.js";
+import { formatAddressKey, KEY_WORDS, packKey, unpackKey, type AddressKey } from "./address-key.js";
 import type { InterfaceChoice } from "./interface-choice.js";
-import { formatIpv4Key, type Ipv4Key } from "./ipv4-key.js";
+import type { DropCounters, ProtocolName } from "./layer2-protocol.js";
 
 /** What the worker thread gets when it starts. */
 export type Layer2WorkerData = Readonly<{ excludes: readonly RegExp[] }>;
 
 /**
  * A list of changes in the order in which they happened, in a form that passes between threads without being copied or
- * read object by object: change N is about `keys[N]`; `scopes[N]` is -1 to withdraw, 0 to announce on all interfaces,
+ * read object by object: change N is about the address packed in `keys[4 * N]` to `keys[4 * N + 3]`; `scopes[N]` is -1 to withdraw, 0 to announce on all interfaces,
  * otherwise to announce on those of `interfaceSets[scopes[N] - 1]`.
  */
 export type AddressChanges = Readonly<{
@@ -28,12 +28,17 @@ export type Layer2Request =
 /** What went wrong on one interface, or with all of layer 2 where `interface` is undefined. `message` has a remedy. */
 export type Layer2Error = Readonly<{ interface: string | undefined; code: string; message: string }>;
 
-/** An interface, and what keeps its responder from working where there should be one. */
-export type Layer2Interface = InterfaceChoice & Readonly<{ error: Layer2Error | undefined }>;
+/** An interface, and what keeps its responder for ARP, or NDP, from working where there should be one. */
+export type Layer2Interface = InterfaceChoice &
+  Readonly<{ error: Layer2Error | undefined; ndpError: Layer2Error | undefined }>;
 
-/** What happened on one interface since its responder began. `interface` is "" for the sum of those that are gone. */
+/**
+ * What happened to one protocol on one interface since its responder began. `interface` is "" for the sum of those that are
+ * gone.
+ */
 export type InterfaceCounters = Readonly<{
   interface: string;
+  protocol: ProtocolName;
   drops: DropCounters;
   /** Frames that the kernel threw away because they came faster than they were answered. */
   queueOverflows: number;
@@ -43,8 +48,9 @@ export type InterfaceCounters = Readonly<{
   errors: number;
 }>;
 
-/** Four numbers an address: its key, requests received, responses sent, gratuitous frames sent. */
+/** Seven numbers an address: its packed key, requests received, responses sent, gratuitous frames sent. */
 export type PackedAddressCounters = Float64Array<ArrayBuffer>;
+const COUNTER_WORDS = KEY_WORDS + 3;
 
 /** From the worker thread. */
 export type Layer2Report =
@@ -63,15 +69,15 @@ export type Layer2Report =
   | Readonly<{ type: "failed"; error: Layer2Error }>;
 
 /** One change as the main thread knows it; `interfaces` undefined withdraws, an empty list is all interfaces. */
-export type AddressChange = Readonly<{ key: Ipv4Key; interfaces: readonly string[] | undefined }>;
+export type AddressChange = Readonly<{ key: AddressKey; interfaces: readonly string[] | undefined }>;
 
 export function packChanges(changes: readonly AddressChange[]): AddressChanges {
-  const keys = new Int32Array(changes.length);
+  const keys = new Int32Array(changes.length * KEY_WORDS);
   const scopes = new Int32Array(changes.length);
   const interfaceSets: (readonly string[])[] = []; // BOUNDED by the different lists in the changes
   const scopeByNames = new Map<string, number>();
   for (const [position, { key, interfaces }] of changes.entries()) {
-    keys[position] = key;
+    packKey(keys, position * KEY_WORDS, key);
     if (interfaces === undefined) {
       scopes[position] = -1;
     } else if (interfaces.length > 0) {
@@ -90,14 +96,28 @@ export function packChanges(changes: readonly AddressChange[]): AddressChanges {
 /** What happened to one address since it was announced for the first time. */
 export type AddressCounters = Readonly<{ requestsReceived: number; responsesSent: number; gratuitousSent: number }>;
 
-/** By address in dotted decimal. */
+export function packAddressCounters(
+  addresses: Iterable<AddressCounters & Readonly<{ key: AddressKey }>>,
+  count: number,
+): PackedAddressCounters {
+  const packed = new Float64Array(count * COUNTER_WORDS);
+  let at = 0;
+  for (const { key, requestsReceived, responsesSent, gratuitousSent } of addresses) {
+    packKey(packed, at, key);
+    packed.set([requestsReceived, responsesSent, gratuitousSent], at + KEY_WORDS);
+    at += COUNTER_WORDS;
+  }
+  return packed;
+}
+
+/** By address in its canonical text. */
 export function unpackAddressCounters(packed: PackedAddressCounters): Map<string, AddressCounters> {
   const counters = new Map<string, AddressCounters>();
-  for (let at = 0; at + 3 < packed.length; at += 4) {
-    counters.set(formatIpv4Key(packed[at] ?? 0), {
-      requestsReceived: packed[at + 1] ?? 0,
-      responsesSent: packed[at + 2] ?? 0,
-      gratuitousSent: packed[at + 3] ?? 0,
+  for (let at = 0; at + COUNTER_WORDS <= packed.length; at += COUNTER_WORDS) {
+    counters.set(formatAddressKey(unpackKey(packed, at)), {
+      requestsReceived: packed[at + KEY_WORDS] ?? 0,
+      responsesSent: packed[at + KEY_WORDS + 1] ?? 0,
+      gratuitousSent: packed[at + KEY_WORDS + 2] ?? 0,
     });
   }
   return counters;

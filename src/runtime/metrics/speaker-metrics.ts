@@ -4,6 +4,9 @@ import { createCounter, createGauge } from "./registry.js";
 /** One layer 2 count of one address, as the worker that answers keeps it: totals since its start. */
 export type AddressCounts = Readonly<{ address: string; requests: number; responses: number; gratuitous: number }>;
 
+/** Frames of one protocol that were not answered, for one reason. */
+export type LinkDrops = Readonly<{ protocol: string; reason: string; count: number }>;
+
 /** The speaker's metrics under the names that dashboards know. */
 export interface SpeakerMetrics {
   setAnnounced(service: string, address: string, announced: boolean): void;
@@ -11,7 +14,7 @@ export interface SpeakerMetrics {
   countUpdate(): void;
   countUpdateError(): void;
   /** Takes over the totals that the worker keeps; called before each scrape. */
-  setLayer2(counts: readonly AddressCounts[], drops: ReadonlyMap<string, number>): void;
+  setLayer2(counts: readonly AddressCounts[], drops: readonly LinkDrops[]): void;
 }
 
 export function createSpeakerMetrics(registry: Registry, node: string): SpeakerMetrics {
@@ -37,7 +40,7 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
     registry,
     "smelter_layer2_dropped_total",
     "Layer 2 frames that were received and not answered, by reason",
-    ["reason"],
+    ["protocol", "reason"],
   );
   return {
     setAnnounced(service, ip, isAnnounced) {
@@ -58,7 +61,7 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
         responses.inc({ ip }, count.responses);
         gratuitous.inc({ ip }, count.gratuitous);
       }
-      for (const [reason, count] of drops) dropped.inc({ reason }, count);
+      for (const { protocol, reason, count } of drops) dropped.inc({ protocol, reason }, count);
     },
   };
 }

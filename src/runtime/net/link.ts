@@ -12,4 +12,7 @@ export type Link = Readonly<{
   noArp: boolean;
   loopback: boolean;
   masterIndex: number | undefined;
+  /** There is IPv6 on it, and it is not disabled. */
+  ipv6: boolean;
+  forwardsIpv6: boolean;
 }>;

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { ipv4Key } from "../layer2/ipv4-key.js";
+import { addressKey, type AddressKey } from "../layer2/address-key.js";
 import {
   packChanges,
   unpackAddressCounters,
@@ -33,16 +33,16 @@ export type Layer2Counters = Readonly<{
 }>;
 
 /**
- * Layer 2 for IPv4 on a worker thread of its own, as the main thread sees it. Promises of announce, withdraw and setAll
- * are fulfilled when ARP is answered accordingly, or when it cannot be (stopped, or failed for good as `ready` says); they
+ * Layer 2, ARP and NDP, on a worker thread of its own, as the main thread sees it. Promises of announce, withdraw and setAll
+ * are fulfilled when requests are answered accordingly, or when it cannot be (stopped, or failed for good as `ready` says); they
  * never reject.
  */
 export interface Layer2Driver {
   /** Fulfilled after the first scan of the interfaces; rejects where layer 2 cannot work at all (no native part). */
   readonly ready: Promise<void>;
   /**
-   * Answers for an address on these interfaces ([]: all), and tells the link so, five times in 5 s. Announcing again does
-   * not tell sooner, but for longer. What is no IPv4 address goes to onError.
+   * Answers for an address on these interfaces ([]: all), and tells the link so, five times in 5 s by ARP, three times by
+   * NDP. Announcing again does not tell sooner, but for longer. What is no address goes to onError.
    */
   announce(address: string, interfaces: readonly string[]): Promise<void>;
   withdraw(address: string): Promise<void>;
@@ -68,7 +68,7 @@ type Answer = (report: Layer2Report | undefined) => void;
 
 export function startLayer2(options: Layer2Options): Layer2Driver {
   const { onError, onInterfaces } = options;
-  const desired = new Map<number, readonly string[]>(); // by key; BOUNDED by the announced addresses
+  const desired = new Map<AddressKey, readonly string[]>(); // by key; BOUNDED by the announced addresses
   const asked = new Map<number, Answer>(); // by id; BOUNDED by the callers that wait
   const changing = new Set<() => void>(); // waits for a change to be in force, across restarts; BOUNDED likewise
   let unsent: AddressChange[] = []; // BOUNDED by what is announced in one turn of the event loop
@@ -120,7 +120,7 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
     asked.clear();
     if (failed) settleChanges();
     if (failed || stopping !== undefined) return;
-    const message = `Cannot answer ARP: the layer 2 thread ended, ${String(cause)}: nothing to do, it is started again`;
+    const message = `Cannot answer ARP and NDP: the layer 2 thread ended, ${String(cause)}: nothing to do, it is started again`;
     onError({ interface: undefined, code: "ERR_LAYER2_THREAD", message });
     restartTimer = setTimeout(restart, restartDelay);
     restartDelay = Math.min(2 * restartDelay, LAST_RESTART_MILLISECONDS);
@@ -176,11 +176,11 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
     return flushed;
   }
 
-  function requireKey(address: string): number | undefined {
-    const key = ipv4Key(address);
+  function requireKey(address: string): AddressKey | undefined {
+    const key = addressKey(address);
     if (key !== undefined) return key;
-    const message = `Cannot announce ${JSON.stringify(address)} by ARP: it is not an IPv4 address: leave it out`;
-    onError({ interface: undefined, code: "ERR_NOT_IPV4", message });
+    const message = `Cannot announce ${JSON.stringify(address)} on layer 2: it is not an address: leave it out`;
+    onError({ interface: undefined, code: "ERR_NOT_AN_ADDRESS", message });
     return undefined;
   }
 
@@ -231,7 +231,7 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
   };
 }
 
-function listOf(desired: ReadonlyMap<number, readonly string[]>): AddressChange[] {
+function listOf(desired: ReadonlyMap<AddressKey, readonly string[]>): AddressChange[] {
   return Array.from(desired, ([key, interfaces]) => ({ key, interfaces }));
 }
 

@@ -1,45 +1,33 @@
-import type { FrameSlots } from "../net/frame-slots.js";
 import type { Link } from "../net/link.js";
-import { isAnnouncedOn, type AnnouncedAddress, type AnnouncedAddresses } from "../layer2/announced-addresses.js";
-import { ARP_REPLY, ARP_REQUEST } from "../layer2/arp.js";
-import {
-  answerBatch,
-  createDropCounters,
-  DROP_REASONS,
-  prepareFramesToSend,
-  responderInterface,
-  writeGratuitousArp,
-  type DropCounters,
-  type ResponderInterface,
-} from "../layer2/arp-responder.js";
+import type { AddressKey } from "../layer2/address-key.js";
+import type { AnnouncedAddresses } from "../layer2/announced-addresses.js";
+import { arpProtocol } from "../layer2/arp-responder.js";
 import {
   chooseInterfaces,
   responderChanges,
+  responderTargets,
   type InterfaceChoice,
   type ResponderTarget,
 } from "../layer2/interface-choice.js";
-import type { Ipv4Key } from "../layer2/ipv4-key.js";
+import type { Layer2Protocol, ProtocolName } from "../layer2/layer2-protocol.js";
 import type { InterfaceCounters, Layer2Error, Layer2Interface } from "../layer2/messages.js";
-
-/** A packet socket of one interface, as far as a responder needs it. */
-export interface ResponderSocket {
-  readonly slots: FrameSlots;
-  send(count: number): number;
-  takeQueueOverflows(): number;
-  close(): void;
-}
+import { ndpProtocol } from "../layer2/ndp-responder.js";
+import {
+  createCounters,
+  openResponder,
+  type OpenSocket,
+  type Responder,
+  type ResponderCounters,
+} from "./layer2-responder.js";
+import { createSolicitedNodeGroups, type MembershipSocket } from "./solicited-node-groups.js";
 
 /** What the responders need of the world. Whatever throws concerns one interface, or one scan. */
 export type ResponderPorts = Readonly<{
   listLinks(): readonly Link[];
-  openSocket(
-    interfaceIndex: number,
-    on: Readonly<{
-      onBatch: (slots: FrameSlots, count: number) => number;
-      onUnsent: (slots: FrameSlots, count: number) => void;
-      onError: (error: unknown) => void;
-    }>,
-  ): ResponderSocket;
+  openSocket: OpenSocket;
+  openGroupSocket(interfaceIndex: number): MembershipSocket;
+  /** The errno of a group as an error. */
+  groupError(errno: number): Error;
   explain(error: unknown): Readonly<{ code: string; message: string }>;
   /** An error that was not there before, or is another one now. */
   onError(error: Layer2Error): void;
@@ -50,123 +38,120 @@ export type ResponderPorts = Readonly<{
   scanSoon(): void;
 }>;
 
-interface Responder {
-  target: ResponderTarget;
-  from: ResponderInterface;
-  readonly socket: ResponderSocket;
-  readonly answered: AnnouncedAddress[]; // BOUNDED by the slots of the socket
-  readonly counters: MutableCounters;
-}
-
-interface MutableCounters {
-  readonly drops: DropCounters;
-  queueOverflows: number;
-  unsent: number;
-  errors: number;
-}
-
-/** One responder for each interface where ARP is answered. */
+/** One responder for each interface where ARP is answered, and one where NDP is. */
 export interface Responders {
   /** Opens and closes responders as the interfaces are now; one that fails keeps no other from working. */
   scan(): void;
-  /** Sends one burst about each address: two frames on each interface where it is announced. */
-  sendBursts(keys: readonly Ipv4Key[]): void;
+  /** An address was announced or withdrawn, or announced on other interfaces. */
+  addressChanged(key: AddressKey): void;
+  /** Fulfilled when the multicast groups of all announced addresses are joined, as far as they can be. */
+  settled(): Promise<void>;
+  /** Sends one burst about each address on each interface where it is announced. */
+  sendBursts(keys: readonly AddressKey[]): void;
   counters(): InterfaceCounters[];
   close(): void;
 }
+
+/** The responders of one protocol. */
+type ResponderSet = Readonly<{
+  protocol: Layer2Protocol;
+  /** By index of the interface; BOUNDED by the interfaces that exist. */
+  responders: Map<number, Responder>;
+  /** By name of the interface; BOUNDED by the interfaces that exist. */
+  troubles: Map<string, Layer2Error>;
+  /** The same: how often it could not be opened. */
+  openErrors: Map<string, number>;
+  gone: ResponderCounters;
+}>;
+
+const createSet = (protocol: Layer2Protocol): ResponderSet => ({
+  protocol,
+  responders: new Map(),
+  troubles: new Map(),
+  openErrors: new Map(),
+  gone: createCounters(protocol),
+});
 
 export function createResponders(
   addresses: AnnouncedAddresses,
   excludes: readonly RegExp[],
   ports: ResponderPorts,
 ): Responders {
-  const responders = new Map<number, Responder>(); // by index of the interface; BOUNDED by the interfaces that exist
-  const troubles = new Map<string, Layer2Error>(); // by name of the interface; BOUNDED by the interfaces that exist
-  const openErrors = new Map<string, number>(); // the same
-  const gone = createCounters();
+  const [arp, ndp] = [createSet(arpProtocol), createSet(ndpProtocol)];
+  const sets = [arp, ndp];
+  const groupTroubles = new Map<string, Layer2Error>(); // by name of the interface; BOUNDED by the interfaces that exist
+  const groups = createSolicitedNodeGroups(addresses, {
+    openSocket: ports.openGroupSocket,
+    groupError: ports.groupError,
+    onTrouble: (index, error) => groupTrouble(ndp.responders.get(index), error),
+  });
+  let listTrouble: string | undefined;
   let reported = "";
+  let choices: readonly InterfaceChoice[] = [];
 
-  function reportError(name: string | undefined, error: unknown): void {
+  /** Tells about it where it is new. */
+  function reportError(protocol: ProtocolName, troubles: Map<string, Layer2Error>, name: string, error: unknown): void {
     const { code, message } = ports.explain(error);
-    const where = name === undefined ? "" : `Cannot answer ARP on ${name}: `;
-    const trouble = { interface: name, code, message: where + message };
-    const before = troubles.get(name ?? "");
-    troubles.set(name ?? "", trouble);
+    const trouble = { interface: name, code, message: `Cannot answer ${protocol} on ${name}: ${message}` };
+    const before = troubles.get(name);
+    troubles.set(name, trouble);
     if (before?.code !== code) ports.onError(trouble);
   }
 
-  function open(target: ResponderTarget): void {
-    const counters = createCounters();
-    const answered: AnnouncedAddress[] = [];
-    const from = responderInterface(target.name, target.mac);
+  function groupTrouble(responder: Responder | undefined, error: unknown): void {
+    if (responder === undefined) return;
+    const { name } = responder.target;
+    if (error === undefined) {
+      if (!groupTroubles.delete(name)) return;
+    } else {
+      responder.counters.errors += 1;
+      reportError("NDP", groupTroubles, name, error);
+    }
+    tellInterfaces();
+  }
+
+  function open({ protocol, responders, troubles, openErrors }: ResponderSet, target: ResponderTarget): void {
     try {
-      const socket = ports.openSocket(target.index, {
-        onBatch: (slots, count) => answerBatch(slots, count, responder.from, addresses, counters.drops, answered),
-        onUnsent: (slots, count) => takeBack(responder, slots, count),
-        onError: (error) => {
-          counters.errors += 1;
-          reportError(responder.target.name, error);
-          ports.scanSoon();
-        },
+      const responder = openResponder(protocol, target, addresses, ports.openSocket, (broken, error) => {
+        reportError(protocol.name, troubles, broken.target.name, error);
+        ports.scanSoon();
       });
-      prepareFramesToSend(socket.slots);
-      const responder: Responder = { target, from, socket, answered, counters };
       responders.set(target.index, responder);
       troubles.delete(target.name);
-      counters.errors = openErrors.get(target.name) ?? 0;
+      responder.counters.errors = openErrors.get(target.name) ?? 0;
       openErrors.delete(target.name);
     } catch (error) {
       openErrors.set(target.name, (openErrors.get(target.name) ?? 0) + 1);
-      reportError(target.name, error);
+      reportError(protocol.name, troubles, target.name, error);
     }
   }
 
-  function close(index: number): void {
+  function close({ responders, gone }: ResponderSet, index: number): void {
     const responder = responders.get(index);
     if (responder === undefined) return;
-    countQueueOverflows(responder);
-    responder.socket.close();
+    responder.countQueueOverflows();
+    responder.close();
     responders.delete(index);
-    for (const reason of DROP_REASONS) gone.drops[reason] += responder.counters.drops[reason];
-    gone.queueOverflows += responder.counters.queueOverflows;
-    gone.unsent += responder.counters.unsent;
-    gone.errors += responder.counters.errors;
+    const { drops, queueOverflows, unsent, errors } = responder.counters;
+    for (const [reason, count] of Object.entries(drops)) gone.drops[reason] = (gone.drops[reason] ?? 0) + count;
+    gone.queueOverflows += queueOverflows;
+    gone.unsent += unsent;
+    gone.errors += errors;
   }
 
-  function countQueueOverflows({ socket, counters, target }: Responder): void {
-    try {
-      counters.queueOverflows += socket.takeQueueOverflows();
-    } catch (error) {
-      counters.errors += 1;
-      reportError(target.name, error);
-    }
+  /** @returns whether an interface answers that did not before, or otherwise than before */
+  function apply(set: ResponderSet): boolean {
+    const { protocol, responders } = set;
+    const present = new Map([...responders].map(([index, { target }]) => [index, target]));
+    const changes = responderChanges(present, responderTargets(protocol.name, choices));
+    for (const index of changes.close) close(set, index);
+    for (const target of changes.rename) responders.get(target.index)?.rename(target);
+    for (const target of changes.open) open(set, target);
+    return changes.rename.length > 0 || changes.open.some(({ index }) => responders.has(index));
   }
 
-  function apply(choices: readonly InterfaceChoice[]): void {
-    const targets = new Map([...responders].map(([index, { target }]) => [index, target]));
-    const changes = responderChanges(targets, choices);
-    for (const index of changes.close) close(index);
-    for (const target of changes.rename) {
-      const responder = responders.get(target.index);
-      if (responder === undefined) continue;
-      responder.target = target;
-      responder.from = responderInterface(target.name, target.mac);
-    }
-    for (const target of changes.open) open(target);
-    const opened = changes.open.some(({ index }) => responders.has(index));
-    if (opened || changes.rename.length > 0) ports.onAnswering();
-  }
-
-  function tellInterfaces(choices: readonly InterfaceChoice[]): void {
-    const interfaces = choices.map((choice) => ({ ...choice, error: troubles.get(choice.name) }));
-    const text = JSON.stringify(interfaces);
-    if (text === reported) return;
-    reported = text;
-    ports.onInterfaces(interfaces);
-  }
-
-  function forgetTroubles(choices: readonly InterfaceChoice[]): void {
-    const wanted = new Set(choices.filter(({ noResponder }) => noResponder === undefined).map(({ name }) => name));
+  function forgetTroubles({ protocol, responders, troubles, openErrors, gone }: ResponderSet): void {
+    const wanted = new Set(responderTargets(protocol.name, choices).map(({ name }) => name));
     const working = new Set([...responders.values()].map(({ target }) => target.name));
     for (const name of troubles.keys()) if (!wanted.has(name) || working.has(name)) troubles.delete(name);
     for (const [name, errors] of openErrors) {
@@ -176,84 +161,64 @@ export function createResponders(
     }
   }
 
+  function tellInterfaces(): void {
+    const interfaces = choices.map((choice) => {
+      const [error, ndpError] = [arp, ndp].map(({ troubles }) => troubles.get(choice.name));
+      return Object.assign({}, choice, { error, ndpError: ndpError ?? groupTroubles.get(choice.name) });
+    });
+    const text = JSON.stringify(interfaces);
+    if (text === reported) return;
+    reported = text;
+    ports.onInterfaces(interfaces);
+  }
+
+  function listTroubleIs(error: unknown): void {
+    const { code, message } = ports.explain(error);
+    if (listTrouble !== code) ports.onError({ interface: undefined, code, message });
+    listTrouble = code;
+  }
+
   return {
     scan() {
-      let choices: readonly InterfaceChoice[];
       try {
         choices = chooseInterfaces(ports.listLinks(), excludes);
       } catch (error) {
-        return reportError(undefined, error); // the responders there are go on
+        return listTroubleIs(error); // the responders there are go on
       }
-      apply(choices);
-      forgetTroubles(choices);
-      tellInterfaces(choices);
+      listTrouble = undefined;
+      const answersAnew = sets.map(apply).includes(true);
+      const names = new Map([...ndp.responders].map(([index, { target }]) => [index, target.name]));
+      groups.interfacesChanged(names);
+      groups.retry();
+      if (answersAnew) ports.onAnswering();
+      for (const set of sets) forgetTroubles(set);
+      const answering = new Set(names.values());
+      for (const name of groupTroubles.keys()) if (!answering.has(name)) groupTroubles.delete(name);
+      tellInterfaces();
     },
+    addressChanged: groups.addressChanged,
+    settled: groups.settled,
     sendBursts(keys) {
-      for (const responder of responders.values()) sendBursts(responder, keys, addresses, reportError);
+      for (const { responders } of sets) for (const responder of responders.values()) responder.sendBursts(keys);
     },
-    counters() {
-      for (const responder of responders.values()) countQueueOverflows(responder);
-      const present = Array.from(responders.values(), ({ target, counters }) => countersOf(target.name, counters));
-      const failing = Array.from(openErrors, ([name, errors]) => countersOf(name, { ...createCounters(), errors }));
-      return [...present, ...failing, countersOf("", gone)];
-    },
+    counters: () => sets.flatMap(countersOf),
     close() {
-      for (const index of responders.keys()) close(index);
+      groups.close();
+      for (const set of sets) for (const index of set.responders.keys()) close(set, index);
     },
   };
 }
 
-function createCounters(): MutableCounters {
-  return { drops: createDropCounters(), queueOverflows: 0, unsent: 0, errors: 0 };
+function countersOf({ protocol, responders, openErrors, gone }: ResponderSet): InterfaceCounters[] {
+  const { name } = protocol;
+  for (const responder of responders.values()) responder.countQueueOverflows();
+  return [
+    ...Array.from(responders.values(), ({ target, counters }) => named(target.name, name, counters)),
+    ...Array.from(openErrors, ([each, errors]) => named(each, name, { ...createCounters(protocol), errors })),
+    named("", name, gone),
+  ];
 }
 
-function countersOf(name: string, counters: MutableCounters): InterfaceCounters {
-  return { interface: name, ...counters };
-}
-
-function takeBack({ answered, counters }: Responder, slots: FrameSlots, count: number): void {
-  for (let slot = 0; slot < count; slot += 1) {
-    const address = answered[slot];
-    if (slots.sendErrors[slot] === 0 || address === undefined) continue;
-    address.responsesSent -= 1;
-    counters.unsent += 1;
-  }
-}
-
-/** What cannot be sent is counted and not tried again: the next burst is 1.1 s away. */
-function sendBursts(
-  responder: Responder,
-  keys: readonly Ipv4Key[],
-  addresses: AnnouncedAddresses,
-  reportError: (name: string, error: unknown) => void,
-): void {
-  const { socket, from, target, counters } = responder;
-  const { slots } = socket;
-  const pairs: AnnouncedAddress[] = []; // BOUNDED by half the slots
-  const flush = (): void => {
-    try {
-      socket.send(pairs.length * 2);
-    } catch (error) {
-      counters.errors += 1;
-      reportError(target.name, error);
-      slots.sendErrors.fill(1);
-    }
-    for (const [pair, address] of pairs.entries()) {
-      for (const slot of [pair * 2, pair * 2 + 1]) {
-        if (slots.sendErrors[slot] === 0) address.gratuitousSent += 1;
-        else counters.unsent += 1;
-      }
-    }
-    pairs.length = 0;
-  };
-  for (const key of keys) {
-    const address = addresses.get(key);
-    if (address === undefined || !isAnnouncedOn(address, target.name)) continue;
-    const offset = pairs.length * 2 * slots.slotOctets;
-    writeGratuitousArp(slots.toSend, offset, from, key, ARP_REQUEST);
-    writeGratuitousArp(slots.toSend, offset + slots.slotOctets, from, key, ARP_REPLY);
-    pairs.push(address);
-    if (pairs.length * 2 + 2 > slots.slots) flush();
-  }
-  if (pairs.length > 0) flush();
+function named(name: string, protocol: ProtocolName, counters: ResponderCounters): InterfaceCounters {
+  return { interface: name, protocol, ...counters };
 }

@@ -147,9 +147,8 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       }
       return;
     }
-    const ips = layer2.addresses.filter(isAnswered);
+    const ips = layer2.addresses;
     if (!announced.update(key, ips, layer2.interfaces)) return;
-    if (ips.length === 0) return logWithdrawn(key, "noAnswerableIP", "only IPv4 addresses are answered for");
     ports.log.info({ event: "serviceAnnounced", service: key, ips, protocol: "layer2" }, "service has IP, announcing");
     ports.recordEvent(service, {
       type: "Normal",
@@ -308,11 +307,6 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     if (siblings?.size === 0) slicesByService.delete(service);
     touch(service);
   }
-}
-
-/** Only ARP is there to answer by: IPv6 addresses wait for NDP. */
-function isAnswered(address: string): boolean {
-  return parseAddress(address)?.family === "ipv4";
 }
 
 /** A Node's status is written every few minutes: most of what changes there decides nothing. */

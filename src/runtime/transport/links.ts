@@ -19,7 +19,7 @@ export function listLinks(): Link[] {
   return loadNativePart().listLinks().map(readLink);
 }
 
-function readLink({ index, name, mac, hardwareType, flags, masterIndex }: NativeLink): Link {
+function readLink({ index, name, mac, hardwareType, flags, masterIndex, ipv6, ipv6Forwarding }: NativeLink): Link {
   return {
     index,
     name,
@@ -30,6 +30,8 @@ function readLink({ index, name, mac, hardwareType, flags, masterIndex }: Native
     noArp: (flags & IFF_NOARP) !== 0,
     loopback: (flags & IFF_LOOPBACK) !== 0,
     masterIndex: masterIndex === 0 ? undefined : masterIndex,
+    ipv6: ipv6 !== 0,
+    forwardsIpv6: ipv6Forwarding !== 0,
   };
 }
 

@@ -2,6 +2,8 @@ import { createRequire } from "node:module";
 
 /** A packet socket of the addon; `buffer` is laid out as src/native/packet-socket.c says. */
 export type NativePacketSocket = Readonly<{ buffer: ArrayBuffer }>;
+/** A socket of the addon that is in multicast groups. */
+export type NativeGroupSocket = Readonly<Record<never, never>>;
 export type NativeLinkEvents = Readonly<Record<never, never>>;
 export type NativeLink = Readonly<{
   index: number;
@@ -10,11 +12,14 @@ export type NativeLink = Readonly<{
   hardwareType: number;
   flags: number;
   masterIndex: number;
+  ipv6: number;
+  ipv6Forwarding: number;
 }>;
 
 /** What src/native exports; each throws a SystemError where a system call fails. */
 export interface NativePart {
   openPacketSocket(
+    etherType: number,
     ifindex: number,
     slots: number,
     slotOctets: number,
@@ -25,6 +30,10 @@ export interface NativePart {
   sendFrames(socket: NativePacketSocket, count: number): number;
   droppedByKernel(socket: NativePacketSocket): number;
   closePacketSocket(socket: NativePacketSocket): void;
+  openGroupSocket(): NativeGroupSocket;
+  joinSolicitedNodeGroups(socket: NativeGroupSocket, ifindex: number, groups: Uint32Array): Promise<Int32Array>;
+  leaveSolicitedNodeGroups(socket: NativeGroupSocket, ifindex: number, groups: Uint32Array): Promise<Int32Array>;
+  closeGroupSocket(socket: NativeGroupSocket): void;
   listLinks(): NativeLink[];
   openLinkEvents(onChange: () => void): NativeLinkEvents;
   closeLinkEvents(events: NativeLinkEvents): void;

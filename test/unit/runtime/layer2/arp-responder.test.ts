@@ -6,17 +6,21 @@ import {
   type AnnouncedAddress,
   type AnnouncedAddresses,
 } from "../../../../src/runtime/layer2/announced-addresses.js";
+import { formatAddressKey } from "../../../../src/runtime/layer2/address-key.js";
 import {
   answerArp,
-  answerBatch,
-  createDropCounters,
+  arpProtocol,
   DROP_REASONS,
-  prepareFramesToSend,
-  responderInterface,
   writeGratuitousArp,
 } from "../../../../src/runtime/layer2/arp-responder.js";
+import {
+  answerBatch,
+  createDropCounters,
+  prepareFramesToSend,
+  responderInterface,
+} from "../../../../src/runtime/layer2/layer2-protocol.js";
 import { decodeArp, encodeArp, type ArpPacket } from "../../../../src/runtime/layer2/arp.js";
-import { formatIpv4Key, ipv4Key } from "../../../../src/runtime/layer2/ipv4-key.js";
+import { ipv4Key } from "../../../../src/runtime/layer2/ipv4-key.js";
 import { runs } from "../../runs.js";
 
 const OUR_MAC = "02:00:00:00:00:0b";
@@ -170,7 +174,7 @@ function createSlots(slots: number): FrameSlots {
 it("answerBatch() packs the answers together, and counts them and the rest", () => {
   const slots = createSlots(8);
   new Uint8Array(slots.toSend.buffer).fill(0xee); // as after other frames
-  prepareFramesToSend(slots);
+  prepareFramesToSend(arpProtocol, slots);
   const frames = [
     frameOf(REQUEST),
     frameOf({ ...REQUEST, operation: 2 }),
@@ -181,12 +185,12 @@ it("answerBatch() packs the answers together, and counts them and the rest", () 
     new Uint8Array(slots.received.buffer).set(frame, slot * 128);
     slots.receivedOctets[slot] = frame.length;
   }
-  const drops = createDropCounters();
+  const drops = createDropCounters(arpProtocol);
   const answered: AnnouncedAddress[] = [];
-  expect(answerBatch(slots, frames.length, eth0, addresses, drops, answered)).toBe(2);
-  expect(answered.map((address) => formatIpv4Key(address.key))).toEqual([VIP, VIP]);
+  expect(answerBatch(arpProtocol, slots, frames.length, eth0, addresses, drops, answered)).toBe(2);
+  expect(answered.map((address) => formatAddressKey(address.key))).toEqual([VIP, VIP]);
   expect(addresses.get(key(VIP))).toMatchObject({ requestsReceived: 2, responsesSent: 2, gratuitousSent: 0 });
-  expect({ ...drops, reply: 0, otherInterface: 0 }).toEqual(createDropCounters());
+  expect({ ...drops, reply: 0, otherInterface: 0 }).toEqual(createDropCounters(arpProtocol));
   expect(drops).toMatchObject({ reply: 1, otherInterface: 1 });
   const sent = [0, 1].map((slot) => {
     const octets = slots.toSendOctets[slot] ?? 0;
@@ -247,7 +251,7 @@ it("a million mutated frames are answered where they must be, and dropped with a
   ];
   const frames = runs(1_000_000);
   const interesting = [0, 1, 2, 4, 6, 8, 11, 168, 192, 240, 255];
-  const drops = createDropCounters();
+  const drops = createDropCounters(arpProtocol);
   const memory = new Uint8Array(128);
   const view = new DataView(memory.buffer);
   const out = new DataView(new ArrayBuffer(60));
@@ -262,7 +266,7 @@ it("a million mutated frames are answered where they must be, and dropped with a
     const outcome = answerArp(view, 0, octets, eth0, addresses, out, 0);
     const answered = typeof outcome !== "string";
     if (answered) answers += 1;
-    else drops[outcome] += 1;
+    else drops[outcome] = (drops[outcome] ?? 0) + 1;
     const right = answered === mustAnswer(memory, octets) && (!answered || isAnswerTo(memory, out));
     if (!right && wrong.length < 5)
       wrong.push(`${Buffer.from(memory).toString("hex")} (${octets}): ${String(outcome)}`);

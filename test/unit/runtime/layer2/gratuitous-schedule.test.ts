@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import type { AddressKey } from "../../../../src/runtime/layer2/address-key.js";
 import {
   createGratuitousSchedule,
   nextBurstAt,
@@ -9,8 +10,8 @@ import {
 } from "../../../../src/runtime/layer2/gratuitous-schedule.js";
 
 /** Runs the schedule as its driver does, from `now` on, until nothing is planned: [time, key] of each burst. */
-function run(schedule: GratuitousSchedule, events: Readonly<Record<number, () => void>> = {}): [number, number][] {
-  const bursts: [number, number][] = [];
+function run(schedule: GratuitousSchedule, events: Readonly<Record<number, () => void>> = {}): [number, AddressKey][] {
+  const bursts: [number, AddressKey][] = [];
   const times = Object.keys(events)
     .map(Number)
     .toSorted((a, b) => a - b);
@@ -37,6 +38,15 @@ it("one announcement makes five bursts, 1.1 s apart", () => {
     [4300, 7],
     [5400, 7],
   ]);
+});
+
+it("a shorter period makes fewer of them, beside others of the usual period", () => {
+  const schedule = createGratuitousSchedule();
+  scheduleGratuitous(schedule, "six", 0, 2750);
+  scheduleGratuitous(schedule, 4, 0);
+  const bursts = run(schedule);
+  expect(bursts.filter(([, key]) => key === "six").map(([at]) => at)).toEqual([0, 1100, 2200]);
+  expect(bursts.filter(([, key]) => key === 4)).toHaveLength(5);
 });
 
 it("announcing again makes them go on for longer, but none comes sooner", () => {
@@ -74,7 +84,7 @@ it.each([
 it("many addresses at once are worked off in parts, in the order of their announcement", () => {
   const schedule = createGratuitousSchedule();
   for (let key = 0; key < 5000; key += 1) scheduleGratuitous(schedule, key, 0);
-  const parts: number[][] = [];
+  const parts: AddressKey[][] = [];
   let now = 0;
   while ((nextBurstAt(schedule) ?? Infinity) <= now) {
     parts.push(takeDueBursts(schedule, now, 32));

@@ -1,6 +1,10 @@
 import { expect, it } from "vitest";
 import type { Link } from "../../../../src/runtime/net/link.js";
-import { chooseInterfaces, responderChanges } from "../../../../src/runtime/layer2/interface-choice.js";
+import {
+  chooseInterfaces,
+  responderChanges,
+  responderTargets,
+} from "../../../../src/runtime/layer2/interface-choice.js";
 
 const LINK: Link = {
   index: 2,
@@ -12,18 +16,32 @@ const LINK: Link = {
   noArp: false,
   loopback: false,
   masterIndex: undefined,
+  ipv6: true,
+  forwardsIpv6: false,
 };
 
-it.each<{ name: string; link: Partial<Link>; reason: string | undefined }>([
-  { name: "an ordinary interface", link: {}, reason: undefined },
-  { name: "one without a cable, which is up", link: { running: false }, reason: undefined },
-  { name: "one that is down", link: { up: false, masterIndex: 9, noArp: true }, reason: "down" },
-  { name: "one of a bridge", link: { masterIndex: 9, noArp: true }, reason: "enslaved" },
-  { name: "one without ARP", link: { noArp: true, broadcast: false }, reason: "noArp" },
-  { name: "a tunnel", link: { broadcast: false, mac: undefined }, reason: "noBroadcast" },
-  { name: "one that is not Ethernet", link: { mac: undefined }, reason: "noHardwareAddress" },
-])("chooseInterfaces() on $name: $reason", ({ link, reason }) => {
-  expect(chooseInterfaces([{ ...LINK, ...link }], [])).toMatchObject([{ name: "eth0", noResponder: reason }]);
+it.each<{ name: string; link: Partial<Link>; arp: string | undefined; ndp: string | undefined }>([
+  { name: "an ordinary interface", link: {}, arp: undefined, ndp: undefined },
+  { name: "one without a cable, which is up", link: { running: false }, arp: undefined, ndp: undefined },
+  { name: "one that is down", link: { up: false, masterIndex: 9, noArp: true }, arp: "down", ndp: "down" },
+  { name: "one of a bridge", link: { masterIndex: 9, noArp: true }, arp: "enslaved", ndp: "enslaved" },
+  { name: "one without ARP", link: { noArp: true, broadcast: false }, arp: "noArp", ndp: "noArp" },
+  { name: "one without broadcasts", link: { broadcast: false }, arp: "noBroadcast", ndp: undefined },
+  { name: "a tunnel", link: { broadcast: false, mac: undefined }, arp: "noBroadcast", ndp: "noHardwareAddress" },
+  { name: "one not Ethernet", link: { mac: undefined }, arp: "noHardwareAddress", ndp: "noHardwareAddress" },
+  { name: "one without IPv6", link: { ipv6: false }, arp: undefined, ndp: "ipv6Disabled" },
+  { name: "one that is down, without IPv6", link: { up: false, ipv6: false }, arp: "down", ndp: "down" },
+])("chooseInterfaces() on $name: $arp for ARP, $ndp for NDP", ({ link, arp, ndp }) => {
+  const choices = chooseInterfaces([{ ...LINK, ...link }], []);
+  expect(choices).toMatchObject([{ name: "eth0", noResponder: arp, noNdp: ndp }]);
+  expect(responderTargets("ARP", choices)).toHaveLength(arp === undefined ? 1 : 0);
+  expect(responderTargets("NDP", choices)).toHaveLength(ndp === undefined ? 1 : 0);
+});
+
+it("only NDP takes notice of whether an interface forwards IPv6", () => {
+  const choices = chooseInterfaces([{ ...LINK, forwardsIpv6: true }], []);
+  expect(responderTargets("ARP", choices)).toMatchObject([{ name: "eth0", router: false }]);
+  expect(responderTargets("NDP", choices)).toMatchObject([{ name: "eth0", router: true }]);
 });
 
 it.each([
@@ -38,39 +56,42 @@ it.each([
   expect(chooseInterfaces(links, excludes).map(({ name }) => name)).toEqual(left); // asked twice, the same answer
 });
 
-const target = (index: number, name: string, mac = `02:00:00:00:00:0${index}`) => ({ index, name, mac });
-const choice = (index: number, name: string, mac = `02:00:00:00:00:0${index}`) => ({
+const target = (index: number, name: string, mac = `02:00:00:00:00:0${index}`, router = false) => ({
   index,
   name,
   mac,
-  noResponder: undefined,
+  router,
 });
 
 it.each([
   {
     name: "opens what is new and closes what is gone",
     present: [target(1, "a"), target(2, "b")],
-    choices: [choice(2, "b"), choice(3, "c")],
+    wanted: [target(2, "b"), target(3, "c")],
     changes: { close: [1], open: [target(3, "c")], rename: [] },
   },
   {
-    name: "closes what has a reason for no responder now",
+    name: "closes what is not to answer now",
     present: [target(1, "a")],
-    choices: [{ ...choice(1, "a"), noResponder: "down" as const }],
+    wanted: [],
     changes: { close: [1], open: [], rename: [] },
   },
   {
     name: "takes an interface that was made anew under its old name for another one",
     present: [target(1, "a")],
-    choices: [choice(2, "a")],
+    wanted: [target(2, "a")],
     changes: { close: [1], open: [target(2, "a")], rename: [] },
   },
   {
-    name: "notices another name and another hardware address",
-    present: [target(1, "a"), target(2, "b"), target(3, "c")],
-    choices: [choice(1, "x"), choice(2, "b", "02:00:00:00:00:ff"), choice(3, "c")],
-    changes: { close: [], open: [], rename: [target(1, "x"), target(2, "b", "02:00:00:00:00:ff")] },
+    name: "notices another name, another hardware address, and a router",
+    present: [target(1, "a"), target(2, "b"), target(3, "c"), target(4, "d")],
+    wanted: [target(1, "x"), target(2, "b", "02:00:00:00:00:ff"), target(3, "c", undefined, true), target(4, "d")],
+    changes: {
+      close: [],
+      open: [],
+      rename: [target(1, "x"), target(2, "b", "02:00:00:00:00:ff"), target(3, "c", undefined, true)],
+    },
   },
-])("responderChanges() $name", ({ present, choices, changes }) => {
-  expect(responderChanges(new Map(present.map((each) => [each.index, each])), choices)).toEqual(changes);
+])("responderChanges() $name", ({ present, wanted, changes }) => {
+  expect(responderChanges(new Map(present.map((each) => [each.index, each])), wanted)).toEqual(changes);
 });

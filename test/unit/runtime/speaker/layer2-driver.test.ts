@@ -21,6 +21,9 @@ function workerThat(onMessage: string): URL {
   return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
 }
 
+/** An IPv4 address as it goes to the thread. */
+const v4 = (key: number): number[] => [0, 0, 0xffff, key];
+
 let driver: Layer2Driver | undefined;
 afterEach(() => driver?.stop());
 
@@ -41,8 +44,8 @@ it("makes one message of all changes of one turn, in their order", async () => {
   ]);
   await driver.announce("0.0.0.4", []);
   expect(told).toEqual([
-    ["change", [1, 2, 1, 3], [0, 1, -1, 1], [["eth0"]]],
-    ["change", [4], [0], []],
+    ["change", [...v4(1), ...v4(2), ...v4(1), ...v4(3)], [0, 1, -1, 1], [["eth0"]]],
+    ["change", v4(4), [0], []],
   ]);
 });
 
@@ -50,7 +53,7 @@ it("setAll() names what is to be announced, and nothing that was meant before", 
   const { driver, told } = start(workerThat("tell(); done(message);"));
   const before = driver.announce("0.0.0.1", []);
   await Promise.all([driver.setAll(new Map([["0.0.0.2", []]])), before]);
-  expect(told.filter((message) => (message as unknown[][])[1]?.length !== 0)).toEqual([["replace", [2], [0], []]]);
+  expect(told.filter((message) => (message as unknown[][])[1]?.length !== 0)).toEqual([["replace", v4(2), [0], []]]);
 });
 
 it("a thread that ends is started again with all that is announced, and who waits is answered then", async () => {
@@ -59,7 +62,7 @@ it("a thread that ends is started again with all that is announced, and who wait
     workerThat(`if (type === "change") throw new Error("out of order"); tell(); done(message);`),
   );
   await Promise.all([driver.announce("0.0.0.1", []), driver.announce("0.0.0.2", ["eth0"])]);
-  expect(told).toEqual([["replace", [1, 2], [0, 1], [["eth0"]]]]);
+  expect(told).toEqual([["replace", [...v4(1), ...v4(2)], [0, 1], [["eth0"]]]]);
   expect(errors).toMatchObject([{ code: "ERR_LAYER2_THREAD", message: expect.stringContaining("out of order") }]);
   expect(await driver.counters().then(({ restarts }) => restarts, String)).toBe(1);
 });
@@ -84,12 +87,12 @@ it("a thread that cannot work at all is not started again; nobody waits for it",
   expect(errors).toHaveLength(1);
 });
 
-it("an address that is not IPv4 is told about, and left out", async () => {
+it("both families go to the thread; what is no address is told about, and left out", async () => {
   const { driver, errors, told } = start(workerThat("tell(); done(message);"));
-  await driver.announce("2001:db8::1", []);
-  await driver.announce("0.0.0.1", []);
-  expect(errors).toMatchObject([{ code: "ERR_NOT_IPV4", message: expect.stringContaining("2001:db8::1") }]);
-  expect(told).toEqual([["change", [1], [0], []]]);
+  await driver.announce("2001:db8::x", []);
+  await Promise.all([driver.announce("0.0.0.1", []), driver.announce("2001:db8::1", [])]);
+  expect(errors).toMatchObject([{ code: "ERR_NOT_AN_ADDRESS", message: expect.stringContaining("2001:db8::x") }]);
+  expect(told).toEqual([["change", [...v4(1), 0x20010db8, 0, 0, 1], [0, 0], []]]);
 });
 
 it("stop() releases who waits, and is final", async () => {

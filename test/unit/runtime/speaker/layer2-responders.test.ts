@@ -4,24 +4,23 @@ import {
   withdrawAddress,
   type AnnouncedAddresses,
 } from "../../../../src/runtime/layer2/announced-addresses.js";
+import { addressKey, type AddressKey } from "../../../../src/runtime/layer2/address-key.js";
 import { decodeArp, encodeArp } from "../../../../src/runtime/layer2/arp.js";
-import { ipv4Key } from "../../../../src/runtime/layer2/ipv4-key.js";
 import type { Layer2Error, Layer2Interface } from "../../../../src/runtime/layer2/messages.js";
+import { decodeNdp } from "../../../../src/runtime/layer2/ndp.js";
 import type { FrameSlots } from "../../../../src/runtime/net/frame-slots.js";
 import type { Link } from "../../../../src/runtime/net/link.js";
-import {
-  createResponders,
-  type ResponderPorts,
-  type Responders,
-  type ResponderSocket,
-} from "../../../../src/runtime/speaker/layer2-responders.js";
+import type { OpenSocket, ResponderSocket } from "../../../../src/runtime/speaker/layer2-responder.js";
+import { createResponders, type Responders } from "../../../../src/runtime/speaker/layer2-responders.js";
 
 // The kernel does all this too (test/lab/layer2.test.ts), but fails only where it likes.
 
 const SLOTS = 8;
-const VIP = ipv4Key("192.168.1.240") ?? 0;
+const keyOf = (address: string): AddressKey => addressKey(address) ?? "";
+const VIP = keyOf("192.168.1.240");
+const VIP6 = keyOf("fd77::240");
 
-type Callbacks = Parameters<ResponderPorts["openSocket"]>[1];
+type Callbacks = Parameters<OpenSocket>[2];
 interface FakeSocket extends ResponderSocket {
   readonly on: Callbacks;
   /** As text: operation, sender hardware address, sender protocol address. */
@@ -41,6 +40,8 @@ const link = (index: number, name: string, over: Partial<Link> = {}): Link => ({
   noArp: false,
   loopback: false,
   masterIndex: undefined,
+  ipv6: false, // ARP alone, where a test says nothing else
+  forwardsIpv6: false,
   ...over,
 });
 
@@ -48,7 +49,10 @@ let links: Link[];
 let listError: Error | undefined;
 let openErrors: Map<number, Error>; // by index of the interface
 let sendErrnos: Map<number, number>; // by slot
-let sockets: Map<number, FakeSocket>;
+let sockets: Map<number, FakeSocket>; // of ARP
+let sockets6: Map<number, FakeSocket>; // of NDP
+let groups: Map<number, string[]>; // what a group socket was told, by index of the interface
+let groupErrno: number;
 let errors: Layer2Error[];
 let told: string[][];
 let scansAsked: number;
@@ -58,7 +62,7 @@ let responders: Responders;
 
 const failure = (code: string): Error => Object.assign(new Error(`failed with ${code}`), { code });
 
-function openFake(index: number, on: Callbacks): FakeSocket {
+const openFake: OpenSocket = (protocol, index, on) => {
   const error = openErrors.get(index);
   if (error !== undefined) throw error;
   const slots: FrameSlots = {
@@ -93,11 +97,26 @@ function openFake(index: number, on: Callbacks): FakeSocket {
     },
     close: () => void (socket.closed = true),
   };
-  sockets.set(index, socket);
+  (protocol === "ARP" ? sockets : sockets6).set(index, socket);
   return socket;
+};
+
+function openFakeGroups(index: number) {
+  const told: string[] = [];
+  groups.set(index, told);
+  const change = (verb: string) => (list: Uint32Array) => {
+    for (const group of list) told.push(`${verb} ${group.toString(16)}`);
+    return Promise.resolve(new Int32Array(list.length).fill(groupErrno));
+  };
+  return { join: change("join"), leave: change("leave"), close: () => void told.push("close") };
 }
 
 function describe(frame: Uint8Array): string {
+  const advertisement = decodeNdp(frame);
+  if (advertisement.ok && advertisement.value.type === 136) {
+    const { linkLayerAddress, targetAddress, router } = advertisement.value;
+    return `${router ? "router" : "host"} ${linkLayerAddress} ${targetAddress}`;
+  }
   const decoded = decodeArp(frame);
   if (!decoded.ok) return decoded.fault;
   const { operation, senderHardwareAddress, senderProtocolAddress } = decoded.value;
@@ -132,6 +151,9 @@ beforeEach(() => {
   openErrors = new Map();
   sendErrnos = new Map();
   sockets = new Map();
+  sockets6 = new Map();
+  groups = new Map();
+  groupErrno = 0;
   errors = [];
   told = [];
   scansAsked = 0;
@@ -144,6 +166,8 @@ beforeEach(() => {
       return links;
     },
     openSocket: openFake,
+    openGroupSocket: openFakeGroups,
+    groupError: (errno) => failure(`E${errno}`),
     explain: (error) => ({ code: (error as { code: string }).code, message: String(error) }),
     onError: (error) => errors.push(error),
     onInterfaces: (interfaces) => told.push(interfaces.map(describeInterface)),
@@ -152,9 +176,14 @@ beforeEach(() => {
   });
 });
 
-function describeInterface({ name, noResponder, error }: Layer2Interface): string {
-  return [name, noResponder ?? "answers", ...(error === undefined ? [] : [error.code])].join(" ");
+function describeInterface({ name, noResponder, error, noNdp, ndpError }: Layer2Interface): string {
+  const ndp = noNdp === "ipv6Disabled" ? [] : [noNdp ?? "NDP"];
+  const errors = [error, ndpError].flatMap((each) => (each === undefined ? [] : [each.code]));
+  return [name, noResponder ?? "answers", ...ndp, ...errors].join(" ");
 }
+
+/** Of ARP. */
+const counters = () => responders.counters().filter(({ protocol }) => protocol === "ARP");
 
 it("answers on each interface with the hardware address of that interface", () => {
   responders.scan();
@@ -170,7 +199,7 @@ it("an interface that cannot be opened keeps no other from answering, is told ab
   const message = "Cannot answer ARP on a: Error: failed with EPERM";
   expect(errors).toEqual([{ interface: "a", code: "EPERM", message }]);
   expect(told).toEqual([["a answers EPERM", "b answers"]]);
-  expect(responders.counters()).toMatchObject([{ interface: "b" }, { interface: "a", errors: 2 }, { interface: "" }]);
+  expect(counters()).toMatchObject([{ interface: "b" }, { interface: "a", errors: 2 }, { interface: "" }]);
 
   openErrors.set(1, failure("ENOBUFS"));
   responders.scan();
@@ -180,7 +209,7 @@ it("an interface that cannot be opened keeps no other from answering, is told ab
   responders.scan();
   expect(ask(1)).toHaveLength(1);
   expect(told.at(-1)).toEqual(["a answers", "b answers"]);
-  expect(responders.counters()).toMatchObject([{ interface: "b" }, { interface: "a", errors: 3 }, { interface: "" }]);
+  expect(counters()).toMatchObject([{ interface: "b" }, { interface: "a", errors: 3 }, { interface: "" }]);
 });
 
 it("an interface that is deleted takes its responder with it, and its counters go to the sum", () => {
@@ -192,7 +221,7 @@ it("an interface that is deleted takes its responder with it, and its counters g
   links = [link(2, "b")];
   responders.scan();
   expect(socket?.closed).toBe(true);
-  expect(responders.counters()).toMatchObject([
+  expect(counters()).toMatchObject([
     { interface: "b", queueOverflows: 0 },
     { interface: "", queueOverflows: 7, drops: { notAnnounced: 1 } },
   ]);
@@ -204,7 +233,7 @@ it("the errors of an interface that never opened go to the sum when it is delete
   responders.scan();
   links = [link(2, "b")];
   responders.scan();
-  expect(responders.counters()).toMatchObject([{ interface: "b" }, { interface: "", errors: 1 }]);
+  expect(counters()).toMatchObject([{ interface: "b" }, { interface: "", errors: 1 }]);
 });
 
 it("another hardware address and another name are taken up without closing the socket", () => {
@@ -222,7 +251,7 @@ it("a socket in trouble is counted and told about, asks for a scan, and goes on"
   sockets.get(1)?.on.onError(failure("ENETDOWN"));
   expect(errors).toMatchObject([{ interface: "a", code: "ENETDOWN" }]);
   expect(scansAsked).toBe(2);
-  expect(responders.counters()).toMatchObject([{ interface: "a", errors: 2 }, {}, {}]);
+  expect(counters()).toMatchObject([{ interface: "a", errors: 2 }, {}, {}]);
   expect(ask(1)).toHaveLength(1);
   responders.scan();
   sockets.get(1)?.on.onError(failure("ENETDOWN"));
@@ -242,11 +271,11 @@ it("an answer that could not be sent does not count as sent", () => {
   sendErrnos.set(0, 105);
   expect(ask(1)).toEqual([]);
   expect(addresses.get(VIP)).toMatchObject({ requestsReceived: 1, responsesSent: 0 });
-  expect(responders.counters()).toMatchObject([{ interface: "a", unsent: 1 }, {}, {}]);
+  expect(counters()).toMatchObject([{ interface: "a", unsent: 1 }, {}, {}]);
 });
 
 it("a burst is a request, then a reply, on each interface where the address is announced", () => {
-  const restricted = ipv4Key("192.168.1.241") ?? 0;
+  const restricted = keyOf("192.168.1.241");
   announceAddress(addresses, restricted, new Set(["b"]));
   announceAddress(addresses, 1, undefined);
   withdrawAddress(addresses, 1);
@@ -273,7 +302,7 @@ it("more bursts than fit into the slots are sent in turns; what fails is counted
   sendErrnos.set(3, 11);
   responders.sendBursts(keys);
   expect(sockets.get(1)?.sent).toHaveLength(20 - 3); // in turns of 8, 8 and 4 frames
-  expect(responders.counters()).toMatchObject([{ interface: "a", unsent: 3 }, { interface: "" }]);
+  expect(counters()).toMatchObject([{ interface: "a", unsent: 3 }, { interface: "" }]);
 });
 
 it("close() closes every socket", () => {
@@ -298,4 +327,78 @@ it("says when an interface answers that did not before, or under another hardwar
   responders.scan();
   responders.scan();
   expect(answering).toBe(3);
+});
+
+const withIpv6 = (over: Partial<Link> = {}): Link[] => [link(1, "a", { ipv6: true, ...over }), link(2, "b")];
+
+it("NDP is told about by one advertisement, with the hardware address of the interface, where there is IPv6", async () => {
+  announceAddress(addresses, VIP6, undefined);
+  responders.addressChanged(VIP6);
+  links = withIpv6();
+  responders.scan();
+  await responders.settled();
+  responders.sendBursts([VIP6, VIP]);
+  expect(sockets6.get(1)?.sent).toEqual([`host ${mac(1)} fd77::240`]);
+  expect(sockets6.has(2)).toBe(false);
+  expect(sockets.get(1)?.sent).toEqual([`1 ${mac(1)} 192.168.1.240`, `2 ${mac(1)} 192.168.1.240`]);
+  expect(addresses.get(VIP6)).toMatchObject({ gratuitousSent: 1 });
+  expect(groups).toEqual(new Map([[1, ["join 240"]]]));
+  expect(told).toEqual([["a answers NDP", "b answers"]]);
+});
+
+it("an interface that forwards IPv6 from now on says so, and tells its link anew", () => {
+  announceAddress(addresses, VIP6, undefined);
+  links = withIpv6();
+  responders.scan();
+  const before = answering;
+  links = withIpv6({ forwardsIpv6: true });
+  responders.scan();
+  responders.sendBursts([VIP6]);
+  expect(sockets6.get(1)?.sent).toEqual([`router ${mac(1)} fd77::240`]);
+  expect(answering).toBe(before + 1);
+});
+
+it("where IPv6 is switched off, NDP ends and its groups are left; ARP goes on", async () => {
+  announceAddress(addresses, VIP6, undefined);
+  responders.addressChanged(VIP6);
+  links = withIpv6();
+  responders.scan();
+  await responders.settled();
+  links = withIpv6({ ipv6: false });
+  responders.scan();
+  expect([sockets6.get(1)?.closed, sockets.get(1)?.closed]).toEqual([true, false]);
+  expect(groups.get(1)).toEqual(["join 240", "close"]);
+  expect(ask(1)).toHaveLength(1);
+});
+
+it("a group that cannot be joined is told about once, shown, tried again at each scan, and forgotten when it works", async () => {
+  announceAddress(addresses, VIP6, undefined);
+  responders.addressChanged(VIP6);
+  links = withIpv6();
+  groupErrno = 19;
+  for (let scans = 0; scans < 3; scans += 1) {
+    responders.scan();
+    await responders.settled();
+  }
+  expect(errors).toEqual([{ interface: "a", code: "E19", message: "Cannot answer NDP on a: Error: failed with E19" }]);
+  expect(told.at(-1)).toEqual(["a answers NDP E19", "b answers"]);
+  expect(responders.counters()).toContainEqual(expect.objectContaining({ protocol: "NDP", interface: "a", errors: 3 }));
+  groupErrno = 0;
+  responders.scan();
+  await responders.settled();
+  expect(told.at(-1)).toEqual(["a answers NDP", "b answers"]);
+  expect(groups.get(1)).toEqual(["join 240", "join 240", "join 240", "join 240"]);
+});
+
+it("a protocol that cannot be opened keeps the other from nothing", () => {
+  links = withIpv6();
+  openErrors.set(1, failure("EAFNOSUPPORT"));
+  responders.scan();
+  openErrors.clear();
+  responders.scan();
+  expect(errors.map(({ message }) => message)).toEqual([
+    "Cannot answer ARP on a: Error: failed with EAFNOSUPPORT",
+    "Cannot answer NDP on a: Error: failed with EAFNOSUPPORT",
+  ]);
+  expect(told.at(-1)).toEqual(["a answers NDP", "b answers"]);
 });

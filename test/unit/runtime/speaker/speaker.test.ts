@@ -167,13 +167,13 @@ it("withdraws everything when it stops", () => {
   expect(wire).toEqual(["+192.0.2.1", "-192.0.2.1"]);
 });
 
-it("leaves IPv6 addresses out: nothing answers for them yet", () => {
+it("announces the addresses of both families", () => {
   const dual = { ...service("web", "192.0.2.1"), ingress: [{ ip: "192.0.2.1" }, { ip: "2001:db8::1" }] };
   speaker.configChanged(config("192.0.2.0/24, '2001:db8::/120'"));
   speaker.serviceChanged(dual);
   speaker.endpointSliceChanged(endpoints("web", ["n1"]));
   speaker.synced();
-  expect(wire).toEqual(["+192.0.2.1"]);
+  expect(wire).toEqual(["+192.0.2.1", "+2001:db8::1"]);
 });
 
 it("is not stale where nothing has ever been configured", () => {
@@ -188,13 +188,14 @@ it("takes the same configuration written anew for what it is", () => {
   expect([deferred, stale]).toEqual([[], false]);
 });
 
-it("withdraws a Service that changes to an IPv6 address alone, and does not claim to announce it", () => {
+it("follows a Service that changes to an IPv6 address alone", () => {
   begin();
   speaker.configChanged(config("192.0.2.0/24, '2001:db8::/120'"));
   events.length = 0;
   speaker.serviceChanged({ ...service("web", "192.0.2.1"), ingress: [{ ip: "2001:db8::1" }] });
   settle();
-  expect([wire, events]).toEqual([["+192.0.2.1", "-192.0.2.1"], []]);
+  expect(wire).toEqual(["+192.0.2.1", "-192.0.2.1", "+2001:db8::1"]);
+  expect(events).toHaveLength(1);
 });
 
 it("announces by what was good in an earlier life while the first documents are refused, and says that they are", () => {

@@ -2,10 +2,15 @@ import type { FrameSlots } from "../net/frame-slots.js";
 import { loadNativePart, type SystemError } from "./native.js";
 
 const SLOTS = 64;
-const SLOT_OCTETS = 128;
 
-/** What the owner of an ARP socket is told. */
-export type ArpSocketPorts = Readonly<{
+/** EtherType, and octets of the longest frame that is of interest whole. */
+const PROTOCOLS = {
+  ARP: { etherType: 0x0806, slotOctets: 128 },
+  NDP: { etherType: 0x86dd, slotOctets: 1536 },
+} as const;
+
+/** What the owner of a frame socket is told. */
+export type FrameSocketPorts = Readonly<{
   /**
    * `count` frames (1 to 64) were received into the slots.
    * @returns how many frames to send are filled in; they are sent at once
@@ -18,7 +23,7 @@ export type ArpSocketPorts = Readonly<{
 }>;
 
 /** An open packet socket of one interface. */
-export interface ArpSocket {
+export interface FrameSocket {
   readonly slots: FrameSlots;
   /**
    * Sends the first `count` frames to send.
@@ -33,20 +38,27 @@ export interface ArpSocket {
 }
 
 /**
- * Opens a packet socket that receives the ARP requests arriving at one interface, and no other frame.
+ * Opens a packet socket that receives the ARP requests, or the neighbour solicitations with a hop limit of 255, arriving at
+ * one interface, and no other frame.
  * @throws SystemError (EPERM without CAP_NET_RAW, ENODEV where there is no such interface), NativePartError
  */
-export function openArpSocket(interfaceIndex: number, { onBatch, onUnsent, onError }: ArpSocketPorts): ArpSocket {
+export function openFrameSocket(
+  protocol: "ARP" | "NDP",
+  interfaceIndex: number,
+  { onBatch, onUnsent, onError }: FrameSocketPorts,
+): FrameSocket {
   const native = loadNativePart();
+  const { etherType, slotOctets } = PROTOCOLS[protocol];
   const socket = native.openPacketSocket(
+    etherType,
     interfaceIndex,
     SLOTS,
-    SLOT_OCTETS,
+    slotOctets,
     (count) => onBatch(slots, count),
     (count) => onUnsent(slots, count),
     onError,
   );
-  const slots = frameSlots(socket.buffer);
+  const slots = frameSlots(socket.buffer, slotOctets);
   return {
     slots,
     send: (count) => native.sendFrames(socket, count),
@@ -55,11 +67,11 @@ export function openArpSocket(interfaceIndex: number, { onBatch, onUnsent, onErr
   };
 }
 
-function frameSlots(buffer: ArrayBuffer): FrameSlots {
-  const framesOctets = SLOTS * SLOT_OCTETS;
+function frameSlots(buffer: ArrayBuffer, slotOctets: number): FrameSlots {
+  const framesOctets = SLOTS * slotOctets;
   return {
     slots: SLOTS,
-    slotOctets: SLOT_OCTETS,
+    slotOctets,
     received: new DataView(buffer, 0, framesOctets),
     toSend: new DataView(buffer, framesOctets, framesOctets),
     receivedOctets: new Uint32Array(buffer, 2 * framesOctets, SLOTS),

@@ -1,0 +1,107 @@
+import type { FrameSlots } from "../net/frame-slots.js";
+import type { MacAddress } from "../net/mac.js";
+import { macOctets } from "../net/mac.js";
+import type { AddressKey } from "./address-key.js";
+import type { AnnouncedAddress, AnnouncedAddresses } from "./announced-addresses.js";
+
+export type ProtocolName = "ARP" | "NDP";
+
+/** What answers for addresses of one family on an interface, and tells its link about them. */
+export type Layer2Protocol<Reason extends string = string> = Readonly<{
+  name: ProtocolName;
+  /** Why a frame that arrives is not answered. */
+  dropReasons: readonly Reason[];
+  /** Octets of every frame that it sends. */
+  frameOctets: number;
+  /** For how long after an announcement the link is told again. */
+  burstPeriodMilliseconds: number;
+  /** Frames by which the link is told once about one address. */
+  burstFrames: number;
+  /**
+   * Decides on one frame that arrived, and writes the answer where there is one. Runs for each frame; never throws.
+   * @param view where the frame lies, from `offset`; `octets` is its length on the wire
+   * @param out where the answer goes, from `outOffset`
+   * @returns the address that is answered for, or why there is no answer and `out` is as before
+   */
+  answer(
+    view: DataView,
+    offset: number,
+    octets: number,
+    from: ResponderInterface,
+    addresses: AnnouncedAddresses,
+    out: DataView,
+    outOffset: number,
+  ): AnnouncedAddress | Reason;
+  /** Writes the frames of one burst, `slotOctets` apart. */
+  writeBurst(out: DataView, outOffset: number, slotOctets: number, from: ResponderInterface, key: AddressKey): void;
+  /** Whether it is the protocol of this address. */
+  speaksFor(key: AddressKey): boolean;
+}>;
+
+/**
+ * The interface that a frame came in by. The hardware address is in two halves, so that comparing makes nothing. `router`:
+ * IPv6 is forwarded there.
+ */
+export type ResponderInterface = Readonly<{ name: string; macHigh: number; macLow: number; router: boolean }>;
+
+export function responderInterface(name: string, mac: MacAddress, router = false): ResponderInterface {
+  const view = new DataView(macOctets(mac).buffer);
+  return { name, macHigh: view.getUint16(0), macLow: view.getInt32(2), router };
+}
+
+/** Frames that were not answered, by reason. */
+export type DropCounters = Record<string, number>;
+
+export function createDropCounters({ dropReasons }: Layer2Protocol): DropCounters {
+  return Object.fromEntries(dropReasons.map((reason) => [reason, 0]));
+}
+
+/**
+ * Decides on the first `count` frames received, writes the answers into the first slots to send, and counts.
+ * @param answered gets the address of each answer, by its slot; BOUNDED by the slots
+ * @returns how many answers there are
+ */
+export function answerBatch(
+  protocol: Layer2Protocol,
+  slots: FrameSlots,
+  count: number,
+  from: ResponderInterface,
+  addresses: AnnouncedAddresses,
+  drops: DropCounters,
+  answered: AnnouncedAddress[],
+): number {
+  let answers = 0;
+  for (let slot = 0; slot < count; slot += 1) {
+    const octets = slots.receivedOctets[slot] ?? 0;
+    const outOffset = answers * slots.slotOctets;
+    const outcome = protocol.answer(
+      slots.received,
+      slot * slots.slotOctets,
+      octets,
+      from,
+      addresses,
+      slots.toSend,
+      outOffset,
+    );
+    if (typeof outcome === "string") {
+      drops[outcome] = (drops[outcome] ?? 0) + 1;
+      continue;
+    }
+    outcome.requestsReceived += 1;
+    outcome.responsesSent += 1;
+    answered[answers] = outcome;
+    answers += 1;
+  }
+  return answers;
+}
+
+/** Every frame we send is of the same length, and zero where nothing is written: neither is ever written again. */
+export function prepareFramesToSend({ frameOctets }: Layer2Protocol, { toSend, toSendOctets }: FrameSlots): void {
+  for (let offset = 0; offset < toSend.byteLength; offset += 1) toSend.setUint8(offset, 0);
+  toSendOctets.fill(frameOctets);
+}
+
+export function writeMac(view: DataView, offset: number, high: number, low: number): void {
+  view.setUint16(offset, high);
+  view.setInt32(offset + 2, low);
+}
