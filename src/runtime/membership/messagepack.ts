@@ -8,7 +8,6 @@ const MAX_FIELDS = 64;
 const MAX_DEPTH = 8;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const toUtf8 = new TextEncoder();
 
 /** The fields of one message by their names on the wire: absent and nil are the zero of the type, as Go reads them. */
 export interface Fields {
@@ -60,13 +59,18 @@ class Refusal extends Error {
   }
 }
 
+/** @throws Refusal where the octets are no UTF-8 */
 function decodeText(octets: Uint8Array): string {
+  if (octets.length <= MAX_PLAIN_TEXT && octets.every((octet) => octet < 0x80)) return String.fromCharCode(...octets);
   try {
     return utf8.decode(octets);
   } catch {
     throw new Refusal("text");
   }
 }
+
+/** Short texts of ASCII, as nearly all are, need no decoder, which costs more than all else here. */
+const MAX_PLAIN_TEXT = 64;
 
 function fieldsOf(values: ReadonlyMap<string, Value>): Fields {
   let fault: MessagePackFault | undefined;
@@ -91,7 +95,7 @@ function fieldsOf(values: ReadonlyMap<string, Value>): Fields {
     },
     text(name) {
       try {
-        return utf8.decode(octets(name));
+        return decodeText(octets(name));
       } catch {
         return refuse("text", "");
       }
@@ -214,30 +218,58 @@ export type FieldValue = number | boolean | string | Uint8Array | undefined;
  */
 export function writeFields(fields: Readonly<Record<string, FieldValue>>): Uint8Array {
   const names = Object.keys(fields).toSorted();
-  const chunks: Uint8Array[] = [Uint8Array.of(0x80 | names.length)];
-  for (const name of names) chunks.push(writeValue(name), writeValue(fields[name]));
-  return joinOctets(chunks);
+  const writer: Writer = { octets: Buffer.allocUnsafe(256), at: 0 };
+  put(writer, 0x80 | names.length);
+  for (const name of names) {
+    writeValue(writer, name);
+    writeValue(writer, fields[name]);
+  }
+  return Uint8Array.prototype.slice.call(writer.octets, 0, writer.at);
 }
 
-function writeValue(value: FieldValue): Uint8Array {
-  if (value === undefined) return Uint8Array.of(0xc0);
-  if (typeof value === "boolean") return Uint8Array.of(value ? 0xc3 : 0xc2);
-  if (typeof value === "number") return writeUint(value);
-  const octets = typeof value === "string" ? toUtf8.encode(value) : value;
-  return joinOctets([writeRawHeader(octets.length), octets]);
+type Writer = { octets: Buffer; at: number };
+
+/** Makes room, twice as much as is needed when it has to grow. */
+function reserve(writer: Writer, octets: number): void {
+  if (writer.at + octets <= writer.octets.length) return;
+  const grown = Buffer.allocUnsafe(2 * (writer.at + octets));
+  grown.set(writer.octets.subarray(0, writer.at));
+  writer.octets = grown;
 }
 
-function writeUint(value: number): Uint8Array {
-  if (value < 0x80) return Uint8Array.of(value);
-  if (value <= 0xff) return Uint8Array.of(0xcc, value);
-  if (value <= 0xffff) return Uint8Array.of(0xcd, value >> 8, value & 0xff);
-  return Uint8Array.of(0xce, value >>> 24, (value >> 16) & 0xff, (value >> 8) & 0xff, value & 0xff);
+function put(writer: Writer, ...octets: number[]): void {
+  reserve(writer, octets.length);
+  for (const octet of octets) writer.at = writer.octets.writeUInt8(octet & 0xff, writer.at);
 }
 
-function writeRawHeader(length: number): Uint8Array {
-  if (length < 0x20) return Uint8Array.of(0xa0 | length);
-  if (length <= 0xffff) return Uint8Array.of(0xda, length >> 8, length & 0xff);
-  return Uint8Array.of(0xdb, length >>> 24, (length >> 16) & 0xff, (length >> 8) & 0xff, length & 0xff);
+function writeValue(writer: Writer, value: FieldValue): void {
+  if (value === undefined) put(writer, 0xc0);
+  else if (typeof value === "boolean") put(writer, value ? 0xc3 : 0xc2);
+  else if (typeof value === "number") writeUint(writer, value);
+  else if (typeof value === "string") {
+    const length = Buffer.byteLength(value);
+    writeRawHeader(writer, length);
+    reserve(writer, length);
+    writer.at += writer.octets.write(value, writer.at);
+  } else {
+    writeRawHeader(writer, value.length);
+    reserve(writer, value.length);
+    writer.octets.set(value, writer.at);
+    writer.at += value.length;
+  }
+}
+
+function writeUint(writer: Writer, value: number): void {
+  if (value < 0x80) put(writer, value);
+  else if (value <= 0xff) put(writer, 0xcc, value);
+  else if (value <= 0xffff) put(writer, 0xcd, value >> 8, value);
+  else put(writer, 0xce, value >>> 24, value >> 16, value >> 8, value);
+}
+
+function writeRawHeader(writer: Writer, length: number): void {
+  if (length < 0x20) put(writer, 0xa0 | length);
+  else if (length <= 0xffff) put(writer, 0xda, length >> 8, length);
+  else put(writer, 0xdb, length >>> 24, length >> 16, length >> 8, length);
 }
 
 /** One array of all octets in their order. */

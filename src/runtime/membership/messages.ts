@@ -33,6 +33,8 @@ export const MAX_METADATA_OCTETS = 512;
 export const MAX_NAME_OCTETS = 255;
 
 const MAX_UINT32 = 0xffff_ffff;
+/** One less than fits, so that the accused can always answer with a larger one. */
+export const MAX_INCARNATION = MAX_UINT32 - 1;
 const MAX_UINT16 = 0xffff;
 
 /** Who asks, so that the answer finds them; releases before v0.13 do not say. `address` has 4 or 16 octets. */
@@ -154,7 +156,11 @@ function readAsker(fields: Fields): { asker?: Asker } | MessageFault {
 }
 
 function readAccusation<Type extends "suspect" | "dead">(type: Type, fields: Fields) {
-  const [incarnation, node, from] = [fields.uint("Incarnation", MAX_UINT32), fields.text("Node"), fields.text("From")];
+  const [incarnation, node, from] = [
+    fields.uint("Incarnation", MAX_INCARNATION),
+    fields.text("Node"),
+    fields.text("From"),
+  ];
   return isName(node) ? { type, incarnation, node, from } : "name";
 }
 
@@ -164,7 +170,7 @@ function readSubject(fields: Fields, nameField: string): Omit<Alive, "type"> | M
   if (!isName(node)) return "name";
   if (!isAddress(address)) return "address";
   if (metadata.length > MAX_METADATA_OCTETS) return "metadata";
-  const [incarnation, port] = [fields.uint("Incarnation", MAX_UINT32), fields.uint("Port", MAX_UINT16)];
+  const [incarnation, port] = [fields.uint("Incarnation", MAX_INCARNATION), fields.uint("Port", MAX_UINT16)];
   const octets = fields.octets("Vsn");
   if (octets.length === 0) return { incarnation, node, address, port, metadata };
   const versions = readVersions(octets);

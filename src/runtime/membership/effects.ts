@@ -1,0 +1,70 @@
+import type { Message, PushedMember } from "./messages.js";
+import type { Endpoint, MembershipState } from "./state.js";
+
+/** What befalls a member. Time comes with it, as an argument of step(). */
+export type MembershipEvent =
+  | Readonly<{ type: "start" | "tick" | "leave" }>
+  /** A message came in a packet. */
+  | Readonly<{ type: "message"; from: Endpoint; message: Message }>
+  /** Somebody answered a ping on a stream. */
+  | Readonly<{ type: "streamAck"; sequence: number }>
+  /** All that another member knows came on a stream. */
+  | Readonly<{ type: "remoteState"; members: readonly PushedMember[] }>
+  | Readonly<{ type: "join"; endpoints: readonly Endpoint[] }>
+  /** What others are to know of this one; at most 512 octets. */
+  | Readonly<{ type: "setMetadata"; metadata: Uint8Array }>;
+
+/** What is to be done, in this order; none of it may call step() before all are done. */
+export type MembershipEffect =
+  /** 1 to 255 encoded messages, which fit into a packet of the size that the parameters name. */
+  | Readonly<{ do: "sendPacket"; to: Endpoint; messages: readonly Uint8Array[]; crc: boolean }>
+  /** Ping on a stream; an answer in time becomes the event streamAck. */
+  | Readonly<{ do: "pingByStream"; to: Endpoint; node: string; sequence: number; timeoutMilliseconds: number }>
+  /** Exchange all that is known on a stream; what comes back becomes the event remoteState. */
+  | Readonly<{ do: "pushPull"; to: Endpoint; join: boolean }>
+  | Readonly<{ do: "changed"; change: MemberChange }>
+  | Readonly<{ do: "report"; report: MembershipReport }>
+  | Readonly<{ do: "drop"; reason: DropReason }>
+  /** The fleet was told that this member leaves; nothing is left to wait for. */
+  | Readonly<{ do: "left" }>;
+
+/** A member came, went by itself, was found dead, or says something else of itself. */
+export type MemberChange = Readonly<{ what: "joined" | "left" | "failed" | "updated"; name: string }>;
+
+/** Worth a line in the log. */
+export type MembershipReport =
+  | Readonly<{ what: "suspected"; name: string; from: string }>
+  /** This member was taken for `as`, and protests. */
+  | Readonly<{ what: "refuted"; as: "suspect" | "dead" | "other"; from: string | undefined }>
+  /** Two members of one name. */
+  | Readonly<{ what: "conflict"; name: string; known: Endpoint; claimed: Endpoint }>
+  /** Streams get through, packets do not. */
+  | Readonly<{ what: "onlyByStream"; name: string }>
+  /** This process stood still, and gives others that much more time. */
+  | Readonly<{ what: "stalled"; milliseconds: number }>
+  /** What another member knows cannot be taken over: it has members whose protocol this fleet does not speak. */
+  | Readonly<{ what: "incompatible"; name: string }>;
+
+/** Why a message that could be read is not acted on. */
+export type DropReason =
+  | "pingForAnother"
+  | "ackUnknown"
+  | "nackUnknown"
+  | "relaysFull"
+  | "membersFull"
+  | "memberUnknown"
+  | "stale"
+  | "conflict"
+  | "incompatible"
+  | "userMessage";
+
+/** One call of step(): what it changes, when, and what it asks for. */
+export type Turn = Readonly<{ state: MembershipState; now: number; effects: MembershipEffect[] }>;
+
+export function drop({ effects }: Turn, reason: DropReason): void {
+  effects.push({ do: "drop", reason });
+}
+
+export function report({ effects }: Turn, said: MembershipReport): void {
+  effects.push({ do: "report", report: said });
+}

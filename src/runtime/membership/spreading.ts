@@ -1,0 +1,99 @@
+import { hasBroadcasts, queueBroadcast, takeBroadcasts } from "./broadcast-queue.js";
+import type { Turn } from "./effects.js";
+import { encodeMessage, type Alive, type Dead, type Message, type Suspect, type UserMessage } from "./messages.js";
+import { COMPOUND_OCTETS } from "./packet.js";
+import { pushPullInterval, retransmitLimit } from "./parameters.js";
+import { nextRandom, pickRandom } from "./random.js";
+import { isLive, type Endpoint, type Member, type MembershipState } from "./state.js";
+
+/** Messages in a compound one: their number is one octet. */
+const MAX_COMPOUND = 255;
+/** Members that are told directly when this one leaves. */
+const MAX_FAREWELLS = 64;
+
+/** Sends a message to one member, and with it whatever else has room. `member` undefined: not known by name. */
+export function send(
+  turn: Turn,
+  to: Endpoint,
+  member: Member | undefined,
+  ...messages: Exclude<Message, UserMessage>[]
+) {
+  const encoded = messages.map(encodeMessage);
+  const used = encoded.reduce((sum, { length }) => sum + length + COMPOUND_OCTETS, COMPOUND_OCTETS);
+  const extra = takeRumours(turn.state, used, MAX_COMPOUND - encoded.length);
+  turn.effects.push({ do: "sendPacket", to, messages: [...encoded, ...extra], crc: understandsCrc(member) });
+}
+
+/** Checksums came with protocol version 5. */
+function understandsCrc(member: Member | undefined): boolean {
+  return member !== undefined && member.versions.max >= 5;
+}
+
+function takeRumours(state: MembershipState, usedOctets: number, maxRumours: number): Uint8Array[] {
+  const { parameters, packetOverheadOctets, broadcasts, order } = state;
+  const free = parameters.udpBufferOctets - packetOverheadOctets - usedOctets;
+  return takeBroadcasts(broadcasts, free, COMPOUND_OCTETS, retransmitLimit(parameters, order.length), maxRumours);
+}
+
+/** Has everybody told, in place of what was to be told about the same member before. */
+export function broadcast({ state }: Turn, message: Alive | Suspect | Dead): void {
+  queueBroadcast(state.broadcasts, message.node, encodeMessage(message));
+}
+
+/** One round of gossip, to some who are alive, suspected, or died just now: those may protest. */
+export function gossip(turn: Turn): void {
+  const { state, now } = turn;
+  const { parameters, random, order, self } = state;
+  state.nextGossipAt = now + parameters.gossipIntervalMilliseconds;
+  const known = order.filter((member) => {
+    if (member === self || member.state === "left") return false;
+    return member.state !== "dead" || now - member.stateSince <= parameters.gossipToTheDeadMilliseconds;
+  });
+  for (const member of pickRandom(random, known, parameters.gossipNodes)) {
+    const messages = takeRumours(state, COMPOUND_OCTETS, MAX_COMPOUND);
+    if (messages.length === 0) return;
+    turn.effects.push({ do: "sendPacket", to: member.endpoint, messages, crc: understandsCrc(member) });
+  }
+}
+
+/** Exchanges all that is known with one member that is alive, and plans the next time. */
+export function pushPull(turn: Turn): void {
+  const { state, now, effects } = turn;
+  state.nextPushPullAt = now + pushPullInterval(state.parameters, state.order.length);
+  const alive = state.order.filter((member) => member !== state.self && member.state === "alive");
+  const [member] = pickRandom(state.random, alive, 1);
+  if (member !== undefined) effects.push({ do: "pushPull", to: member.endpoint, join: false });
+}
+
+/** At a random place in the first interval, so that members that start together do not act together. */
+export function schedule({ state, now }: Turn): void {
+  const { parameters, random } = state;
+  const { probeIntervalMilliseconds, pushPullIntervalMilliseconds } = parameters;
+  if (probeIntervalMilliseconds > 0) state.nextProbeAt = now + nextRandom(random) * probeIntervalMilliseconds;
+  if (pushPullIntervalMilliseconds > 0) {
+    state.nextPushPullAt = now + (1 + nextRandom(random)) * pushPullIntervalMilliseconds;
+  }
+}
+
+/**
+ * Tells that this member leaves: all others at once while they are few, and by gossip as everything. Others then know
+ * within a round trip, and do not have to find out.
+ */
+export function sayFarewell(turn: Turn, farewell: Dead): void {
+  const { state, effects } = turn;
+  broadcast(turn, farewell);
+  const octets = encodeMessage(farewell);
+  const others = state.order.filter((member) => member !== state.self && isLive(member));
+  for (const member of pickRandom(state.random, others, MAX_FAREWELLS)) {
+    effects.push({ do: "sendPacket", to: member.endpoint, messages: [octets], crc: understandsCrc(member) });
+  }
+}
+
+/** Once nobody is left to tell, or what was to be told has been, as often as it is to be. */
+export function reportLeft({ state, effects }: Turn): void {
+  if (!state.leaving || state.leftReported) return;
+  const alone = !state.order.some((member) => member !== state.self && isLive(member));
+  if (!alone && hasBroadcasts(state.broadcasts, state.self.name)) return;
+  state.leftReported = true;
+  effects.push({ do: "left" });
+}

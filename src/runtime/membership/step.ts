@@ -1,0 +1,116 @@
+import { drop, report, type MembershipEffect, type MembershipEvent, type Turn } from "./effects.js";
+import type { Message } from "./messages.js";
+import { continueProbes, hearAck, hearIndirectPing, hearNack, hearPing, hearStreamAck, startProbe } from "./probing.js";
+import {
+  announceSelf,
+  changeHealth,
+  hearAlive,
+  hearDead,
+  hearSuspect,
+  judgeSuspects,
+  mergeRemoteState,
+} from "./rumours.js";
+import { gossip, pushPull, reportLeft, schedule } from "./spreading.js";
+import { earliestDeadline, hasGossip, type Endpoint, type MembershipState } from "./state.js";
+
+/** A judgement that is so late means that this process stood still; timers alone are late by a few milliseconds. */
+const STALL_MILLISECONDS = 250;
+
+/**
+ * One step: changes `state` in place and says what to do. The same state, event and time always do the same. Never throws.
+ * The driver calls it with "tick" when nextTimeoutAt() is reached, packets that have arrived by then first.
+ * @param now milliseconds of a clock that never goes back
+ */
+export function step(state: MembershipState, event: MembershipEvent, now: number): readonly MembershipEffect[] {
+  const turn: Turn = { state, now, effects: [] };
+  forgiveStall(turn);
+  handle(turn, event);
+  reportLeft(turn);
+  return turn.effects;
+}
+
+function handle(turn: Turn, event: MembershipEvent): void {
+  switch (event.type) {
+    case "start":
+      return schedule(turn);
+    case "tick":
+      return tick(turn);
+    case "message":
+      return hear(turn, event.message, event.from);
+    case "streamAck":
+      return hearStreamAck(turn, event.sequence);
+    case "remoteState":
+      return mergeRemoteState(turn, event.members);
+    case "join":
+      for (const to of event.endpoints) turn.effects.push({ do: "pushPull", to, join: true });
+      return;
+    case "leave":
+      return leave(turn);
+    case "setMetadata": {
+      const { self } = turn.state;
+      self.metadata = event.metadata;
+      self.incarnation += 1;
+      return announceSelf(turn);
+    }
+  }
+}
+
+/**
+ * While this process stood still nobody could be heard: what fell due meanwhile is put off by as long, or a member that
+ * stalled would take all others for dead as its first act.
+ */
+function forgiveStall(turn: Turn): void {
+  const { state, now } = turn;
+  const late = now - earliestDeadline(state);
+  if (late < STALL_MILLISECONDS) return;
+  report(turn, { what: "stalled", milliseconds: Math.round(late) });
+  changeHealth(turn, 1);
+  const { probe } = state;
+  if (probe !== undefined) {
+    state.probe = { ...probe, answerBy: probe.answerBy + late, deadline: probe.deadline + late };
+  }
+  for (const [sequence, relay] of state.relays) {
+    state.relays.set(sequence, { ...relay, deadline: relay.deadline + late });
+  }
+  for (const { suspicion } of state.suspects) if (suspicion !== undefined) suspicion.deadline += late;
+}
+
+function tick(turn: Turn): void {
+  const { state, now } = turn;
+  continueProbes(turn);
+  judgeSuspects(turn);
+  if (state.probe === undefined && state.nextProbeAt <= now && !state.leaving) startProbe(turn);
+  if (state.nextPushPullAt <= now) pushPull(turn);
+  if (state.nextGossipAt <= now && hasGossip(state)) gossip(turn);
+}
+
+function hear(turn: Turn, message: Message, from: Endpoint): void {
+  switch (message.type) {
+    case "ping":
+      return hearPing(turn, message, from);
+    case "indirectPing":
+      return hearIndirectPing(turn, message, from);
+    case "ack":
+      return hearAck(turn, message);
+    case "nack":
+      return hearNack(turn, message);
+    case "alive":
+      return hearAlive(turn, message);
+    case "suspect":
+      return hearSuspect(turn, message);
+    case "dead":
+      return hearDead(turn, message);
+    case "user":
+      return drop(turn, "userMessage");
+  }
+}
+
+/** By its own word a member is gone at once, for good until it says that it lives with a larger incarnation. */
+function leave(turn: Turn): void {
+  const { state } = turn;
+  if (state.leaving) return;
+  state.leaving = true;
+  state.probe = undefined;
+  const { name, incarnation } = state.self;
+  hearDead(turn, { type: "dead", incarnation, node: name, from: name });
+}
