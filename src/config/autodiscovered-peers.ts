@@ -2,7 +2,7 @@ import type { IpAddress } from "../runtime/net/address.js";
 import { formatAddress, parseAddress } from "../runtime/net/address.js";
 import type { Fault } from "../runtime/net/fault.js";
 import { HIDDEN_VALUE } from "../runtime/net/fault.js";
-import { parseGoDuration, wholeSeconds } from "./go-duration.js";
+import { parseGoDuration, wholeSeconds } from "../runtime/net/go-duration.js";
 import { pointerTo } from "./json-pointer.js";
 import type { UnnamedPeer } from "./legacy-peers.js";
 import type { AutodiscoveryMapping, Model, Peer, PeerAutodiscovery } from "./model.js";

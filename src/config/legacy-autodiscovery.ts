@@ -1,6 +1,6 @@
 import { parseAddress } from "../runtime/net/address.js";
 import { HIDDEN_VALUE } from "../runtime/net/fault.js";
-import { parseGoDuration, wholeSeconds } from "./go-duration.js";
+import { parseGoDuration, wholeSeconds } from "../runtime/net/go-duration.js";
 import { pointerTo } from "./json-pointer.js";
 import type { LegacyContext } from "./legacy-context.js";
 import { DEFAULT_HOLD_TIME_SECONDS, DURATION_REMEDY, readLegacySelectors } from "./legacy-peers.js";

@@ -1,7 +1,7 @@
 import type { IpAddress } from "../runtime/net/address.js";
 import { formatAddress, parseAddress } from "../runtime/net/address.js";
 import { revealingText } from "./canonical.js";
-import { parseGoDuration, wholeSeconds } from "./go-duration.js";
+import { parseGoDuration, wholeSeconds } from "../runtime/net/go-duration.js";
 import { pointerTo } from "./json-pointer.js";
 import { LEGACY_SELECTOR_KEYS, anyOfSelectors, readSelector } from "./label-selector.js";
 import type { LegacyContext } from "./legacy-context.js";

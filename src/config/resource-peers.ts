@@ -2,7 +2,7 @@ import type { IpAddress } from "../runtime/net/address.js";
 import { parseAddress } from "../runtime/net/address.js";
 import { basicAuthPassword } from "./basic-auth.js";
 import type { KubernetesDocument } from "./documents.js";
-import { parseGoDuration, wholeSeconds } from "./go-duration.js";
+import { parseGoDuration, wholeSeconds } from "../runtime/net/go-duration.js";
 import { pointerTo } from "./json-pointer.js";
 import { anyOfSelectors } from "./label-selector.js";
 import type { BfdProfile, Peer } from "./model.js";

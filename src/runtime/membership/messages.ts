@@ -33,7 +33,7 @@ export const MAX_METADATA_OCTETS = 512;
 export const MAX_NAME_OCTETS = 255;
 
 const MAX_UINT32 = 0xffff_ffff;
-/** One less than fits, so that the accused can always answer with a larger one. */
+/** The most that is believed of an incarnation; accusations have to leave room for a larger one, to answer with. */
 export const MAX_INCARNATION = MAX_UINT32 - 1;
 const MAX_UINT16 = 0xffff;
 
@@ -157,7 +157,7 @@ function readAsker(fields: Fields): { asker?: Asker } | MessageFault {
 
 function readAccusation<Type extends "suspect" | "dead">(type: Type, fields: Fields) {
   const [incarnation, node, from] = [
-    fields.uint("Incarnation", MAX_INCARNATION),
+    fields.uint("Incarnation", MAX_INCARNATION - 1),
     fields.text("Node"),
     fields.text("From"),
   ];

@@ -80,6 +80,8 @@ export type MembershipState = {
   sequence: number;
   /** 0 is healthy; one more for each sign that not others are slow, but this one. (Lifeguard, §IV-A.) */
   healthScore: number;
+  /** When it was changed last. */
+  steppedAt: number;
   leaving: boolean;
   leftReported: boolean;
 };
@@ -130,6 +132,7 @@ export function createMembershipState(options: MembershipOptions, now: number): 
     nextPushPullAt: Number.POSITIVE_INFINITY,
     sequence: 0,
     healthScore: 0,
+    steppedAt: now,
     leaving: false,
     leftReported: false,
   };

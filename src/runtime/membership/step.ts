@@ -24,6 +24,7 @@ const STALL_MILLISECONDS = 250;
 export function step(state: MembershipState, event: MembershipEvent, now: number): readonly MembershipEffect[] {
   const turn: Turn = { state, now, effects: [] };
   forgiveStall(turn);
+  state.steppedAt = now;
   handle(turn, event);
   reportLeft(turn);
   return turn.effects;
@@ -56,23 +57,23 @@ function handle(turn: Turn, event: MembershipEvent): void {
 }
 
 /**
- * While this process stood still nobody could be heard: what fell due meanwhile is put off by as long, or a member that
- * stalled would take all others for dead as its first act.
+ * While this process stood still nobody could be heard: all that is to end in a judgement has as much time left as it had
+ * before, or a member that stalled would take all others for dead as its first act.
  */
 function forgiveStall(turn: Turn): void {
   const { state, now } = turn;
-  const late = now - earliestDeadline(state);
-  if (late < STALL_MILLISECONDS) return;
-  report(turn, { what: "stalled", milliseconds: Math.round(late) });
+  if (now - earliestDeadline(state) < STALL_MILLISECONDS) return;
+  const lost = now - state.steppedAt;
+  report(turn, { what: "stalled", milliseconds: Math.round(lost) });
   changeHealth(turn, 1);
   const { probe } = state;
   if (probe !== undefined) {
-    state.probe = { ...probe, answerBy: probe.answerBy + late, deadline: probe.deadline + late };
+    state.probe = { ...probe, answerBy: probe.answerBy + lost, deadline: probe.deadline + lost };
   }
   for (const [sequence, relay] of state.relays) {
-    state.relays.set(sequence, { ...relay, deadline: relay.deadline + late });
+    state.relays.set(sequence, { ...relay, deadline: relay.deadline + lost });
   }
-  for (const { suspicion } of state.suspects) if (suspicion !== undefined) suspicion.deadline += late;
+  for (const { suspicion } of state.suspects) if (suspicion !== undefined) suspicion.deadline += lost;
 }
 
 function tick(turn: Turn): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { prefixLengths, readAddressEntry } from "../../../src/config/address-entry.js";
 import { parseCommunity } from "../../../src/config/community.js";
-import { parseGoDuration, wholeSeconds } from "../../../src/config/go-duration.js";
+import { parseGoDuration, wholeSeconds } from "../../../src/runtime/net/go-duration.js";
 import { pointerKeys, pointerTo } from "../../../src/config/json-pointer.js";
 import { findOverlaps, mergeRanges } from "../../../src/config/overlap.js";
 import type { AddressRange } from "../../../src/runtime/net/address.js";

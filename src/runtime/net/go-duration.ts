@@ -1,5 +1,5 @@
-import type { Result } from "../runtime/net/result.js";
-import { refuse, succeed } from "../runtime/net/result.js";
+import type { Result } from "./result.js";
+import { refuse, succeed } from "./result.js";
 
 const NANOSECONDS: Readonly<Record<string, bigint>> = {
   ns: 1n,
