@@ -1,5 +1,5 @@
 import type { Options } from "yargs";
-import { parseGoDuration } from "../config/go-duration.js";
+import { parseGoDuration } from "../runtime/net/go-duration.js";
 
 const readMilliseconds =
   (option: string) =>
