@@ -11,7 +11,11 @@ import {
 import type { Report } from "./run.js";
 import { median } from "./statistics.js";
 
-const SIZES = [1000, 5000];
+/** Another list for a look at one size: SIZES=20000. */
+const SIZES = (process.env["SIZES"] ?? "1000,5000,20000").split(",").map(Number);
+const POOLS = 500;
+const NODES = 1000;
+const AT_A_TIME = 16;
 const NAMESPACE = "bench";
 const CONFIG_NAMESPACE = "metallb-system";
 const DEADLINE_MS = 300_000;
@@ -21,7 +25,8 @@ type Server = Readonly<{ lab: Lab; kubernetes: Kubernetes; kubeconfig: string; t
 
 /**
  * Waiting Services until the last of them has its status, from the start of the controller's process, on a real API
- * server; beside a bare client that does nothing but as many status PATCHes, 16 in flight, on the same server.
+ * server; beside a bare client that does nothing but as many status PATCHes, 16 in flight, on the same server. There are
+ * 500 pools of 64 addresses, so that most are full before the last Service is served, and 1,000 Nodes.
  */
 export async function run(report: Report): Promise<void> {
   const lab = await createLab({ nodes: 0 });
@@ -29,7 +34,7 @@ export async function run(report: Report): Promise<void> {
     const kubernetes = await startKubernetes(lab);
     await kubernetes.ensureNamespace(NAMESPACE);
     await kubernetes.ensureNamespace(CONFIG_NAMESPACE);
-    await kubernetes.admin.apply([configMap()]);
+    await createWorld(kubernetes);
     const kubeconfig = await kubernetes.kubeconfigOf("admin");
     const token = /token: "?([^"\s]+)/.exec(readFileSync(kubeconfig, "utf8"))?.[1] ?? "";
     const server: Server = { lab, kubernetes, kubeconfig, token };
@@ -134,12 +139,23 @@ async function resultOf(process: LabProcess): Promise<TaskResult> {
   return JSON.parse(line) as TaskResult;
 }
 
-function configMap() {
-  const config = "address-pools:\n- name: default\n  protocol: layer2\n  addresses: [10.64.0.0/16]\n";
-  return {
+async function createWorld({ admin }: Kubernetes): Promise<void> {
+  await admin.apply(readFileSync(join(repositoryRoot(), "manifests/crds/ipaddresspools.yaml"), "utf8"));
+  const pools = Array.from({ length: POOLS }, (_, index) => ({
+    apiVersion: "metallb.io/v1beta1",
+    kind: "IPAddressPool",
+    metadata: { name: `pool-${String(index).padStart(3, "0")}`, namespace: CONFIG_NAMESPACE },
+    spec: { addresses: [`10.65.${index >> 2}.${(index & 3) * 64}/26`] },
+  }));
+  const nodes = Array.from({ length: NODES }, (_, index) => ({
     apiVersion: "v1",
-    kind: "ConfigMap",
-    metadata: { name: "config", namespace: CONFIG_NAMESPACE },
-    data: { config },
+    kind: "Node",
+    metadata: { name: `node-${index}`, labels: { "kubernetes.io/hostname": `node-${index}` } },
+    status: { addresses: [{ type: "InternalIP", address: `10.66.${index >> 8}.${index & 255}` }] },
+  }));
+  const objects = [...pools, ...nodes].values();
+  const worker = async (): Promise<void> => {
+    for (const object of objects) await admin.create(object);
   };
+  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
 }
