@@ -34,6 +34,11 @@ async function start(program: "controller" | "speaker", namespace: string, flags
   return started;
 }
 
+async function installDefinitions(): Promise<void> {
+  for (const file of await readdir("manifests/crds"))
+    await kubernetes.admin.apply(await readFile(`manifests/crds/${file}`, "utf8"));
+}
+
 const pools = (name: string, range: string): string =>
   `address-pools:\n- {name: ${name}, protocol: layer2, addresses: [${range}]}\n`;
 
@@ -190,8 +195,7 @@ it("tells of left-over AddressPools and of bgpextras, once each, also of kinds t
   await kubernetes.admin.create({ ...extras, data: { extras: "router bgp 1\n neighbor x password marked\n" } });
   const controller = await start("controller", namespace);
   await controller.waitForOutput(/"event":"configNotice"/);
-  for (const file of await readdir("manifests/crds"))
-    await kubernetes.admin.apply(await readFile(`manifests/crds/${file}`, "utf8"));
+  await installDefinitions();
   const spec = { protocol: "layer2", addresses: ["10.77.209.0/24"] };
   await until(
     () =>
@@ -228,5 +232,53 @@ it("tells of left-over AddressPools and of bgpextras, once each, also of kinds t
       "convert it with smelter migrate convert into an IPAddressPool and its advertisements",
   ]);
   expect(controller.output()).not.toContain("marked");
+  expect(forbidden(namespace)).toEqual([]);
+});
+
+it("joins a ConfigMap with resources whose permission comes later, and with kinds that are taken away and come back", async () => {
+  const namespace = "later";
+  await prepare(namespace);
+  await installDefinitions();
+  const roles = ["controller", "speaker"].map((name) => `${namespace}/smelter-${name}`);
+  const ROLE = "rbac.authorization.k8s.io/v1/Role";
+  const granted = await Promise.all(roles.map((role) => kubernetes.admin.get(ROLE, role)));
+  for (const role of granted) {
+    const rules = (role["rules"] as Rule[]).filter(({ apiGroups }) => !apiGroups.includes("metallb.io"));
+    await kubernetes.admin.replace({ ...role, rules });
+  }
+  await create(namespace, "config", pools("a", "10.77.212.0/24"));
+  const resources = [
+    { apiVersion: "metallb.io/v1beta1", kind: "IPAddressPool", spec: { addresses: ["10.77.213.0/24"] } },
+    { apiVersion: "metallb.io/v1beta1", kind: "L2Advertisement", spec: {} },
+  ];
+  const apply = (): Promise<unknown> =>
+    kubernetes.admin.apply(resources.map((one) => ({ ...one, metadata: { name: "b", namespace } })));
+  await until(apply, { what: "the kinds to be served", deadlineMs: 30_000, everyMs: 100 });
+  const both = await Promise.all([start("controller", namespace), start("speaker", namespace)]);
+  const loads = async (count: number, work: () => Promise<unknown>): Promise<void> => {
+    const marks = both.map((process) => process.mark());
+    await work();
+    const loaded = new RegExp(`"event":"configLoaded","pools":${count}`);
+    const waits = both.map((process, index) =>
+      process.waitForOutput(loaded, { since: marks[index] ?? 0, deadlineMs: 120_000 }),
+    );
+    await Promise.all(waits);
+  };
+  await loads(1, async () => undefined);
+  await loads(2, async () => {
+    for (const { metadata, ...role } of granted) {
+      const { resourceVersion: _, ...unfenced } = metadata;
+      await kubernetes.admin.replace({ ...role, metadata: unfenced });
+    }
+  });
+  const definition = "ipaddresspools.metallb.io";
+  await loads(1, () => kubernetes.admin.delete("apiextensions.k8s.io/v1/CustomResourceDefinition", definition));
+  await loads(2, async () => {
+    await kubernetes.admin.apply(await readFile("manifests/crds/ipaddresspools.yaml", "utf8"));
+    await until(apply, { what: `${definition} to be served again`, deadlineMs: 30_000, everyMs: 100 });
+  });
+  expect(
+    both.map((process) => process.output().match(/are not permitted: grant them, or configure without/g)?.length),
+  ).toEqual(both.map(() => 6));
   expect(forbidden(namespace)).toEqual([]);
 });
