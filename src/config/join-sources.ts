@@ -1,7 +1,8 @@
 import { formatAddress } from "../runtime/net/address.js";
+import type { Fault } from "../runtime/net/fault.js";
 import type { AttachedAdvertisements } from "./attach-advertisements.js";
-import { nodesMayIntersect } from "./attach-advertisements.js";
 import { canonicalSet } from "./canonical.js";
+import type { UnnamedPeer } from "./legacy-peers.js";
 import type { LegacyPool } from "./legacy-pools.js";
 import type { BfdProfile, Layer2Advertisement, Origin, Peer, Pool } from "./model.js";
 import { namePeers } from "./object-names.js";
@@ -13,6 +14,7 @@ import type { LegacyReading } from "./read-legacy.js";
 import type { Findings } from "./resource-context.js";
 import type { ResourceBfdProfile, ResourcePeer } from "./resource-peers.js";
 import type { ResourcePool } from "./resource-pools.js";
+import { subtractSelectors } from "./subtract-selectors.js";
 
 /** What was read of the resources, each part on its own. */
 export type ResourceReading = Readonly<{
@@ -117,8 +119,8 @@ function checkOverlaps(
 }
 
 /**
- * The peers of both sources. A resource wins over a legacy peer with its address, port and VRF, as far as the two can
- * be on the same node. Legacy peers are named here.
+ * The peers of both sources. A resource wins over a legacy peer with its address, port and VRF on the nodes of the
+ * resource; on others the legacy peer stays. Legacy peers are named here.
  */
 export function joinPeers(
   resources: ResourceReading,
@@ -135,28 +137,65 @@ export function joinPeers(
     else list.push(resource);
   }
   if (legacy === undefined) return peers;
-  const twins = legacy.peers.map(({ peer }) =>
-    byTarget.get(targetOf(peer))?.find((other) => nodesMayIntersect(other.peer.nodeSelectors, peer.nodeSelectors)),
+  const { faults } = findings;
+  const rests = legacy.peers.map(({ peer, path }) =>
+    restOf(peer, byTarget.get(targetOf(peer)) ?? [], () => faults.push(endlessFault(legacy.place, path, peer))),
   );
-  // A twin's name is likely the one that conversion gave: it does not count as taken.
-  const twinNames = new Set(twins.map((twin) => twin?.peer.name));
-  const used = new Set(resources.peers.map(({ peer }) => peer.name));
+  // The name of one that says all of it is likely the one that conversion gave: it does not count as taken.
+  const twinNames = new Set(rests.flatMap((rest) => (rest.peer === undefined ? rest.twins : []).map(nameOf)));
+  const used = new Set(resources.peers.map(nameOf));
   const taken = new Set([...used].filter((name) => !twinNames.has(name)));
-  const unnamed = legacy.peers.map(({ peer }) => peer);
+  const unnamed = legacy.peers.map(({ peer }, index) => rests[index]?.peer ?? peer);
   const profiles = legacy.bfdProfiles.map(({ profile }) => profile.name);
   const names = namePeers(unnamed, taken, profiles);
-  for (const [index, { peer, path }] of legacy.peers.entries()) {
-    const twin = twins[index];
-    if (twin !== undefined) {
-      noteShadowed(legacy.place, path, describePeer(peer), twin.place, findings);
-      continue;
-    }
+  for (const [index, { path }] of legacy.peers.entries()) {
+    const { peer, twins } = rests[index] ?? NOTHING_LEFT;
+    const [twin] = twins;
+    if (twin !== undefined) notePeer(legacy.place, path, twin, peer, findings);
+    if (peer === undefined) continue;
     let name = names[index] ?? "";
     while (used.has(name)) name = `${name}-legacy`;
     used.add(name);
     peers.push({ piece: { name, ...peer }, origins: [originAt(legacy.place, path)] });
   }
   return peers;
+}
+
+/** What of a legacy peer resources leave: on other nodes than theirs, or nothing; `twins` are those that take something. */
+type PeerRest = Readonly<{ peer: UnnamedPeer | undefined; twins: readonly ResourcePeer[] }>;
+const NOTHING_LEFT: PeerRest = { peer: undefined, twins: [] };
+
+/** @param endless called where the nodes that are left cannot be said */
+function restOf(peer: UnnamedPeer, rivals: readonly ResourcePeer[], endless: () => void): PeerRest {
+  const twins: ResourcePeer[] = [];
+  let nodeSelectors = peer.nodeSelectors;
+  for (const rival of rivals) {
+    const left = subtractSelectors(nodeSelectors, rival.peer.nodeSelectors);
+    if (left === nodeSelectors) continue;
+    if (left === "too many") {
+      endless();
+      return NOTHING_LEFT;
+    }
+    twins.push(rival);
+    if (left === undefined) return { peer: undefined, twins };
+    nodeSelectors = left;
+  }
+  return { peer: twins.length === 0 ? peer : { ...peer, nodeSelectors }, twins };
+}
+
+function endlessFault(place: Place, path: string, peer: UnnamedPeer): Fault {
+  const problem = "is for some of its nodes what BGPPeers say too, and which ones are left cannot be said shortly";
+  return faultAt(place, path, describePeer(peer), problem, "remove it, and make BGPPeers for its other nodes");
+}
+
+const nameOf = ({ peer }: ResourcePeer): string => peer.name;
+
+function notePeer(place: Place, path: string, twin: ResourcePeer, left: UnnamedPeer | undefined, findings: Findings) {
+  const value = describePeer(twin.peer);
+  if (left === undefined) return noteShadowed(place, path, value, twin.place, findings);
+  const problem = `is what ${twin.place.object} says too for some of its nodes, and there the resource is the one in force`;
+  const remedy = `remove it from ${place.object} when all nodes have their BGPPeer`;
+  findings.notices.push(noticeOf(faultAt(place, path, value, problem, remedy), "shadowed"));
 }
 
 function targetOf({ address, interface: interfaceName = "", port, vrf }: Omit<Peer, "name">): string {

@@ -88,13 +88,15 @@ export function joinSource(
   const leftNames = new Set(left.map(({ name }) => name));
   const dropped = new Set(legacyPools.flatMap(({ name }) => (leftNames.has(name) ? [] : [name])));
   const modelPools = [...model.pools.filter(({ name }) => !dropped.has(name)), ...kept.map(poolOf)].toSorted(byName);
+  const modelPeers = new Map(model.peers.map(({ name, ...peer }) => [name, peer]));
   const place = legacy?.place ?? { object: "", positionOf: () => ({}) };
   const source: ConversionSource = {
     pools: [...left.map((pool) => sourcePool(pool, place)), ...kept].toSorted(byName),
     peers: (legacy?.peers ?? [])
-      .flatMap(({ peer, path }): SourcePeer[] => {
-        const name = names.get(`peer ${path}`);
-        return name === undefined ? [] : [{ peer, name, place, path }];
+      .flatMap(({ path }): SourcePeer[] => {
+        const name = names.get(`peer ${path}`) ?? "";
+        const peer = modelPeers.get(name); // without the nodes that a BGPPeer beside it is for
+        return peer === undefined ? [] : [{ peer, name, place, path }];
       })
       .toSorted(byName),
     bfdProfiles: (legacy?.bfdProfiles ?? [])

@@ -170,6 +170,53 @@ describe("both sources together", () => {
     expect(noticesOf(documents)).toEqual(shadowed.map((text) => `shadowed ${text}`));
   });
 
+  describe("a resource for some nodes leaves a peer to the others", () => {
+    const rack = (name: string) => ({ nodeSelectors: [{ matchLabels: { rack: name } }] });
+    const notIn = (...values: string[]) => [
+      { matchLabels: [], matchExpressions: [{ key: "rack", operator: "NotIn", values }] },
+    ];
+    const partly = (name: string): string =>
+      `shadowed /peers/0 is what BGPPeer metallb-system/${name} says too for some of its nodes, and there the resource is the one in force`;
+    const selectorsOf = (documents: readonly KubernetesDocument[]) =>
+      load(documents).model.peers.map(({ name, nodeSelectors }) => [name, nodeSelectors]);
+
+    it("one", () => {
+      const documents = [peer("r", rack("a")), legacyPeer()];
+      expect(selectorsOf(documents)[0]).toEqual(["peer-10-9-0-1", notIn("a")]);
+      expect(noticesOf(documents)).toEqual([partly("r")]);
+    });
+
+    it("several", () => {
+      const documents = [peer("r", rack("a")), peer("s", rack("b")), legacyPeer()];
+      expect(selectorsOf(documents)[0]).toEqual(["peer-10-9-0-1", notIn("a", "b")]);
+      expect(load(documents).model.peers).toHaveLength(3);
+    });
+
+    it("one of the two that the peer is for", () => {
+      const racks = "node-selectors: [{match-labels: {rack: a}}, {match-labels: {rack: b}}]";
+      const documents = [peer("r", rack("a")), legacyPeer(racks)];
+      expect(selectorsOf(documents)[0]).toEqual([
+        "peer-10-9-0-1",
+        [{ matchLabels: [["rack", "b"]], matchExpressions: [] }],
+      ]);
+    });
+
+    it("all of them together nothing", () => {
+      const racks = "node-selectors: [{match-labels: {rack: a}}, {match-labels: {rack: b}}]";
+      const documents = [peer("r", rack("a")), peer("s", rack("b")), legacyPeer(racks)];
+      expect(peerNames(documents)).toEqual(["r", "s"]);
+    });
+
+    it("unless what is left could not be said: that is a fault", () => {
+      const scattered = Array.from({ length: 8 }, (_, n) =>
+        peer(`r${n}`, { nodeSelectors: [{ matchLabels: { [`a${n}`]: "x", [`b${n}`]: "x" } }] }),
+      );
+      expect(faultsOf([...scattered, legacyPeer()])).toEqual([
+        "/peers/0 is for some of its nodes what BGPPeers say too, and which ones are left cannot be said shortly",
+      ]);
+    });
+  });
+
   it("a legacy peer never takes the name of a resource", () => {
     const names = peerNames([peer("peer-10-9-0-1", { peerAddress: "10.9.0.7" }), legacyPeer()]);
     expect(new Set(names).size).toBe(2);

@@ -193,6 +193,17 @@ describe("convert() of a mix", () => {
     expect(names(converted(text))).toEqual(["IPAddressPool a", "L2Advertisement a"]);
   });
 
+  it("leaves the nodes of a peer beside it to that peer", () => {
+    const peers = "peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1}]";
+    const beside = "myASN: 1, peerASN: 2, peerAddress: 10.0.0.1, nodeSelectors: [{matchLabels: {rack: a}}]";
+    const text = stream(configMap(peers), object("BGPPeer", "canary", `spec: {${beside}}`));
+    const conversion = converted(text);
+    expect(names(conversion)).toEqual(["BGPPeer peer-10-0-0-1"]);
+    expect(specOf(conversion, "BGPPeer")).toMatchObject({
+      nodeSelectors: [{ matchExpressions: [{ key: "rack", operator: "NotIn", values: ["a"] }] }],
+    });
+  });
+
   it("names the Services that refer to a pool by its old name", () => {
     const service = (name: string, pool: string) =>
       `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}, namespace: web, annotations: {metallb.universe.tf/address-pool: ${pool}}}\n`;
