@@ -86,8 +86,8 @@ function isPossible(selector: LabelSelector): boolean {
     if (of("DoesNotExist").length > 0) return sets.length + of("Exists").length === 0;
     const [first, ...others] = sets;
     if (first === undefined) return true; // some value is always allowed
-    const refused = of("NotIn").flatMap(({ values }) => values);
-    return first.some((value) => others.every((set) => set.includes(value)) && !refused.includes(value));
+    const refused = new Set(of("NotIn").flatMap(({ values }) => values));
+    return first.some((value) => others.every((set) => set.includes(value)) && !refused.has(value));
   });
 }
 

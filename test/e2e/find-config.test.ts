@@ -247,12 +247,12 @@ it("joins a ConfigMap with resources whose permission comes later, and with kind
     await kubernetes.admin.replace({ ...role, rules });
   }
   await create(namespace, "config", pools("a", "10.77.212.0/24"));
-  const resources = [
-    { apiVersion: "metallb.io/v1beta1", kind: "IPAddressPool", spec: { addresses: ["10.77.213.0/24"] } },
-    { apiVersion: "metallb.io/v1beta1", kind: "L2Advertisement", spec: {} },
-  ];
+  const metadata = { name: "b", namespace };
   const apply = (): Promise<unknown> =>
-    kubernetes.admin.apply(resources.map((one) => ({ ...one, metadata: { name: "b", namespace } })));
+    kubernetes.admin.apply([
+      { apiVersion: "metallb.io/v1beta1", kind: "IPAddressPool", metadata, spec: { addresses: ["10.77.213.0/24"] } },
+      { apiVersion: "metallb.io/v1beta1", kind: "L2Advertisement", metadata, spec: {} },
+    ]);
   await until(apply, { what: "the kinds to be served", deadlineMs: 30_000, everyMs: 100 });
   const both = await Promise.all([start("controller", namespace), start("speaker", namespace)]);
   const loads = async (count: number, work: () => Promise<unknown>): Promise<void> => {
