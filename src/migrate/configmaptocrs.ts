@@ -11,7 +11,7 @@ import { joinSource } from "./conversion-source.js";
 import type { ConvertNotice } from "./convert-notices.js";
 import { renameNotices } from "./convert-notices.js";
 import { DISCOVERY_ELSEWHERE, discoveryFaults } from "./discovery.js";
-import { bareConfigMap, wholeFault } from "./find-input.js";
+import { bareConfigMap, isManifest, wholeFault } from "./find-input.js";
 import { yamlStream } from "./manifest-text.js";
 import { officialResources } from "./official-resources.js";
 
@@ -63,11 +63,12 @@ export function configMapToCrs(
 }
 
 function onlyConfigMap(text: string, file: string): Result<KubernetesDocument, readonly Fault[]> {
+  const remedy = "give one ConfigMap, or say -only-data for the document alone";
+  if (!isManifest(text)) return refuse([wholeFault(file, "is no ConfigMap", remedy)]);
   const { documents, faults } = readDocuments(text, file);
   if (faults.length > 0) return refuse(faults);
   const [document, ...others] = documents;
   if (document?.apiVersion === "v1" && document.kind === "ConfigMap" && others.length === 0) return succeed(document);
-  const remedy = "give one ConfigMap, or say -only-data for the document alone";
   return refuse([wholeFault(file, "is not one ConfigMap", remedy)]);
 }
 

@@ -24,7 +24,7 @@ export const convertCommand = (io: TextIo, exit: Exit): CommandModule<object, Co
       .positional("file", {
         ...fileArgument,
         describe:
-          "ConfigMap, AddressPools or both in YAML or JSON, or the text of the config key; - for standard input",
+          "ConfigMap, AddressPools or both in YAML or JSON, the text of the config key, or Helm values with configInline; - for standard input",
       })
       .option("namespace", {
         type: "string",

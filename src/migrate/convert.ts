@@ -65,12 +65,13 @@ export function convert(text: string, options: ConvertOptions): Result<Conversio
   const found = findInput(text, options.file);
   if (!found.ok) return found;
   const input = found.value;
-  // The ConfigMap around a bare document is written nowhere.
-  const madeUp = input.isBare && input.configMap !== undefined ? describeObject(input.configMap) : undefined;
+  // The ConfigMap around a bare document or Helm values is written nowhere.
+  const { calledAs = "" } = input;
+  const madeUp = calledAs === "" || input.configMap === undefined ? undefined : describeObject(input.configMap);
   const called = <Kind extends Fault>(faults: readonly Kind[]): Kind[] =>
-    faults.map((fault) => (fault.object === madeUp ? { ...fault, object: "configuration" } : fault));
-  const calledAs = ({ object, origin }: WrittenResource): WrittenResource =>
-    madeUp === undefined ? { object, origin } : { object, origin: origin.replace(madeUp, "configuration") };
+    faults.map((fault) => (fault.object === madeUp ? { ...fault, object: calledAs } : fault));
+  const fromCalled = ({ object, origin }: WrittenResource): WrittenResource =>
+    madeUp === undefined ? { object, origin } : { object, origin: origin.replace(madeUp, calledAs) };
   const target = targetNamespace(input, options);
   if (!target.ok) return target;
   const namespace = target.value;
@@ -108,7 +109,7 @@ export function convert(text: string, options: ConvertOptions): Result<Conversio
   ];
   return succeed({
     documents: objects,
-    text: formOf(options.output, objects, () => resourceTable(written.map(calledAs))),
+    text: formOf(options.output, objects, () => resourceTable(written.map(fromCalled))),
     notices: called(sortFaults(notices)),
   });
 }

@@ -2,10 +2,12 @@ import { looksLegacy } from "../config/choose-documents.js";
 import type { KubernetesDocument } from "../config/documents.js";
 import { describeObject } from "../config/documents.js";
 import { readDocuments } from "../config/read-documents.js";
+import { splitDocuments } from "../config/split-documents.js";
 import { configFlagOf } from "../config/workload.js";
 import type { Fault } from "../runtime/net/fault.js";
 import type { Result } from "../runtime/net/result.js";
 import { refuse, succeed } from "../runtime/net/result.js";
+import { inlineConfiguration } from "./inline-configuration.js";
 
 /** What a text holds, by what conversion does with it. */
 export type MigrationInput = Readonly<{
@@ -20,12 +22,14 @@ export type MigrationInput = Readonly<{
   passedOver: readonly KubernetesDocument[];
   /** How many objects have nothing to do with it. */
   others: number;
-  /** The ConfigMap was made around a bare document. */
-  isBare: boolean;
+  /** What people call the configuration, where the ConfigMap around it is written nowhere. */
+  calledAs: string | undefined;
 }>;
 
 /** Where a bare document is taken to be from. */
 const BARE = { namespace: "metallb-system", name: "config" };
+/** What Helm values are taken to be for: the chart calls the ConfigMap after the release, which is mostly called so. */
+const HELM = { namespace: "metallb-system", name: "metallb" };
 const PRESENT_KINDS: ReadonlySet<string> = new Set([
   "IPAddressPool",
   "L2Advertisement",
@@ -42,12 +46,13 @@ export function isManifest(text: string): boolean {
 
 /**
  * Finds what to convert in a text: a manifest (or a list, or a stream of them) with one legacy ConfigMap, AddressPools
- * or both, or the bare document of a ConfigMap's `config` key.
+ * or both, the bare document of a ConfigMap's `config` key, or Helm values that have it under `configInline`.
  */
 export function findInput(text: string, file: string): Result<MigrationInput, readonly Fault[]> {
-  if (!isManifest(text)) return findBare(text, file);
+  if (!isManifest(text)) return findHelmValues(text, file) ?? findBare(text, file);
   const { documents, faults } = readDocuments(text, file);
-  if (faults.length > 0) return refuse(faults);
+  const hasObjects = documents.length > 0; // values too may have apiVersion somewhere
+  if (faults.length > 0) return (hasObjects ? undefined : findHelmValues(text, file)) ?? refuse(faults);
   const configMaps: KubernetesDocument[] = [];
   const addressPools: KubernetesDocument[] = [];
   const present: KubernetesDocument[] = [];
@@ -69,6 +74,8 @@ export function findInput(text: string, file: string): Result<MigrationInput, re
   const candidates = started.length === 1 ? started : possible;
   const [configMap, ...rivals] = candidates;
   if (configMap === undefined && addressPools.length === 0) {
+    const values = findHelmValues(text, file);
+    if (values !== undefined) return values;
     const remedy = "give the ConfigMap that MetalLB reads, or its config key";
     return refuse([wholeFault(file, "holds no ConfigMap and no AddressPool", remedy)]);
   }
@@ -78,22 +85,28 @@ export function findInput(text: string, file: string): Result<MigrationInput, re
   }
   others += configMaps.length - possible.length;
   const passedOver = possible.filter((document) => !candidates.includes(document));
-  return succeed({ configMap, addressPools, present, services, passedOver, others, isBare: false });
+  return succeed({ configMap, addressPools, present, services, passedOver, others, calledAs: undefined });
 }
 
 function findBare(text: string, file: string): Result<MigrationInput, readonly Fault[]> {
   if (/^\s*(?:#[^\n]*\s*)*$/.test(text)) {
     return refuse([wholeFault(file, "is empty", "give the ConfigMap that MetalLB reads, or its config key")]);
   }
-  return succeed({
-    configMap: bareConfigMap(text, file),
-    addressPools: [],
-    present: [],
-    services: [],
-    passedOver: [],
-    others: 0,
-    isBare: true,
-  });
+  return succeed({ ...NOTHING_ELSE, configMap: bareConfigMap(text, file), calledAs: "configuration" });
+}
+
+const NOTHING_ELSE = { addressPools: [], present: [], services: [], passedOver: [], others: 0 } as const;
+
+/** Helm values, also those in a HelmRelease; undefined where the text has none. */
+function findHelmValues(text: string, file: string): Result<MigrationInput, readonly Fault[]> | undefined {
+  const found = splitDocuments(text).flatMap((slice) => inlineConfiguration(text, slice, file, "values") ?? []);
+  const [values, ...others] = found;
+  if (values === undefined) return undefined;
+  if (others.length > 0) {
+    const problem = `holds Helm values ${found.length} times`;
+    return refuse([wholeFault(file, problem, "give only those of the release that runs")]);
+  }
+  return succeed({ ...NOTHING_ELSE, configMap: { ...values, ...HELM }, calledAs: values.name });
 }
 
 /** Whether a controller or speaker of the input reads this one. */

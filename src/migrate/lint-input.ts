@@ -8,7 +8,7 @@ import type { Fault } from "../runtime/net/fault.js";
 import type { Result } from "../runtime/net/result.js";
 import { readNamespace, readNode, readService } from "../runtime/world/read.js";
 import type { NamespaceView, NodeView, ServiceView } from "../runtime/world/views.js";
-import { inlineConfiguration } from "./lint-inline.js";
+import { inlineConfiguration } from "./inline-configuration.js";
 import { findingOf, type LintFinding } from "./lint-rules.js";
 
 export type LintService = Readonly<{ view: ServiceView; document: KubernetesDocument }>;

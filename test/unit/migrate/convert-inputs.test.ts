@@ -277,3 +277,32 @@ describe("convert() with options", () => {
     ]);
   });
 });
+
+describe("convert() of Helm values", () => {
+  const document = "address-pools:\n- {name: A, protocol: layer2, addresses: [10.0.0.0/24]}\n";
+  const within = (indent: string): string => document.replaceAll(/^(?=.)/gm, indent);
+  const release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: metallb, namespace: x}\n";
+
+  it.each([
+    ["configInline", `image: {}\nconfigInline:\n${within("  ")}`, 4],
+    ["metallb.configInline", `metallb:\n  configInline: |\n${within("    ")}`, 4],
+    ["configInline", `rbac:\n  apiVersion: v1\nconfigInline:\n${within("  ")}`, 5],
+    ["spec.values.configInline", `${release}spec:\n  values:\n    configInline:\n${within("      ")}`, 8],
+  ])("takes what is under %s, and calls it so", (called, text, line) => {
+    const { notices, ...conversion } = converted(text);
+    expect(names({ notices, ...conversion })).toEqual(["IPAddressPool a", "L2Advertisement a"]);
+    expect(notices).toMatchObject([{ class: "renamed", object: called, path: "/address-pools/0/name", line }]);
+    expect(converted(text, { output: "table" }).text).toContain(`a     ${called} /address-pools/0\n`);
+    expect(refusals(text.replace("/24", "/33"))).toEqual([expect.stringContaining(`${called} /address-pools/0/`)]);
+  });
+
+  it("prefers a ConfigMap beside them, and refuses values of several releases", () => {
+    const values = `${release}spec:\n  values:\n    configInline:\n${within("      ")}`;
+    expect(converted(stream(configMap(document.replace("A", "b")), values)).documents[0]).toMatchObject({
+      metadata: { name: "b", namespace: "net" },
+    });
+    expect(refusals(stream(values, values.replace("metallb,", "other,")))).toEqual([
+      "input  holds Helm values 2 times",
+    ]);
+  });
+});

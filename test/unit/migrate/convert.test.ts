@@ -337,12 +337,11 @@ describe("the examples", () => {
         new URL(`../../../examples/lokoctl-values/${name}.values.yaml`, import.meta.url),
         "utf8",
       );
-      const [, inline = ""] = /^configInline:\n((?: .*\n)*)/m.exec(values) ?? [];
-      expect(refusals(inline)).toEqual([
+      expect(refusals(values)).toEqual([
         "/peer-autodiscovery tells how to find peers on Nodes, which no resource can say",
       ]);
       const classes = (options: Partial<ConvertOptions>): string[] =>
-        converted(inline, options).notices.map((notice) => notice.class);
+        converted(values, options).notices.map((notice) => notice.class);
       expect(classes({ keepAutodiscovery: true })).toEqual(["kept"]);
       const annotations = `{${["node-asn: '1'", "peer-asn: '2'", "peer-ip: 10.0.0.1", "src-ip: 10.0.0.2"].map((one) => `metal.equinix.com/${one}`).join()}}`;
       const text = `{apiVersion: v1, kind: Node, metadata: {name: w, labels: {kubernetes.io/hostname: w}, annotations: ${annotations}}}`;

@@ -19,15 +19,17 @@ type Excerpt = Readonly<{ text: string; start: TextPosition; locate(inner: TextP
 /**
  * The legacy configuration that a document holds without being a ConfigMap: Helm values with `configInline`, as a
  * mapping or as a text, or the text of a ConfigMap's `config` key by itself.
+ * @param only `values`: not by itself
  * @returns a ConfigMap around it, or undefined where there is none or the document cannot be parsed
  */
 export function inlineConfiguration(
   text: string,
   { start, end }: DocumentSlice,
   file: string,
+  only?: "values",
 ): KubernetesDocument | undefined {
   const slice = text.slice(start, end);
-  const isBare = BARE_KEY.test(slice);
+  const isBare = only !== "values" && BARE_KEY.test(slice);
   if (!isBare && !INLINE_KEY.test(slice)) return undefined;
   const positionAt = createLineIndex(text);
   const { line } = positionAt(start);
