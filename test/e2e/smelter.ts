@@ -27,11 +27,18 @@ export type Smelter = Readonly<{
 }>;
 
 /** A lab with a control plane, kube-proxy on every node, and Smelter's permissions; nothing of Smelter runs yet. */
-export async function prepareCluster(options: Readonly<{ nodes?: number; namespace: string }>): Promise<Smelter> {
+export async function prepareCluster(
+  options: Readonly<{
+    nodes?: number;
+    namespace: string;
+    /** The API server asks the controller on the control-plane host about each resource. */
+    webhooks?: boolean;
+  }>,
+): Promise<Smelter> {
   const lab = await createLab({ nodes: options.nodes ?? 3 });
   try {
     const kubernetes = await startKubernetes(lab, { kubeProxy: lab.nodes });
-    await kubernetes.admin.apply(await renderBase(options.namespace));
+    await kubernetes.admin.apply(await renderBase(options.namespace, options));
     const [controllerConfig, speakerConfig] = await Promise.all([
       kubernetes.kubeconfigOf(`${options.namespace}/controller`),
       kubernetes.kubeconfigOf(`${options.namespace}/speaker`),
