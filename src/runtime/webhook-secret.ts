@@ -64,7 +64,11 @@ export function watchWebhookSecret(options: WebhookSecretOptions): WebhookSecret
   async function watch(name: string): Promise<void> {
     const resource = { ...secrets, fieldSelector: `metadata.name=${name}` };
     const verbs = ["list", "watch", "patch"] as const;
-    if (!(await whenPermitted(options, { resource, verbs, name }, () => set(name, "denied")))) return;
+    const onDenied = (): "askAgain" | "giveUp" => {
+      set(name, "denied");
+      return name === names[0] ? "askAgain" : "giveUp";
+    };
+    if (!(await whenPermitted(options, { resource, verbs, name }, onDenied))) return;
     let isListed = false;
     let latest: NamedSecret | "absent" = "absent";
     watchResource({

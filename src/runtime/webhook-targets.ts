@@ -55,10 +55,10 @@ export function watchWebhookTargets(options: WebhookTargetsOptions): WebhookTarg
   const { client, ports, signal, streamingList } = options;
   const known = new Map<string, boolean>(); // whether it is permitted, by key. BOUNDED by TARGETS
 
-  function settle(key: string, isPermitted: boolean): void {
+  function settle(key: string, isOld: boolean, isPermitted: boolean): void {
     if (known.get(key) === isPermitted) return;
     known.set(key, isPermitted);
-    options.permitted(key, isPermitted);
+    if (isPermitted || !isOld) options.permitted(key, isPermitted);
     if (known.size < TARGETS.length) return;
     options.listed(
       TARGETS.every(({ resource, name, isOld }) => isOld || known.get(`${resource.kind}/${name}`) === true),
@@ -69,11 +69,12 @@ export function watchWebhookTargets(options: WebhookTargetsOptions): WebhookTarg
     const key = targetKey({ kind: kind.kind as BundleTarget["kind"], name });
     const resource = { ...kind, fieldSelector: `metadata.name=${name}` };
     const verbs = ["list", "watch", "patch"] as const;
-    const onDenied = (): void => {
+    const onDenied = (): "askAgain" | "giveUp" => {
       const remedy = `grant ${verbs.join(", ")} of ${kind.plural} ${name}`;
       const message = `the trust in the webhooks' certificate is not kept in ${key}: ${remedy}`;
       ports.log[isOld ? "debug" : "info"]({ event: "webhookPartOff", part: key }, message);
-      settle(key, false);
+      settle(key, isOld, false);
+      return isOld ? "giveUp" : "askAgain";
     };
     if (!(await whenPermitted(options, { resource, verbs, name }, onDenied))) return;
     watchResource({
@@ -83,7 +84,7 @@ export function watchWebhookTargets(options: WebhookTargetsOptions): WebhookTarg
       handlers: {
         changed: (target) => options.seen(target),
         deleted: () => options.gone(key),
-        listed: () => settle(key, true),
+        listed: () => settle(key, isOld, true),
       },
       ports,
       signal,

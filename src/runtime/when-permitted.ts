@@ -10,13 +10,13 @@ const ASK_AGAIN: Backoff = { baseMilliseconds: 2_000, limitMilliseconds: 60_000 
 
 /**
  * Waits until all these verbs are granted on the resource, or on the one object of that name.
- * @param onDenied called once, when they are not granted for the first time
- * @returns false: the signal came first
+ * @param onDenied called once, when they are not granted for the first time; "giveUp": do not ask again
+ * @returns false: the signal came first, or it was given up
  */
 export async function whenPermitted(
   { client, ports, signal }: Readonly<{ client: ApiClient; ports: EdgePorts; signal: AbortSignal }>,
   { resource, verbs, name }: Readonly<{ resource: Resource; verbs: readonly Verb[]; name: string }>,
-  onDenied: () => void,
+  onDenied: () => "askAgain" | "giveUp",
 ): Promise<boolean> {
   let isDenied = false;
   for (let attempt = 0; !signal.aborted; attempt += 1) {
@@ -25,7 +25,7 @@ export async function whenPermitted(
     if (permitted.ok && permitted.value) return true;
     if (permitted.ok && !isDenied) {
       isDenied = true;
-      onDenied();
+      if (onDenied() === "giveUp") break;
     }
     await pause(backoffDelay(ASK_AGAIN, attempt, ports.random()), ports.clock, signal);
   }

@@ -52,6 +52,8 @@ export type CertificateKeeper = Readonly<{
 
 export const targetKey = ({ kind, name }: Pick<BundleTarget, "kind" | "name">): string => `${kind}/${name}`;
 
+/** How often in a row a target is mended at once. While it is wrong every write of a resource fails. */
+const FREE_HEALS = 5;
 const FIRST_RETRY = 1_000;
 const LAST_RETRY = 60_000;
 const MAX_TIMER = 2_000_000_000; // what a timer takes, in milliseconds
@@ -60,13 +62,14 @@ export function createCertificateKeeper(options: KeeperOptions, ports: KeeperPor
   const { namespace, terms } = options;
   const { log, clock } = ports;
   const targets = new Map<string, BundleTarget>(); // BOUNDED by those that are watched
-  const heals = new Map<string, Readonly<{ count: number; at: number }>>(); // by target: when it was written last
+  const heals = new Map<string, Readonly<{ count: number; at: number }>>(); // by target: how often in a row, and when
   const said = new Map<string, string>(); // what was logged last, by what it is about. BOUNDED by the targets, and two
   let seen: SeenSecret | undefined;
   let targetsPermitted: boolean | undefined; // undefined: not all targets have been seen
   let served: PemPair | undefined;
   let trusted: Readonly<{ trust: string; since: number }> | undefined; // by all targets
   let failures = 0; // of writes of the Secret, in a row
+  let notBefore = 0; // on the wall clock: when the Secret may be written again, whatever wakes us
   let looking = false;
   let lookAgain = false;
   let stopped = false;
@@ -122,7 +125,8 @@ export function createCertificateKeeper(options: KeeperOptions, ports: KeeperPor
       const before = heals.get(key) ?? { count: 0, at: 0 };
       const now = clock.date();
       const isCalm = now - before.at > LAST_RETRY;
-      const waitFor = isCalm ? 0 : before.at + retryDelay(before.count) - now; // somebody may keep wiping it
+      const isFree = isCalm || before.count < FREE_HEALS; // then somebody keeps wiping it, and is not to be raced
+      const waitFor = isFree ? 0 : before.at + retryDelay(before.count - FREE_HEALS) - now;
       if (waitFor > 0) {
         retryIn = Math.min(retryIn, waitFor);
         continue;
@@ -157,19 +161,19 @@ export function createCertificateKeeper(options: KeeperOptions, ports: KeeperPor
       const waitFor = trusted.since + terms.settle - clock.date();
       if (waitFor > 0) return waitFor;
     }
+    const waitFor = notBefore - clock.date();
+    if (waitFor > 0 && waitFor <= LAST_RETRY) return waitFor; // more: the clock was set back
     const keys = await makeKeys(step, trust, [...new Set([...dnsNames, ...options.dnsNames])]);
     const written = await ports.writeSecret(current, keys);
     if (!written.ok) {
-      failures += 1;
       if (written.fault.kind === "other") say("secret", `${written.fault.message} (trying again)`);
-      return retryDelay(failures);
+      return writeFailed();
     }
     if (seen === current) seen = written.value; // else the watch was faster
     const { do: next } = planCertificates(written.value.secret, clock.date(), dnsNames, terms).step;
     if (next === step.do) {
-      failures += 1;
       say("secret", "Cannot keep the webhook certificate: the Secret does not hold what is written to it");
-      return retryDelay(failures);
+      return writeFailed();
     }
     failures = 0;
     said.delete("secret");
@@ -178,6 +182,13 @@ export function createCertificateKeeper(options: KeeperOptions, ports: KeeperPor
     log.info({ event: "webhookCertificateMade", what, why }, `made a webhook certificate (${what}): ${why}`);
     lookAgain = true;
     return terms.look;
+  }
+
+  function writeFailed(): number {
+    const delay = retryDelay(failures);
+    failures += 1;
+    notBefore = clock.date() + delay;
+    return delay;
   }
 
   async function makeKeys(

@@ -66,7 +66,9 @@ export function validateObject(
   const remarks = after.notices.filter((notice) => notice.object === object && WARNED.has(notice.class));
   const warnings = [...kept, ...remarks, ...remarksOn(incoming)].map(describeRemark);
   if (made.length === 0) return allowed(warnings);
-  return denied(describeFaults(made), warnings);
+  // With faults of two objects the one whose name comes later is blamed, and that need not be the one that is written.
+  const isBlamed = made.some((fault) => fault.object === object);
+  return denied(`${isBlamed ? "" : `With ${object}: `}${describeFaults(made)}`, warnings);
 }
 
 function finalFaults(result: ReturnType<typeof loadWithReading>["result"]): readonly Fault[] {
