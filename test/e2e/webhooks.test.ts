@@ -212,12 +212,9 @@ describe("what somebody breaks heals:", () => {
     ],
     ["a wiped Secret", () => smelter.kubernetes.admin.patch("v1/Secret", SECRET, { data: null })],
   ])("%s", async (_, wipe) => {
-    await smelter.kubernetes.admin.get(CONFIGURATION, NAME).then(({ metadata }) => {
-      configuration = {
-        ...configuration,
-        metadata: { ...configuration.metadata, resourceVersion: metadata.resourceVersion ?? "" },
-      };
-    });
+    const { metadata } = await smelter.kubernetes.admin.get(CONFIGURATION, NAME);
+    const { resourceVersion = "" } = metadata;
+    configuration = { ...configuration, metadata: { ...configuration.metadata, resourceVersion } };
     await wipe();
     await untilBundlesAre(async () => authority());
     await untilCalled();

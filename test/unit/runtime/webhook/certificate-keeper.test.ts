@@ -138,7 +138,7 @@ function createCluster() {
         const { from, until } = validityOf(certificate);
         const isCurrent = from <= now && now < until;
         const isTrusted = authorities.ok && authorities.value.some((authority) => isSignedBy(certificate, authority));
-        return [...(isCurrent ? [] : [`over at ${now}`]), ...(isTrusted ? [] : [`not trusted at ${now}`])];
+        return [isCurrent ? "" : `over at ${now}`, isTrusted ? "" : `not trusted at ${now}`].filter(Boolean);
       });
     },
   };

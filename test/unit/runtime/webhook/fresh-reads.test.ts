@@ -3,7 +3,7 @@ import { createFreshReads } from "../../../../src/runtime/webhook/fresh-reads.js
 
 it("shares a read among those who wait for it, and never gives what was read before they asked", async () => {
   const begun: ((value: string) => void)[] = [];
-  const read = createFreshReads((_: string) => new Promise<string>((resolve) => void begun.push(resolve)));
+  const read = createFreshReads<string, string>(() => new Promise((resolve) => void begun.push(resolve)));
   const first = read("pools");
   const others = [read("pools"), read("pools"), read("pools")];
   const elsewhere = read("peers");
