@@ -156,10 +156,10 @@ export function createCertificateKeeper(options: KeeperOptions, ports: KeeperPor
     dnsNames: readonly string[],
   ): Promise<number> {
     if (step.do === "wait") return step.milliseconds;
-    if (step.do === "renewServer" && step.whenTrusted) {
-      if (trusted === undefined) return terms.look; // what has to come before wakes us
-      const waitFor = trusted.since + terms.settle - clock.date();
-      if (waitFor > 0) return waitFor;
+    if (step.do === "renewServer" && step.whenTrustedUntil !== undefined) {
+      const settled = trusted === undefined ? Infinity : trusted.since + terms.settle; // what makes it trusted wakes us
+      const waitFor = Math.min(settled, step.whenTrustedUntil) - clock.date();
+      if (waitFor > 0) return Math.min(waitFor, terms.look);
     }
     const waitFor = notBefore - clock.date();
     if (waitFor > 0 && waitFor <= LAST_RETRY) return waitFor; // more: the clock was set back

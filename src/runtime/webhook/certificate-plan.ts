@@ -56,8 +56,11 @@ export type CertificatePlan = Readonly<{
     | Readonly<{ do: "beginAnew"; why: string }>
     /** The authority nears its end: the next one goes before it, and what is served stays. */
     | Readonly<{ do: "addAuthority"; why: string }>
-    /** `whenTrusted`: what is served is good for a while yet, and not everybody may know the authority that signs. */
-    | Readonly<{ do: "renewServer"; why: string; authority: PemPair; whenTrusted: boolean }>;
+    /**
+     * `whenTrustedUntil`: only when everybody knows the authority that signs, or at that time, in milliseconds since the
+     * Unix epoch: until then what is served is good. Absent: at once.
+     */
+    | Readonly<{ do: "renewServer"; why: string; authority: PemPair; whenTrustedUntil?: number }>;
 }>;
 
 /**
@@ -79,20 +82,25 @@ export function planCertificates(
   const trust = trusted.map((one) => `${one.toString().trim()}\n`).join("");
   const server = readServer(secret, trusted, now, dnsNames);
   if (typeof server === "string") {
-    return { serve: undefined, trust, step: { do: "renewServer", why: server, authority, whenTrusted: false } };
+    return { serve: undefined, trust, step: { do: "renewServer", why: server, authority } };
   }
   const serve = { certificate: secret.serverCertificate, key: secret.serverKey };
   const renewAt = (certificate: X509Certificate): number => renewalOf(validityOf(certificate), terms);
+  const isOfSigning = isSignedBy(server, signing);
+  // Before the authority: its successor cannot sign for a while, and what is served has to last so long.
+  if (isOfSigning && now >= renewAt(server)) {
+    return {
+      serve,
+      trust,
+      step: { do: "renewServer", why: `the certificate in use ends ${server.validTo}`, authority },
+    };
+  }
   if (now >= renewAt(signing)) {
     return { serve, trust, step: { do: "addAuthority", why: `the authority ends ${signing.validTo}` } };
   }
-  if (!isSignedBy(server, signing)) {
+  if (!isOfSigning) {
     const why = "the certificate in use is of the authority before";
-    return { serve, trust, step: { do: "renewServer", why, authority, whenTrusted: true } };
-  }
-  if (now >= renewAt(server)) {
-    const why = `the certificate in use ends ${server.validTo}`;
-    return { serve, trust, step: { do: "renewServer", why, authority, whenTrusted: false } };
+    return { serve, trust, step: { do: "renewServer", why, authority, whenTrustedUntil: validityOf(server).until } };
   }
   const next = Math.min(...trusted.map((one) => validityOf(one).until), renewAt(signing), renewAt(server));
   return { serve, trust, step: { do: "wait", milliseconds: Math.min(terms.look, next - now) } };

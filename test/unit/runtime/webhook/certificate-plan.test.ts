@@ -18,6 +18,7 @@ let next: PemPair;
 let short: PemPair;
 let server: PemPair;
 let ofShort: PemPair;
+let ofThirtyDays: PemPair;
 let secret: CertificateSecret;
 beforeAll(async () => {
   const decade = { from: NOW, until: NOW + 3650 * DAY };
@@ -27,9 +28,10 @@ beforeAll(async () => {
     makeAuthority({ from: NOW, until: NOW + 30 * DAY }),
   ]);
   const year = { from: NOW, until: NOW + 365 * DAY };
-  [server, ofShort] = await Promise.all([
+  [server, ofShort, ofThirtyDays] = await Promise.all([
     makeServerCertificate(authority, NAMES, year),
     makeServerCertificate(short, NAMES, year),
+    makeServerCertificate(short, NAMES, { from: NOW, until: NOW + 30 * DAY }),
   ]);
   secret = secretOf(authority, server);
 });
@@ -75,7 +77,7 @@ describe("renews the server's certificate at once where", () => {
   ])("%s", (_, what, why) => {
     const { serve, step } = plan(what());
     expect(serve).toBeUndefined();
-    expect(step).toMatchObject({ do: "renewServer", why, whenTrusted: false });
+    expect(step).toEqual({ do: "renewServer", why, authority: expect.anything() });
   });
   it("it has not the name by which we are called", () => {
     const names = [...NAMES, "webhook-service.metallb-system.svc"];
@@ -90,7 +92,7 @@ it("waits, and serves what is there, until 90 days before the end", () => {
     trust: authority.certificate,
     step: { do: "wait", milliseconds: USUAL_TERMS.look },
   });
-  expect(plan(secret, 275).step).toMatchObject({ do: "renewServer", whenTrusted: false });
+  expect(plan(secret, 275).step).toEqual({ do: "renewServer", why: expect.anything(), authority });
   expect(plan(secret, 275)).toMatchObject({ serve: server });
   expect(plan(secret, 274.75).step).toEqual({ do: "wait", milliseconds: DAY / 4 });
 });
@@ -100,12 +102,17 @@ it("renews what lives shorter than that after two thirds of its life", () => {
   expect(plan(secretOf(short, ofShort), 20).step).toMatchObject({ do: "addAuthority" });
 });
 
+it("renews a certificate that is near its end before the authority that signs it", () => {
+  const both = secretOf(short, ofThirtyDays);
+  expect(plan(both, 20).step).toMatchObject({ do: "renewServer", authority: { key: short.key } });
+});
+
 it("puts the next authority before the last, and goes on serving until everybody knows it", () => {
   const both = secretOf(next, ofShort, short.certificate);
   const { serve, trust, step } = plan(both, 21);
   expect(serve).toEqual(ofShort);
   expect(trust).toBe(next.certificate + short.certificate);
-  expect(step).toMatchObject({ do: "renewServer", whenTrusted: true, authority: { key: next.key } });
+  expect(step).toMatchObject({ do: "renewServer", whenTrustedUntil: NOW + 365 * DAY, authority: { key: next.key } });
 });
 
 it("forgets an authority that is over", () => {
