@@ -88,7 +88,7 @@ export async function runController(options: ControllerMainOptions): Promise<num
     if (mode !== "disabled") {
       webhooks = startWebhooks(options.webhooks, options, { ...shared, metrics: createWebhookMetrics(registry) });
     }
-    if (mode !== "onlywebhook") joined = join(options, { ...shared, metrics, registry });
+    if (mode !== "onlywebhook") joined = joinController(options, { ...shared, metrics, registry });
     await aborted(signal);
     if (joined !== undefined) await end(joined, log);
     await webhooks?.close(); // last: who drains still answers
@@ -120,8 +120,12 @@ type Joined = Readonly<{
   notReadyReason(): string | undefined;
 }>;
 
-/** Joins the shell to the edge: watches in, statuses and Events out. */
-function join(options: ControllerMainOptions, need: Need): Joined {
+/** What a controller is told besides how its process is to be seen from outside. */
+export type ControllerJoinOptions = LoadOptions &
+  Pick<ControllerMainOptions, "loadBalancerClass" | "poolChange" | "podName" | "election">;
+
+/** Joins the shell to the edge: watches in, statuses and Events out. All of a controller but its process. */
+export function joinController(options: ControllerJoinOptions, need: Need): Joined {
   const { client, ports, signal, streamingList, metrics } = need;
   const mayWrite = (): boolean => leadership.holds();
   const writer = gateWrites(client, mayWrite);
@@ -305,6 +309,3 @@ async function stopWithin(stopped: Promise<void>, log: Logger): Promise<void> {
   }
   cancel?.();
 }
-
-/** For tests: all of a controller but its process. */
-export { join as joinController };

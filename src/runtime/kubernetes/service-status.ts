@@ -1,5 +1,6 @@
 import type { Fault } from "../net/fault.js";
 import type { Result } from "../net/result.js";
+import { succeed } from "../net/result.js";
 import { readService } from "../world/read.js";
 import { objectKey, type ObjectKey, type ServiceView } from "../world/views.js";
 import type { ApiClient } from "./api-client.js";
@@ -30,7 +31,10 @@ export type ServiceStatusOutcome =
  * everything of the metadata that a view leaves out is kept here, as one text for each Service that may be written.
  */
 export interface ServiceStatusWriter {
-  /** The reader for the watch of Services; remembers what a write needs. */
+  /**
+   * The reader for the watch of Services; remembers what a write needs. Of a Service that has nothing to do with load
+   * balancing only its name is kept: in most clusters those are nearly all, and what is edited in one is no change then.
+   */
   read(object: unknown): Result<ServiceView, Fault>;
   /** To be called when the Service is deleted. */
   forget(key: ObjectKey): void;
@@ -52,12 +56,13 @@ export function createServiceStatusWriter(client: ApiClient): ServiceStatusWrite
   return {
     read(object) {
       const view = readService(object);
-      if (view.ok) {
-        const remainder = concerns(view.value) ? remainderOf(object, view.value) : undefined;
-        if (remainder === undefined) remainders.delete(objectKey(view.value));
-        else remainders.set(objectKey(view.value), remainder);
-      }
-      return view;
+      if (!view.ok) return view;
+      const key = objectKey(view.value);
+      const isOfConcern = concerns(view.value);
+      const remainder = isOfConcern ? remainderOf(object, view.value) : undefined;
+      if (remainder === undefined) remainders.delete(key);
+      else remainders.set(key, remainder);
+      return isOfConcern ? view : succeed({ ...view.value, ...NOTHING });
     },
     forget: (key) => void remainders.delete(key),
     async write(write) {
@@ -79,6 +84,19 @@ export function createServiceStatusWriter(client: ApiClient): ServiceStatusWrite
  * the JSON the quotes would have backslashes before them, and nothing else of a Service has a field of this name.
  */
 const RESOURCE_VERSION = /"resourceVersion":\s*"([^"]*)"/;
+
+/** What is left out of a Service that is not looked at, and therefore never compared. */
+const NOTHING = Object.freeze({
+  resourceVersion: "",
+  loadBalancerIP: "",
+  labels: Object.freeze({}),
+  annotations: Object.freeze({}),
+  ports: Object.freeze([]),
+  selector: Object.freeze({}),
+  clusterIPs: Object.freeze([]),
+  ipFamilies: Object.freeze([]),
+  ingress: Object.freeze([]),
+});
 
 /** A Service that never had nor wants an address is never written. */
 function concerns({ type, ingress, annotations }: ServiceView): boolean {

@@ -97,6 +97,24 @@ it("repeats what the newest version had", async () => {
   });
 });
 
+it("keeps nothing of a Service that has nothing to do with load balancing, and sees no change in what is edited there", () => {
+  const writer = createServiceStatusWriter(createTestClient(server.url, notePorts(systemClock)));
+  const read = (changes: object, metadata: object = {}): unknown => {
+    const annotations = { "example.com/note": "n" };
+    return writer.read({ ...SERVICE, ...changes, metadata: { ...SERVICE.metadata, annotations, ...metadata } });
+  };
+  const internal = { spec: { type: "ClusterIP", ports: [{ port: 80 }], selector: { app: "web" } }, status: {} };
+  const before = read(internal);
+  expect(JSON.stringify(before).length).toBeLessThan(350);
+  expect(read({ ...internal, spec: { type: "ClusterIP" } }, { resourceVersion: "8", labels: {} })).toEqual(before);
+  for (const ofConcern of [
+    { spec: { type: "LoadBalancer" }, status: {} },
+    { ...internal, status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } } },
+  ])
+    expect(read(ofConcern)).toMatchObject({ value: { resourceVersion: "7", labels: { app: "web" } } });
+  expect(read(internal, { annotations: { [POOL]: "p" } })).toMatchObject({ value: { annotations: { [POOL]: "p" } } });
+});
+
 it.each([
   { status: 409, expected: { outcome: "conflict" } },
   { status: 404, expected: { outcome: "gone" } },
