@@ -13,6 +13,7 @@ type Bench = Readonly<{ run(report: Report): Promise<void> }>;
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   arp: () => import("./arp.js"),
+  ndp: () => import("./ndp.js"),
   allocate: () => import("./allocate.js"),
   convert: () => import("./convert.js"),
   lint: () => import("./lint.js"),
