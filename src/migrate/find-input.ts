@@ -76,6 +76,10 @@ export function findInput(text: string, file: string): Result<MigrationInput, re
   if (configMap === undefined && addressPools.length === 0) {
     const values = findHelmValues(text, file);
     if (values !== undefined) return values;
+    if (present.some(({ kind }) => kind !== "Secret")) {
+      const problem = "holds resources of metallb.io already, and no ConfigMap or AddressPool to convert";
+      return refuse([wholeFault(file, problem, "keep them as they are, or give the ConfigMap that MetalLB reads")]);
+    }
     const remedy = "give the ConfigMap that MetalLB reads, or its config key";
     return refuse([wholeFault(file, "holds no ConfigMap and no AddressPool", remedy)]);
   }

@@ -4,7 +4,9 @@ import { createLineIndex, type TextPosition } from "../config/text-position.js";
 import { MANIFEST_LIMITS, parseYaml, type YamlMapping, type YamlNode } from "../config/yaml-node.js";
 
 const INLINE_KEY = /^\s*["']?configInline["']?\s*:|[{,]\s*["']?configInline["']?\s*:/m;
-const BARE_KEY = /^\uFEFF?["']?address-pools["']?\s*:/m;
+const BARE_KEY = /^\uFEFF?["']?(?:address-pools|bgp-communities|bfd-profiles|peer-autodiscovery)["']?\s*:/m;
+/** A key that other formats have as well, and one below it that they have not. */
+const BARE_PEERS = [/^\uFEFF?["']?peers["']?\s*:/m, /\b(?:my|peer)-asn["']?\s*:/];
 /** Where Helm values keep the configuration: of the chart, of a chart that has it as a part, and within a HelmRelease. */
 const INLINE_PATHS = [
   ["configInline"],
@@ -29,7 +31,7 @@ export function inlineConfiguration(
   only?: "values",
 ): KubernetesDocument | undefined {
   const slice = text.slice(start, end);
-  const isBare = only !== "values" && BARE_KEY.test(slice);
+  const isBare = only !== "values" && (BARE_KEY.test(slice) || BARE_PEERS.every((key) => key.test(slice)));
   if (!isBare && !INLINE_KEY.test(slice)) return undefined;
   const positionAt = createLineIndex(text);
   const { line } = positionAt(start);

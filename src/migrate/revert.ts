@@ -3,7 +3,7 @@ import { revealingText } from "../config/canonical.js";
 import type { KubernetesDocument } from "../config/documents.js";
 import { documentFault, describeObject } from "../config/documents.js";
 import type { Generation } from "../config/generations.js";
-import { loadConfig } from "../config/load.js";
+import { loadConfig, loadWithReading } from "../config/load.js";
 import type { LoadedConfig, Model, Peer } from "../config/model.js";
 import { compareTexts, sortFaults } from "../config/place.js";
 import { isRecord, readDocuments } from "../config/read-documents.js";
@@ -123,7 +123,7 @@ function loadAll(documents: readonly KubernetesDocument[], namespace: string): R
   const isAddressPool = ({ apiVersion, kind }: KubernetesDocument): boolean =>
     apiVersion.startsWith("metallb.io/") && kind === "AddressPool";
   const configMapName = configMapIn(documents.filter(looksLegacy), namespace)?.name ?? "";
-  const loaded = loadConfig(
+  const { result: loaded, legacy } = loadWithReading(
     documents.filter((document) => !isAddressPool(document)),
     { namespace, configMapName },
   );
@@ -145,9 +145,12 @@ function loadAll(documents: readonly KubernetesDocument[], namespace: string): R
     origins.set(`pool/${pool.name}`, [{ object: pool.place.object, path: pool.path, ...pool.place.positionOf("") }]);
   }
   const notices = [...loaded.value.notices, ...findings.notices, ...joined.notices];
-  const named = [...aliases].flatMap(([alias, community]) =>
-    community === undefined ? [] : [[alias, community] as const],
+  const named = [...aliases].flatMap(([alias, community]): (readonly [string, string])[] =>
+    community === undefined ? [] : [[alias, community]],
   );
+  for (const [alias, community] of legacy?.communities ?? []) {
+    if (!aliases.has(alias)) named.push([alias, community]);
+  }
   const config = { ...loaded.value, origins, model: joined.model, notices };
   return succeed({ config, aliases: new Map(named) });
 }

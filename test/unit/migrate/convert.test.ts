@@ -324,7 +324,10 @@ describe("the examples", () => {
   );
 
   it.each([
-    ["crds-mixed-namespaces.yaml", " holds no ConfigMap and no AddressPool"],
+    [
+      "crds-mixed-namespaces.yaml",
+      " holds resources of metallb.io already, and no ConfigMap or AddressPool to convert",
+    ],
     ["services.yaml", " holds no ConfigMap and no AddressPool"],
   ])("%s has nothing to convert", async (file, refusal) => {
     expect(refusals(await readFile(new URL(`../../../examples/${file}`, import.meta.url), "utf8"))).toEqual([refusal]);

@@ -281,6 +281,15 @@ describe("Helm values", () => {
     expect(told(text)).toEqual([expected]);
   });
 
+  it.each([
+    ["peers alone", "peers:\n- {my-asn: 1, peer-asn: 2, peer-address: x}\n", ["f:2:42 error refused"]],
+    ["a misspelt key beside peers", "address-pool: []\npeers: [{my-asn: 1}]\n", ["f:1:1 error refused"]],
+    ["BFD profiles", "bfd-profiles: [{name: ''}]\n", ["f:1:15 warning release-difference"]],
+    ["peers of something else", "peers:\n- {id: 1}\n", ["info nothing-found"]],
+  ])("are read by themselves: %s", (_, text, expected) => {
+    expect(told(text).slice(0, 1)).toEqual(expected);
+  });
+
   it("are called by the key that they are under", () => {
     const { findings } = lint(`configInline:\n${bad.replace(/^/gm, "  ")}\n`);
     expect(findings.map(({ object }) => object)).toEqual(["configInline"]);

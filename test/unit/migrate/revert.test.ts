@@ -201,6 +201,17 @@ describe("revert()", () => {
     expect(reverted(text, { output: "table" }).text).toMatch(/\n\/peer-autodiscovery {12}ConfigMap net\/metallb\n$/);
   });
 
+  it("keeps the aliases of the ConfigMap, but for those that a Community has", () => {
+    const text = stream(
+      configMapText("config", "net", "bgp-communities: {a: '1:1', b: '2:2', 'c:d': '3:3'}\n"),
+      object("Community", "c", "communities: [{name: b, value: '4:4'}]"),
+      POOL,
+      object("BGPAdvertisement", "a", "ipAddressPools: [a], communities: ['1:1', '2:2', b]"),
+    );
+    expect(reverted(text).text).toContain('    bgp-communities:\n      a: "1:1"\n      b: "4:4"\n');
+    expect(reverted(text).text).toMatch(/- communities:\n +- "2:2"\n +- a\n +- b\n/);
+  });
+
   it("writes an empty ConfigMap where the resources say nothing", () => {
     const { text, isEmpty } = reverted(object("Community", "c", "communities: []"));
     expect([isEmpty, text]).toEqual([true, configMapText("config", "net", "")]);
