@@ -1,14 +1,18 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { discoverPeers } from "../../../src/config/autodiscovered-peers.js";
 import { revealingText } from "../../../src/config/canonical.js";
 import { loadConfig } from "../../../src/config/load.js";
-import type { Model } from "../../../src/config/model.js";
+import type { Model, Peer } from "../../../src/config/model.js";
 import { readDocuments } from "../../../src/config/read-documents.js";
 import type { Conversion, ConvertOptions } from "../../../src/migrate/convert.js";
 import { convert } from "../../../src/migrate/convert.js";
 import { configMapText } from "../../../src/migrate/manifest-text.js";
 import { revert } from "../../../src/migrate/revert.js";
 import { describeFault } from "../../../src/runtime/net/fault.js";
+import { runs } from "../runs.js";
+import type { LegacyValue } from "./legacy-grammar.js";
+import { documentAndNodes, flowText } from "./legacy-grammar.js";
 
 type NodeText = Readonly<{ host?: string; annotations?: Readonly<Record<string, string>> }>;
 
@@ -53,10 +57,11 @@ const model = (text: string): Model => {
 };
 const peerNames = ({ documents }: Conversion): unknown[] =>
   documents.flatMap(({ kind, metadata }) => (kind === "BGPPeer" ? [(metadata as { name: string }).name] : []));
+const sessionText = (peer: Peer): string => revealingText({ ...peer, name: "", nodeSelectors: [] });
 /** What sessions a Node has, whatever they are called. */
 const sessions = (text: string, name: string, annotations: Readonly<Record<string, string>> = SAID): string[] =>
   discoverPeers(model(text), { name, labels: { "kubernetes.io/hostname": name }, annotations })
-    .peers.map((peer) => revealingText({ ...peer, name: "", nodeSelectors: [] }))
+    .peers.map(sessionText)
     .toSorted();
 
 describe("convert() with Nodes", () => {
@@ -248,6 +253,40 @@ describe("convert() with Nodes", () => {
     expect(refusals(manifest(OLDER) + there, nodes({ w: {} }))).toEqual([
       expect.stringContaining("Node w  would have other peers than it has"),
     ]);
+  });
+});
+
+describe("convert() of any document with any Nodes", () => {
+  it("gives each Node the sessions that it has, or says why not", () => {
+    let converted = 0;
+    fc.assert(
+      fc.property(documentAndNodes, ([document, found]) => {
+        const before = configMapText("metallb", "net", `${flowText(document as unknown as LegacyValue)}\n`);
+        const items = found.map(({ host, said }, index) => ({
+          apiVersion: "v1",
+          kind: "Node",
+          metadata: { name: `node-${index}`, labels: { "kubernetes.io/hostname": host, ...said }, annotations: said },
+        }));
+        const result = settle(before, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+        if (!result.ok) {
+          for (const { problem } of result.fault) expect(problem).not.toMatch(/would have other peers|is a BGPPeer/);
+          return;
+        }
+        converted += 1;
+        for (const { metadata } of items) {
+          const { name, labels, annotations } = metadata;
+          // Profiles that no resource can be called get other names.
+          const sessionsBy = (text: string): string[] =>
+            discoverPeers(model(text), { name, labels, annotations })
+              .peers.map((peer) => sessionText(peer).replace(/"bfdProfile":"[^"]*"/, ""))
+              .toSorted();
+          expect(sessionsBy(result.value.text)).toEqual(sessionsBy(before));
+        }
+        expect(new Set(peerNames(result.value)).size).toBe(peerNames(result.value).length);
+      }),
+      { numRuns: runs(20) },
+    );
+    expect(converted).toBeGreaterThan(0);
   });
 });
 

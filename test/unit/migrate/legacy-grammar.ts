@@ -207,6 +207,28 @@ export const legacyDocument = fc.oneof(
   { weight: 3, arbitrary: fc.record(everything) },
   { weight: 1, arbitrary: fc.record({ ...everything, "peer-autodiscovery": discovery }) },
 );
+/** Documents that tell how to find peers on Nodes, and Nodes that say some, each with a host name of its own. */
+export const documentAndNodes = fc.tuple(
+  fc.record({ ...everything, "peer-autodiscovery": discovery }),
+  fc.uniqueArray(
+    fc.record({
+      host: fc.constantFrom("w0", "W.0", "w-0", "n.example.com"),
+      said: record(
+        {
+          c: fc.constantFrom("1", "65000", "x"),
+          d: fc.constantFrom("10.0.0.1", "10.0.0.2,10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1", "router"),
+          b: fc.constantFrom("179", "1179", "16384", "9s", "10.0.0.9"),
+          "example.com/a": fc.constantFrom("7", "10.0.0.9"),
+          yes: fc.constantFrom("5,6", "10.0.0.9", "1179"),
+          rack: fc.constantFrom("a", ""),
+        },
+        ["c", "d"],
+      ),
+    }),
+    { selector: ({ host }) => host, minLength: 1, maxLength: 3 },
+  ),
+);
+
 const ORDERED: ReadonlySet<string> = new Set(["addresses", "from-annotations", "from-labels"]);
 
 /** The same in another order, wherever order means nothing. */
