@@ -71,7 +71,8 @@ export function createConfigurationState(options: ConfigurationStateOptions): Co
   }
 
   function say(message: string): void {
-    if (message !== said) ports.log.warn({ event: "configurationStateOff" }, message);
+    // An install of old has neither the definition nor the permission, and is none the worse for it.
+    if (message !== said) ports.log[isOn ? "warn" : "info"]({ event: "configurationStateOff" }, message);
     said = message;
   }
 

@@ -184,7 +184,8 @@ export function createPoolStatus(options: PoolStatusOptions): PoolStatus {
   function holdOff({ kind, message, retryAfterMilliseconds }: ApiFailure): void {
     const now = clock.now();
     if (kind === "forbidden") {
-      if (message !== said) log.warn({ event: "poolStatusOff" }, message);
+      // An install of old has neither the definitions nor the permission, and is none the worse for it.
+      if (message !== said) log[isWatched ? "warn" : "info"]({ event: "poolStatusOff" }, message);
       said = message;
       offUntil = now + OFF_MILLISECONDS;
       return;

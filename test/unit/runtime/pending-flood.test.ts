@@ -61,4 +61,4 @@ it("10,000 Services that wait, and a pool that is edited every second: few write
   expect(writes[0]).toBeLessThanOrEqual(1_100); // Events of the beginning
   expect(Math.max(...writes.slice(1))).toBeLessThanOrEqual(40); // a status, the pool's counters, 25 Events
   expect(statuses()).toBe(1 + EDITS);
-});
+}, 120_000);
