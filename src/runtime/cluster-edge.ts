@@ -1,5 +1,6 @@
 import { createApiClient, type ApiClient } from "./kubernetes/api-client.js";
 import { loadClusterAccess } from "./kubernetes/cluster-access.js";
+import { OUR_MANAGER } from "./kubernetes/other-writers.js";
 import type { EdgePorts } from "./kubernetes/ports.js";
 import { systemClock } from "./kubernetes/system-clock.js";
 import { createKubernetesMetrics } from "./metrics/kubernetes-metrics.js";
@@ -30,7 +31,7 @@ export function openCluster(
   if (!access.ok) return access;
   const counters = createKubernetesMetrics(need.registry);
   const ports: EdgePorts = { log: need.log, clock: systemClock, random: Math.random, counters };
-  const userAgent = `smelter/${options.version ?? "0"} (${component})`;
+  const userAgent = `${OUR_MANAGER}/${options.version ?? "0"} (${component})`;
   const client = createApiClient({ ...ports, access: access.value, userAgent, maxSockets });
   need.log.info(
     { server: client.server, access: access.value.description, namespace: options.namespace },

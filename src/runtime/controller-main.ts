@@ -16,6 +16,7 @@ import { createEventRecorder, type EventRecorder } from "./kubernetes/event-reco
 import { gateWrites } from "./kubernetes/gated-client.js";
 import { createKeptSecret } from "./kubernetes/kept-secret.js";
 import { pause } from "./kubernetes/pause.js";
+import { createOtherWriters } from "./kubernetes/other-writers.js";
 import { isPermitted } from "./kubernetes/permission.js";
 import type { EdgePorts } from "./kubernetes/ports.js";
 import { NAMESPACES, SERVICES } from "./kubernetes/resource.js";
@@ -127,6 +128,7 @@ export type ControllerJoinOptions = LoadOptions &
 /** Joins the shell to the edge: watches in, statuses and Events out. All of a controller but its process. */
 export function joinController(options: ControllerJoinOptions, need: Need): Joined {
   const { client, ports, signal, streamingList, metrics } = need;
+  const others = createOtherWriters(ports.clock);
   const mayWrite = (): boolean => leadership.holds();
   const writer = gateWrites(client, mayWrite);
   const statuses = createServiceStatusWriter(writer);
@@ -154,14 +156,20 @@ export function joinController(options: ControllerJoinOptions, need: Need): Join
       },
       log: ports.log,
       ...outputs,
+      othersGive: () => others.areActive(),
       clock: ports.clock,
       random: ports.random,
     },
   );
   const services = watchResource({
     client,
-    resource: SERVICES,
-    read: (object) => statuses.read(object),
+    resource: { ...SERVICES, managers: true },
+    read(object) {
+      const view = statuses.read(object);
+      const isOurs = view.ok && (view.value.loadBalancerClass ?? "") === options.loadBalancerClass;
+      if (isOurs) others.observe(object);
+      return view;
+    },
     handlers: {
       changed: (service) => controller.serviceChanged(service),
       deleted(key) {

@@ -37,6 +37,8 @@ const MAIN_MODULE = {
   etcd: "go.etcd.io/etcd/server/v3",
   kubernetes: "k8s.io/kubernetes",
   "legacy-parsers": "gopkg.in/yaml.v2",
+  "metallb-v0.11": "go.universe.tf/metallb",
+  "metallb-v0.14": "go.universe.tf/metallb",
 } as const;
 
 /**

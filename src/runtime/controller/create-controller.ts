@@ -6,6 +6,7 @@ import type { ObjectKey, ServiceView } from "../world/views.js";
 import { objectKey } from "../world/views.js";
 import { createConfiguration } from "./configuration.js";
 import type { Controller, ControllerOptions } from "./controller.js";
+import { createOthersFirst } from "./others-first.js";
 import type { ControllerPorts, StatusOutcome } from "./ports.js";
 import { isAsWanted, wantedStatus, withStatus, type WantedStatus } from "./status.js";
 import { createWorkQueue, type Backoff, type Retry, type WorkEnd } from "./work-queue.js";
@@ -35,6 +36,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
     clock: ports.clock,
     random: ports.random,
   });
+  const othersFirst = createOthersFirst(ports.othersGive ?? (() => false), ports.clock, queue.add);
   const waitingForIdle: (() => void)[] = []; // BOUNDED by those who called settled()
   let documents: readonly KubernetesDocument[] | undefined;
   let restored: readonly KubernetesDocument[] | undefined; // to be used before them
@@ -52,7 +54,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
     const service = services.get(key);
     if (service === undefined) return forget(key);
     if (!leading) return noteStatus(key, service);
-    if (isHeld(key, service)) return undefined;
+    if (isHeld(key, service) || isLeftToOthers(key, service)) return undefined;
     metrics.updateHandled();
     const decision = decide(key, service);
     if (keepDecisions) decisions.set(key, decision);
@@ -94,6 +96,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
     decisions.delete(key);
     pending.delete(key);
     untold.delete(key);
+    othersFirst.forget(key);
     if (configuration.stranded().has(key)) tryModelAgain();
   }
 
@@ -101,6 +104,14 @@ export function createController(options: ControllerOptions, allocator: Allocato
   function isHeld(key: ObjectKey, service: ServiceView): boolean {
     if (!configuration.stranded().has(key)) return false;
     return service.type === "LoadBalancer" && allocator.assignment(key)?.pool === undefined;
+  }
+
+  /** Somebody who waits for a first address, while another controller gives addresses. */
+  function isLeftToOthers(key: ObjectKey, service: ServiceView): boolean {
+    const isNew = service.ingress.length === 0 && service.type === "LoadBalancer";
+    if (isNew && allocator.assignment(key) === undefined) return !othersFirst.mayGive(key);
+    othersFirst.forget(key);
+    return false;
   }
 
   function unplaced(): readonly StrandedAddress[] {
@@ -177,9 +188,10 @@ export function createController(options: ControllerOptions, allocator: Allocato
     for (const key of pending) queue.add(key);
   }
 
+  /** Who came first is served first. */
   function queueAll(): void {
     vacanciesSeen = allocator.vacancies();
-    for (const key of services.keys()) queue.add(key);
+    for (const service of [...services.values()].toSorted(byVersion)) queue.add(objectKey(service));
   }
 
   /** Something is to be had, or not any more, apart from what Services did. */
@@ -216,7 +228,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
       if (before !== undefined && isSame(before, service)) return allocator.observe(service); // what we wrote comes back
       services.set(key, service);
       // It may be the echo of the write in flight, which is known when that ends: write() looks then.
-      if (!writing.has(key)) queue.add(key);
+      if (running && !writing.has(key)) queue.add(key); // until then all are queued together
     },
     serviceDeleted(key) {
       if (!stopped && services.delete(key)) queue.add(key);
@@ -256,7 +268,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
     follow() {
       if (!leading || stopped) return;
       leading = false;
-      for (const state of [pending, untold, decisions]) state.clear();
+      for (const state of [pending, untold, decisions, othersFirst]) state.clear();
       for (const [key, service] of services) {
         allocator.release(key); // also what was decided and not written
         allocator.adopt(service);
@@ -284,6 +296,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
     usage: () => allocator.usage(),
     async stop() {
       stopped = true;
+      othersFirst.clear();
       await queue.stop();
     },
   };
@@ -292,6 +305,11 @@ export function createController(options: ControllerOptions, allocator: Allocato
 /** Would the Service take something that may come free? */
 function wantsMore(decision: Decision): boolean {
   return decision.outcome === "pending" || decision.outcome === "kept" || ("partial" in decision && decision.partial);
+}
+
+/** The older state first: the versions are numbers, as texts. */
+function byVersion({ resourceVersion: a }: ServiceView, { resourceVersion: b }: ServiceView): number {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 }
 
 /** By content: the resourceVersion of a manifest, where it has one, stays the same when the manifest is edited. */

@@ -36,6 +36,8 @@ export type ControllerPorts = Readonly<{
   configResult?(problems: readonly string[]): void;
   log: Logger;
   metrics: ControllerMetrics;
+  /** Another controller, which does not take part in our election, gave an address in the last seconds. Absent: never. */
+  othersGive?(): boolean;
   clock: ControllerClock;
   /** 0 to 1; spreads retries. */
   random(): number;

@@ -30,7 +30,7 @@ export async function listPages(
       return refuse({ kind: "malformed", message });
     }
     for (const item of page.items) {
-      const object = asRawObject(item);
+      const object = asRawObject(item, resource.managers);
       if (object !== undefined) onObject(object);
     }
     if (page.position === "") return succeed(page.resourceVersion);

@@ -13,6 +13,8 @@ export type Resource = Readonly<{
   /** For instance `metadata.name=config`: a Role that grants one name also allows a list with this selector. */
   fieldSelector?: string;
   labelSelector?: string;
+  /** Objects keep metadata.managedFields: who wrote what. Often half of an object, so it is dropped else. */
+  managers?: true;
 }>;
 
 /** The path of a collection, or with a name of one object in it, without a query. */

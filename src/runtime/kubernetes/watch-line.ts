@@ -51,9 +51,10 @@ const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 
 /**
  * Reads one line of a watch. Never throws.
+ * @param keepManagers see Resource.managers
  * @returns the event, or what is wrong with the line
  */
-export function decodeWatchLine(line: string): Result<WatchEvent, string> {
+export function decodeWatchLine(line: string, keepManagers = false): Result<WatchEvent, string> {
   let parsed: unknown;
   try {
     parsed = JSON.parse(line);
@@ -63,7 +64,7 @@ export function decodeWatchLine(line: string): Result<WatchEvent, string> {
   if (!isRecord(parsed) || !isRecord(parsed["object"])) return refuse("has no object");
   const { type, object } = parsed;
   if (type === "ERROR") return succeed(readStatus(object as Record<string, unknown>));
-  const raw = asRawObject(object);
+  const raw = asRawObject(object, keepManagers);
   if (raw === undefined) return refuse("has an object without metadata, name or resourceVersion");
   const identity = identityOf(raw);
   const { resourceVersion } = identity;
@@ -95,13 +96,13 @@ function readStatus(status: Readonly<Record<string, unknown>>): WatchEvent {
 }
 
 /**
- * Takes an untyped value as an API object: metadata with a resourceVersion. Drops metadata.managedFields, which is
- * often half of an object and of no use here.
+ * Takes an untyped value as an API object: metadata with a resourceVersion. Drops metadata.managedFields unless
+ * `keepManagers`.
  */
-export function asRawObject(value: unknown): RawObject | undefined {
+export function asRawObject(value: unknown, keepManagers = false): RawObject | undefined {
   if (!isRecord(value) || !isRecord(value["metadata"])) return undefined;
   if (typeof value["metadata"]["resourceVersion"] !== "string") return undefined;
-  delete value["metadata"]["managedFields"];
+  if (!keepManagers) delete value["metadata"]["managedFields"];
   return value as RawObject;
 }
 

@@ -13,7 +13,7 @@ import { createLineSplitter, decodeWatchLine, type WatchEvent } from "./watch-li
 export type WatchOptions<View> = Readonly<{
   client: ApiClient;
   resource: Resource;
-  /** Makes a small view of an object; `kind` and `apiVersion` are there, `metadata.managedFields` is not. */
+  /** Makes a small view of an object; `kind` and `apiVersion` are there, `metadata.managedFields` only if the resource says so. */
   read: ObjectReader<View>;
   handlers: WatchHandlers<View>;
   ports: EdgePorts;
@@ -102,7 +102,7 @@ export function watchResource<View>(options: WatchOptions<View>): Watch {
       return stopped === undefined;
     };
     const takeLine = (line: string): End | undefined => {
-      const event = decodeWatchLine(line);
+      const event = decodeWatchLine(line, resource.managers);
       return event.ok ? reader.take(event.value) : unreadable(`a line ${event.fault}`);
     };
     const unreadable = (problem: string): End => {

@@ -2,7 +2,7 @@ import type { KubernetesDocument } from "../../../../src/config/documents.js";
 import { createAllocator } from "../../../../src/runtime/allocator/create-allocator.js";
 import type { Controller, ControllerOptions } from "../../../../src/runtime/controller/controller.js";
 import { createController } from "../../../../src/runtime/controller/create-controller.js";
-import type { StatusOutcome, StatusWrite } from "../../../../src/runtime/controller/ports.js";
+import type { ControllerPorts, StatusOutcome, StatusWrite } from "../../../../src/runtime/controller/ports.js";
 import { SOURCE_POOL_ANNOTATION } from "../../../../src/runtime/controller/ports.js";
 import { objectKey, type ObjectKey, type ServiceView } from "../../../../src/runtime/world/views.js";
 
@@ -126,7 +126,10 @@ export type World = Readonly<{
 }>;
 
 /** A controller with the real allocator and configuration, before a server that stores what it is told. */
-export function createWorld(options: Partial<ControllerOptions> = {}): World {
+export function createWorld(
+  options: Partial<ControllerOptions> = {},
+  ports: Pick<ControllerPorts, "othersGive"> = {},
+): World {
   const clock = createManualClock();
   const stored = new Map<ObjectKey, ServiceView>();
   const writes: string[] = [];
@@ -180,6 +183,7 @@ export function createWorld(options: Partial<ControllerOptions> = {}): World {
         updateFailed: () => void (updates.failed += 1),
         configState: (state) => void (config = state),
       },
+      ...ports,
       clock,
       random: () => 1,
     },
