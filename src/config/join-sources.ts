@@ -1,7 +1,7 @@
 import { formatAddress } from "../runtime/net/address.js";
 import type { Fault } from "../runtime/net/fault.js";
 import type { AttachedAdvertisements } from "./attach-advertisements.js";
-import { canonicalSet } from "./canonical.js";
+import { canonicalSet, canonicalText } from "./canonical.js";
 import type { UnnamedPeer } from "./legacy-peers.js";
 import type { LegacyPool } from "./legacy-pools.js";
 import type { BfdProfile, Layer2Advertisement, Origin, Peer, Pool } from "./model.js";
@@ -31,19 +31,25 @@ const EVERYWHERE: Layer2Advertisement = { nodeSelectors: [], interfaces: [], ser
 
 /** The pools of both sources. A resource wins over a legacy pool with its name or its addresses. */
 export function joinPools(resources: ResourceReading, legacy: LegacyReading | undefined, findings: Findings) {
-  const twins = new Map<string, Place>();
-  for (const { name, entries, place } of resources.pools) {
-    if (entries.length > 0) twins.set(addressesText(entries), place);
-    twins.set(`name ${name}`, place);
+  const twins = new Map<string, ResourcePool>();
+  for (const pool of resources.pools) {
+    if (pool.entries.length > 0) twins.set(addressesText(pool.entries), pool);
+    twins.set(`name ${pool.name}`, pool);
   }
+  const lenders = new Map<ResourcePool, LegacyPool>();
   const legacyPools = (legacy?.pools ?? []).filter((pool) => {
     const twin = twins.get(`name ${pool.name}`) ?? twins.get(addressesText(pool.entries));
     if (twin === undefined || legacy === undefined) return true;
-    noteShadowed(legacy.place, pool.path, `pool ${pool.name}`, twin, findings);
+    noteShadowed(legacy.place, pool.path, `pool ${pool.name}`, twin.place, findings);
+    lenders.set(twin, pool);
     return false;
   });
   checkOverlaps(resources.pools, legacyPools, legacy?.place, findings);
-  const pools: Sourced<Pool>[] = resources.pools.map((pool) => resourcePool(pool, resources.advertisements, findings));
+  const pools: Sourced<Pool>[] = resources.pools.map((pool) => {
+    const lender = lenders.get(pool);
+    const lent = lender === undefined || legacy === undefined ? undefined : lentBy(lender, legacy.place);
+    return resourcePool(pool, resources.advertisements, lent, findings);
+  });
   for (const pool of legacyPools) {
     if (legacy === undefined) break;
     pools.push({ piece: legacyPool(pool), origins: [originAt(legacy.place, pool.path)] });
@@ -59,15 +65,19 @@ function addressesText(entries: readonly RangeEntry[]): string {
 function resourcePool(
   { name, entries, autoAssign, avoidBuggyIPs, serviceAllocation, place }: ResourcePool,
   advertisements: ResourceReading["advertisements"],
+  lent: Lent | undefined,
   { notices }: Findings,
 ): Sourced<Pool> {
   const { layer2 = [], bgp = [], objects = [] } = advertisements.get(name) ?? {};
-  if (layer2.length + bgp.length === 0) {
-    const problem = "is a pool that no advertisement is for: its addresses are given out and announced by nobody";
+  const isOnTheWay = lent !== undefined && isPartOf(layer2, bgp, lent);
+  const lacks = layer2.length + bgp.length === 0;
+  if (lacks || isOnTheWay) {
+    const problem = isOnTheWay
+      ? `is a pool without all of the advertisements that ${lent.place.object} has for it: until they are there, those are in force`
+      : "is a pool that no advertisement is for: its addresses are given out and announced by nobody";
     const remedy = "make an L2Advertisement or a BGPAdvertisement for it in this namespace";
-    notices.push(
-      noticeOf(faultAt(place, "/metadata/name", name, problem, remedy, "pool-without-advertisement"), "unused"),
-    );
+    const code = lacks ? "pool-without-advertisement" : undefined;
+    notices.push(noticeOf(faultAt(place, "/metadata/name", name, problem, remedy, code), "unused"));
   }
   const piece: Pool = {
     name,
@@ -75,11 +85,26 @@ function resourcePool(
     autoAssign,
     avoidBuggyIPs,
     ...(serviceAllocation && { serviceAllocation }),
-    layer2,
-    bgp,
+    layer2: isOnTheWay ? lent.layer2 : layer2,
+    bgp: isOnTheWay ? lent.bgp : bgp,
   };
   const origins = objects.map((object) => ({ object, path: "" }));
   return { piece, origins: [originAt(place, ""), ...origins] };
+}
+
+/** How a legacy pool is announced that a resource takes the place of. */
+type Lent = Pick<Pool, "layer2" | "bgp"> & Readonly<{ place: Place }>;
+
+function lentBy(pool: LegacyPool, place: Place): Lent {
+  const { layer2, bgp } = legacyPool(pool);
+  return { layer2, bgp, place };
+}
+
+/** Whether there are but some of them: resources are applied one after the other, and pools may be first. */
+function isPartOf(layer2: Pool["layer2"], bgp: Pool["bgp"], all: Lent): boolean {
+  const missing = new Set([...all.layer2, ...all.bgp].map((one) => canonicalText(one)));
+  const areKnown = [...layer2, ...bgp].every((one) => missing.delete(canonicalText(one)));
+  return areKnown && missing.size > 0;
 }
 
 function legacyPool({ name, entries, autoAssign, avoidBuggyIPs, protocol, advertisements }: LegacyPool): Pool {

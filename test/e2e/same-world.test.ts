@@ -3,12 +3,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { dump } from "js-yaml";
+import { dump, loadAll } from "js-yaml";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import type { Model } from "../../src/config/model.js";
 import { documentOfObject } from "../../src/config/read-documents.js";
 import { until, type LabProcess, type Pod } from "../lab/index.js";
+import type { KubeManifest } from "../lab/kube-client.js";
 import { assignedAddresses, inParallel, legacyConfigMap, prepareCluster, SMELTER, type Smelter } from "./smelter.js";
 
 const NAMESPACE = "metallb";
@@ -156,3 +157,62 @@ it("comes to the same model, addresses and announcements from a ConfigMap and fr
   expect(resourced.addresses).toEqual(legacy.addresses);
   expect(resourced.owners).toEqual(legacy.owners);
 });
+
+it("withdraws nothing and moves nothing while what convert makes is applied bit by bit, and the ConfigMap removed", async () => {
+  const { lab, kubernetes } = smelter;
+  const { admin } = kubernetes;
+  for (const kind of KINDS)
+    for (const { metadata } of await admin.list(`metallb.io/${VERSIONS[kind] ?? "v1beta1"}/${kind}`))
+      await admin.delete(`metallb.io/${VERSIONS[kind] ?? "v1beta1"}/${kind}`, `${NAMESPACE}/${metadata.name}`);
+  await admin.create(legacyConfigMap(NAMESPACE, CONFIG));
+  const key = "default/moved";
+  await kubernetes.createService(key, undefined, { annotations: { "metallb.io/address-pool": "homelab" } });
+  await kubernetes.setEndpoints(
+    key,
+    pods.map((pod) => ({ node: pod.node.name, address: pod.ipv4 })),
+  );
+  const processes = [await smelter.startController()];
+  const address = (await assignedAddresses(kubernetes, 1)).get(key) ?? "";
+  processes.push(...(await Promise.all(lab.nodes.map((node) => smelter.startSpeaker(node)))));
+  const owners = await ownersOf([address]);
+  const marks = processes.map((process) => process.mark());
+  const seen = await seenByAll();
+  let applied = 0;
+  for (const object of loadAll(await converted(CONFIG)) as KubeManifest[]) {
+    await admin.apply([object]);
+    if (object.kind === "Secret") continue; // which is not watched
+    applied += 1;
+    await until(async () => (await seenByAll()).every((count, host) => count >= (seen[host] ?? 0) + applied), {
+      what: `${object.kind} to be seen by all`,
+      deadlineMs: 30_000,
+      everyMs: 20,
+    });
+    expect(await ownersOf([address])).toEqual(owners);
+  }
+  await admin.delete("v1/ConfigMap", `${NAMESPACE}/config`);
+  await until(async () => (await seenByAll()).every((count, host) => count > (seen[host] ?? 0) + applied), {
+    what: "the removal of the ConfigMap to be seen by all",
+    deadlineMs: 30_000,
+    everyMs: 20,
+  });
+  expect(await ownersOf([address])).toEqual(owners);
+  expect((await assignedAddresses(kubernetes, 1)).get(key)).toBe(address);
+  for (const [index, process] of processes.entries()) {
+    const said = process.output().slice(marks[index]);
+    expect(said).not.toMatch(/"event":"(?:serviceWithdrawn|configStale)"/);
+  }
+  await Promise.all(processes.map((process) => process.terminate()));
+});
+
+/** How many changes of configuration each process has seen. */
+function seenByAll(): Promise<readonly number[]> {
+  return Promise.all(
+    [smelter.lab.controlPlane, ...smelter.lab.nodes].map(async (host) => {
+      const { body } = await smelter.lab.client.fetch(`http://${host.ipv4}:7472/metrics`);
+      const lines = body.matchAll(
+        /^smelter_kubernetes_objects_total\{resource="(?:configmaps|[a-z0-9]+\.metallb\.io)"\} (\d+)$/gm,
+      );
+      return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
+    }),
+  );
+}

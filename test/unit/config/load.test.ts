@@ -125,6 +125,39 @@ describe("both sources together", () => {
     ]);
   });
 
+  describe("a pool that is applied before its advertisements is announced as the one that it takes the place of", () => {
+    const legacy = configMap(
+      `address-pools: [{name: a, protocol: bgp, addresses: [10.0.0.0/24], bgp-advertisements: ` +
+        `[{aggregation-length: 32, communities: ["1:1"]}, {aggregation-length: 24}]}]`,
+    );
+    const [FINE, COARSE] = [{ communities: ["1:1"] }, { aggregationLength: 24 }];
+    const routes = (name: string, spec: object) =>
+      resource("BGPAdvertisement", name, { ipAddressPools: ["a"], ...spec });
+    const announced = (...documents: readonly KubernetesDocument[]) => {
+      const { model, notices } = load([legacy, pool("a", "10.0.0.0/24"), ...documents]);
+      const lengths = model.pools[0]?.bgp.map(({ aggregationLength }) => aggregationLength).toSorted();
+      const isTold = notices.some(({ problem }) => /until they are there, those are in force/.test(problem));
+      return [lengths, model.pools[0]?.layer2.length, isTold];
+    };
+
+    it.each<[string, readonly KubernetesDocument[], unknown]>([
+      ["none yet", [], [[24, 32], 0, true]],
+      ["one of them", [routes("x", FINE)], [[24, 32], 0, true]],
+      ["all of them", [routes("x", FINE), routes("y", COARSE)], [[24, 32], 0, false]],
+      ["another one", [routes("x", { aggregationLength: 30 })], [[30], 0, false]],
+      ["one of them and another", [routes("x", FINE), routes("y", { aggregationLength: 30 })], [[30, 32], 0, false]],
+      ["another protocol", [everywhere], [[], 1, false]],
+    ])("%s", (_, documents, expected) => expect(announced(...documents)).toEqual(expected));
+
+    it("on layer 2 too", () => {
+      const layer2 = configMap("address-pools: [{name: a, protocol: layer2, addresses: [10.0.0.0/24]}]");
+      expect(load([layer2, pool("a", "10.0.0.0/24")]).model).toEqual(
+        load([layer2, pool("a", "10.0.0.0/24"), everywhere]).model,
+      );
+      expect(load([pool("a", "10.0.0.0/24")]).model.pools[0]?.layer2).toEqual([]);
+    });
+  });
+
   it("pools that hold nothing are not twins", () => {
     const documents = [
       pool("z", "10.0.0.1-2001:db8::1"),
