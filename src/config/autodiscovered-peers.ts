@@ -188,7 +188,8 @@ function silenceOf(
   );
   if (needed.length < 2) return undefined; // what is missing is told as well by itself
   const remedy = `give the Node ${needed.join(", ")} if it is to have a peer, or leave it out with node-selectors`;
-  return nodeFault(node, `/metadata/${from}`, HIDDEN_VALUE, "has none of the keys that a peer is read from", remedy);
+  const problem = "has none of the keys that a peer is read from";
+  return { ...nodeFault(node, `/metadata/${from}`, HIDDEN_VALUE, problem, remedy), code: "node-without-peer" };
 }
 
 const KEYS = {

@@ -13,6 +13,8 @@ import { findingOf, type LintFinding } from "./lint-rules.js";
 
 export type LintService = Readonly<{ view: ServiceView; document: KubernetesDocument }>;
 
+export type LintNode = Readonly<{ view: NodeView; document: KubernetesDocument }>;
+
 /** A file that is passed over: `hasPools` says that there are pools in it which nobody sees. */
 export type Template = Readonly<{ fault: Fault; hasPools: boolean }>;
 
@@ -25,7 +27,7 @@ export type LintInput = Readonly<{
   /** Legacy configurations that stand for themselves: Helm values and bare texts. */
   inline: KubernetesDocument[];
   services: LintService[];
-  nodes: NodeView[];
+  nodes: LintNode[];
   namespaces: NamespaceView[];
   templates: Template[];
   findings: LintFinding[];
@@ -140,7 +142,7 @@ function addDocument(input: LintInput, document: KubernetesDocument): void {
     case "v1 Service":
       return keep(readService(document.body), (view) => input.services.push({ view, document }));
     case "v1 Node":
-      return keep(readNode(document.body), (view) => input.nodes.push(view));
+      return keep(readNode(document.body), (view) => input.nodes.push({ view, document }));
     case "v1 Namespace":
       return keep(readNamespace(document.body), (view) => input.namespaces.push(view));
     case "v1 Secret":

@@ -20,7 +20,7 @@ export function surroundingsOf({ nodes, services, namespaces }: LintInput): Surr
   const index = (objects: readonly Readonly<{ labels: Readonly<Record<string, string>> }>[]): MatchesAny | undefined =>
     objects.length === 0 ? undefined : createLabelIndex(objects.map(({ labels }) => labels));
   return {
-    nodes: index(nodes),
+    nodes: index(nodes.map(({ view }) => view)),
     services: index(services.map(({ view }) => view)),
     namespaces: index(namespaces),
     namespaceNames: new Set(namespaces.map(({ name }) => name)),
@@ -37,6 +37,11 @@ export function lintLinks(configuration: LintConfiguration, surroundings: Surrou
   lintPools(configuration, surroundings, tell);
   lintPeers(configuration, surroundings, tell);
   lintBfdProfiles(configuration, tell);
+  const { legacy } = configuration.reading;
+  if (legacy?.peerAutodiscovery !== undefined) {
+    const { nodeSelectors } = legacy.peerAutodiscovery;
+    lintNodeSelectors(nodeSelectors, legacy.place, "/peer-autodiscovery/node-selectors", surroundings, tell);
+  }
   return findings;
 }
 

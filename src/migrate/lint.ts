@@ -4,6 +4,7 @@ import { emptyInput, addText, type LintInput } from "./lint-input.js";
 import { lintLinks, surroundingsOf } from "./lint-links.js";
 import { joinFindings } from "./lint-namespaces.js";
 import { findingOf, type LintFinding } from "./lint-rules.js";
+import { lintNodes } from "./lint-nodes.js";
 import { lintServices } from "./lint-services.js";
 
 export type { LintOptions } from "./lint-configurations.js";
@@ -50,6 +51,7 @@ function judge(input: LintInput, options: LintOptions): LintFinding[] {
     ...input.findings,
     ...joinFindings(configurations),
     ...configurations.flatMap((configuration) => called(configuration, lintLinks(configuration, surroundings))),
+    ...configurations.flatMap((configuration) => lintNodes(configuration, input.nodes)),
     ...lintServices(input.services, configurations, {
       namespaces: input.namespaces,
       hidesPools: input.templates.some(({ hasPools }) => hasPools),

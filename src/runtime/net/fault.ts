@@ -27,6 +27,7 @@ export type FaultCode =
   | "pool-without-advertisement"
   | "pool-undefined"
   | "peer-undefined"
+  | "node-without-peer"
   | "not-read";
 
 /** In the place of a value that may be a secret, or is too long to show: messages then leave the value out. */

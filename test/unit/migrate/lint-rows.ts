@@ -14,6 +14,11 @@ import {
   LEGACY,
 } from "./lint-manifests.js";
 
+const DISCOVERY =
+  "address-pools:\n- name: a\n  protocol: bgp\n  addresses: [10.0.0.0/24]\npeer-autodiscovery:\n  from-annotations: [{my-asn: a, peer-asn: b, peer-address: c}]";
+const said = (annotations: string): string =>
+  `apiVersion: v1\nkind: Node\nmetadata: {name: w, labels: {kubernetes.io/hostname: w}, annotations: {${annotations}}}\n`;
+
 /** One fault for a rule: `expected` is `file:line:column severity rule`, in the order in which they are told. */
 type Row = Readonly<{ rule: string; name: string; texts: Texts | string; expected: readonly string[] }>;
 
@@ -190,6 +195,27 @@ export const ROWS: readonly Row[] = [
       ),
     },
     expected: ["a:3:18 warning bgp-without-peer", "b:7:13 warning bgp-without-peer"],
+  },
+  {
+    rule: "node-peer",
+    name: "an address that is none, on a Node that peers are looked for on",
+    texts: {
+      a: configMap(DISCOVERY),
+      b: `${said("a: '1', b: '2', c: router")}---\n${said("a: '1', b: '2', c: 10.0.0.1").replaceAll("w", "v")}`,
+    },
+    expected: ["b:3:91 warning node-peer"],
+  },
+  {
+    rule: "node-without-peer",
+    name: "a Node without any of the keys",
+    texts: { a: configMap(DISCOVERY), b: said("z: '1'") },
+    expected: ["b:3:71 info node-without-peer"],
+  },
+  {
+    rule: "node-selector-matches-nothing",
+    name: "of the Nodes that peers are looked for on",
+    texts: { a: configMap(`${DISCOVERY}\n  node-selectors: [{match-labels: {r: s}}]`), b: said("z: '1'") },
+    expected: ["a:12:23 info node-selector-matches-nothing"],
   },
   {
     rule: "release-difference",
