@@ -30,12 +30,13 @@ export interface Allocator {
    */
   useAnsweredAddresses(answered: readonly AnsweredAddress[]): readonly ObjectKey[];
   /**
-   * Notes what the Service's status already holds, so that nobody else is given it. Never refuses: it was so before.
+   * Notes what the Service's status already holds, so that nobody else is given it. Never refuses: it was so before, also
+   * where two hold the same. What shows itself later than at the start is for `decide`.
    * The addresses of a Service of another class are noted too: they are in use, whoever gave them.
    */
   adopt(service: ServiceView): void;
   /**
-   * Decides one Service and notes the result as assigned. O(log n) in assigned addresses. Afterwards ask `displaced`.
+   * Decides one Service and notes the result as assigned. O(log n) in assigned addresses. Afterwards ask `disturbed`.
    */
   decide(service: ServiceView): Decision;
   /** Tells that the status that the last decision on the Service asked for has been stored. */
@@ -46,10 +47,11 @@ export interface Allocator {
    */
   observe(service: ServiceView): void;
   /**
-   * Services that had to give way since the last call, to be decided anew. It is how two controllers that run at the
-   * same time, ours and another, come apart within a round trip where they gave one address to two.
+   * Services that the status of another one concerns since the last call, to be decided anew: they have to give way, or
+   * are to be told. It is how two controllers that run at the same time, ours and another, come apart within a round
+   * trip where they gave one address to two.
    */
-  displaced(): readonly ObjectKey[];
+  disturbed(): readonly ObjectKey[];
   /** @returns the addresses that became free (none while another Service still shares them) */
   release(key: ObjectKey): readonly string[];
   /** What is noted for a Service, or undefined. */

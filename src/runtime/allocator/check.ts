@@ -7,6 +7,7 @@ import {
   describeConflict,
   describeForeign,
   describeKeptConflict,
+  describeKeptForeign,
   describeKeptWithheld,
   describeNotInConfig,
   describeWithheld,
@@ -44,6 +45,8 @@ export function checkAddresses(
     if (owner !== undefined) conflicts.push(describeKeptWithheld(claim.key, formatAddress(address), owner));
     if (used === undefined) continue;
     if (used.foreign.size > 0 && !isOwn) return refuse(describeForeign(formatAddress(address), [...used.foreign]));
+    if (used.foreign.size > 0)
+      conflicts.push(describeKeptForeign(claim.key, formatAddress(address), [...used.foreign]));
     const conflict = conflictOn(used, claim);
     if (conflict === undefined) continue;
     if (!isOwn || note === undefined || conflictOn(used, note.claim) === undefined) {

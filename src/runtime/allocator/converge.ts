@@ -52,12 +52,13 @@ export function converge(situation: Situation): Convergence {
 
   const events: DecisionEvent[] = [];
   const wish = readWish(service, key, families);
-  const standing = findStanding(situation, wish, events) ?? comeBack(situation, wish);
+  const { standing = comeBack(situation, wish), problem } = findStanding(situation, wish, events);
   const requested = readRequestedAddresses(service, families);
   if (standing === undefined) {
-    return requested.ok
+    const decision = requested.ok
       ? assignAnew(situation, wish, requested.value, events)
       : giveUp(situation, requested.fault, [], events);
+    return problem === undefined ? decision : { ...decision, reason: `${decision.reason}; had to go: ${problem}` };
   }
   for (const conflict of standing.conflicts) events.push(warning("AddressConflict", conflict));
   if (!requested.ok) {
@@ -71,8 +72,12 @@ export function converge(situation: Situation): Convergence {
   return confirm(situation, wish, standing, events);
 }
 
-/** The first of the held sets that the Service may keep, less what is of no family that it has. */
-function findStanding(situation: Situation, wish: Wish, events: DecisionEvent[]): Standing | undefined {
+/** The first of the held sets that the Service may keep, less what is of no family that it has; or why it may keep none. */
+function findStanding(
+  situation: Situation,
+  wish: Wish,
+  events: DecisionEvent[],
+): Readonly<{ standing?: Standing; problem?: string }> {
   const { key, held, pools, book } = situation;
   let problem: string | undefined;
   for (const addresses of held) {
@@ -96,14 +101,14 @@ function findStanding(situation: Situation, wish: Wish, events: DecisionEvent[])
         const message = `${quoteList(dropped)} of ${JSON.stringify(key)} given back, it needs one address per family`;
         events.push(normal("ClearAssignment", message));
       }
-      return { addresses: kept, pool: checked.value.pool.name, conflicts: checked.value.conflicts };
+      return { standing: { addresses: kept, pool: checked.value.pool.name, conflicts: checked.value.conflicts } };
     }
     problem ??= checked.fault;
   }
-  if (problem === undefined) return undefined;
+  if (problem === undefined) return {};
   const what = `current IP for ${JSON.stringify(key)} not allowed by config`;
   events.push(normal("ClearAssignment", `${what}, will attempt for new IP assignment: ${problem}`));
-  return undefined;
+  return { problem };
 }
 
 /** What it had until now and whose end no status has shown yet: nobody else can have it. */
@@ -112,8 +117,8 @@ function comeBack({ former, pools, book }: Situation, wish: Wish): Standing | un
   if (former.length === 0 || !suits || new Set(former.map(({ family }) => family)).size < former.length)
     return undefined;
   const checked = checkAddresses(wish, former, pools, book);
-  if (!checked.ok) return undefined;
-  return { addresses: former, pool: checked.value.pool.name, conflicts: checked.value.conflicts };
+  if (!checked.ok || checked.value.conflicts.length > 0) return undefined;
+  return { addresses: former, pool: checked.value.pool.name, conflicts: [] };
 }
 
 function assignAnew(
@@ -145,7 +150,10 @@ function move(
   events: readonly DecisionEvent[],
 ): Convergence {
   const decision = assignAnew(situation, wish, requested, events);
-  if (decision.outcome === "assigned") return decision;
+  if (decision.outcome === "assigned") {
+    const former = quoteList(standing.addresses.map(formatAddress));
+    return { ...decision, reason: `${decision.reason}; ${former} given up for what the Service asks for` };
+  }
   return hold(situation, wish, standing, decision.events, decision.reason, decision.refusals);
 }
 

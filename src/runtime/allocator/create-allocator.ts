@@ -7,7 +7,7 @@ import type { Allocator, AllocatorOptions } from "./allocator.js";
 import { CURRENT_PREFIX, deprecatedAnnotations, type AnnotationName } from "../world/annotations.js";
 import { converge, type Convergence } from "./converge.js";
 import type { Decision, DecisionEvent, PoolUsage, StrandedAddress } from "./decision.js";
-import { describeDisplaced } from "./messages.js";
+import { describeDisplaced, describeTakenBack } from "./messages.js";
 import { createPoolSet, type AddressPool, type PoolSet } from "./pools.js";
 import { readClaim, statusAddresses } from "./request.js";
 import { forgetLacks } from "./search.js";
@@ -30,7 +30,7 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
   const unseen = new Map<ObjectKey, readonly string[]>();
   /** Who has to give way to others before their status showed what they were given, and why. */
   const displaced = new Map<ObjectKey, DecisionEvent>();
-  let displacedKeys: ObjectKey[] = []; // BOUNDED by displaced: not yet told to the caller
+  let disturbed: ObjectKey[] = []; // not yet told to the caller. BOUNDED by what one decision concerns
   let pools: PoolSet | undefined;
   let namespaces: readonly NamespaceView[] = []; // BOUNDED by the Namespaces that exist
   let nodes: readonly NodeAddresses[] = []; // BOUNDED by the Nodes that exist
@@ -38,6 +38,14 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
   let vacancies = 0;
 
   const isOurs = (service: ServiceView): boolean => (service.loadBalancerClass ?? "") === loadBalancerClass;
+
+  /** What a Service was given and no status has shown yet; a write that comes through nevertheless does not count. */
+  const takeBack = (key: ObjectKey, message: string): void => {
+    aftermaths.set(key, { told: [], superseded: book.note(key)?.texts.join() ?? "" });
+    book.takeBack(key);
+    unseen.delete(key);
+    displaced.set(key, { type: "Normal", reason: "ClearAssignment", message });
+  };
 
   /**
    * Somebody else's write shows `addresses` on a Service. Who was given one of them in the same moment, so that no
@@ -50,25 +58,38 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
       for (const other of used?.claims.values() ?? []) {
         if (other.key === key || unseen.get(other.key)?.includes(text) !== true) continue;
         if (used === undefined || (claim !== undefined && !excludes(used, claim, other))) continue;
-        aftermaths.set(other.key, { told: [], superseded: book.note(other.key)?.texts.join() ?? "" });
-        book.takeBack(other.key);
-        unseen.delete(other.key);
-        const message = describeDisplaced(other.key, text, key);
-        displaced.set(other.key, { type: "Normal", reason: "ClearAssignment", message });
-        displacedKeys.push(other.key);
+        takeBack(other.key, describeDisplaced(other.key, text, key));
+        disturbed.push(other.key);
       }
     }
+  };
+
+  /**
+   * A status that shows itself while others have addresses already, by the doing of another controller: what it shows is
+   * taken for the Service's own unless somebody has it.
+   */
+  const takeUp = (service: ServiceView, key: ObjectKey): void => {
+    const claim = readClaim(service, key);
+    const addresses = statusAddresses(service);
+    giveWay(key, claim, addresses);
+    const isTaken = addresses.some((address) => {
+      const used = book.used(address);
+      return used !== undefined && (used.foreign.size > 0 || conflictOn(used, claim) !== undefined);
+    });
+    if (!isTaken) adopt(service);
   };
 
   const adopt = (service: ServiceView): void => {
     const key = objectKey(service);
     const addresses = service.type === "LoadBalancer" ? statusAddresses(service) : [];
     const texts = addresses.map(formatAddress);
+    const added = addresses.filter((address) => book.used(address)?.foreign.has(key) !== true);
     const freed = book.remove(key);
     unseen.delete(key);
     if (!isOurs(service)) {
       giveWay(key, undefined, addresses);
       book.putForeign(key, addresses);
+      for (const address of added) disturbed.push(...(book.used(address)?.claims.keys() ?? []));
     } else if (addresses.length > 0) {
       const pool = pools === undefined ? undefined : commonPool(pools, addresses);
       const claim = readClaim(service, key);
@@ -97,7 +118,7 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
     const status = statusText(service);
     const aftermath = aftermaths.get(key);
     const isNews = status !== aftermath?.superseded;
-    if (isNews && book.note(key) === undefined) adopt(service);
+    if (isNews && book.note(key) === undefined) takeUp(service, key);
     const before = book.note(key);
     const present = statusAddresses(service);
     const presentTexts = present.map(formatAddress);
@@ -127,6 +148,13 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
   const useWithheld = (): readonly ObjectKey[] => {
     const { opened, concerned } = book.useWithheld(withheldAddresses(nodes, answered));
     if (pools !== undefined) forgetLacks(pools.pools.values());
+    for (const key of concerned) {
+      const address = book.note(key)?.addresses.find((each) => {
+        return book.ownerOf(each) !== undefined && unseen.get(key)?.includes(formatAddress(each)) === true;
+      });
+      if (address === undefined) continue;
+      takeBack(key, describeTakenBack(key, formatAddress(address), book.ownerOf(address) ?? ""));
+    }
     if (opened) vacancies += 1;
     return concerned;
   };
@@ -177,9 +205,9 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
       const shown = statusAddresses(service).map(formatAddress);
       if (shown.join() === book.note(key)?.texts.join()) unseen.delete(key);
     },
-    displaced() {
-      const keys = displacedKeys;
-      displacedKeys = [];
+    disturbed() {
+      const keys = disturbed;
+      disturbed = [];
       return keys;
     },
     release,

@@ -94,11 +94,23 @@ export function describeForeign(address: string, holders: readonly ObjectKey[]):
   );
 }
 
+export function describeKeptForeign(key: ObjectKey, address: string, holders: readonly ObjectKey[]): string {
+  return (
+    `${JSON.stringify(key)} keeps ${JSON.stringify(address)}, which ${nameSome(holders)} of another load balancer class ` +
+    `has too: ask for another address for one`
+  );
+}
+
 export function describeDisplaced(key: ObjectKey, address: string, other: ObjectKey): string {
   return (
     `${JSON.stringify(address)} was given to ${JSON.stringify(key)} and, in the same moment, by another controller to ` +
     `${other}, which keeps it: will attempt for new IP assignment`
   );
+}
+
+/** It turned out in the moment between the decision and the status. */
+export function describeTakenBack(key: ObjectKey, address: string, owner: string): string {
+  return `${JSON.stringify(address)} was given to ${JSON.stringify(key)} and is ${owner}: will attempt for new IP assignment`;
 }
 
 /** `owner` as in `is an address of node n1`. */

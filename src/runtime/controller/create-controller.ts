@@ -8,7 +8,8 @@ import { createConfiguration } from "./configuration.js";
 import type { Controller, ControllerOptions } from "./controller.js";
 import { createOthersFirst } from "./others-first.js";
 import type { ControllerPorts, StatusOutcome } from "./ports.js";
-import { isAsWanted, wantedStatus, withStatus, type WantedStatus } from "./status.js";
+import { isAsWanted, wantedStatus, withStatus } from "./status.js";
+import { logTaken, logWritten, type ReasonedStatus } from "./status-log.js";
 import { createWorkQueue, type Backoff, type Retry, type WorkEnd } from "./work-queue.js";
 
 /** Where nothing else is said: enough to keep an API server busy, and few beside what it takes at a time (hundreds). */
@@ -24,12 +25,17 @@ export function createController(options: ControllerOptions, allocator: Allocato
   const decisions = new Map<ObjectKey, Decision>();
   const pending = new Set<ObjectKey>(); // want an address that they do not have
   const writing = new Set<ObjectKey>(); // status writes in flight. BOUNDED by writesInFlight
+  const echoes = new Set<ObjectKey>(); // to be observed when nothing waits
   const untold = new Map<ObjectKey, readonly DecisionEvent[]>(); // of decisions whose write has not succeeded yet
   const configuration = createConfiguration(options, { allocator, ports, unplaced });
   const queue = createWorkQueue({
     inFlight: writesInFlight,
     work: reconcile,
-    onDrained: requeuePending,
+    onDrained: () => {
+      for (const key of echoes) observe(key);
+      echoes.clear();
+      requeuePending();
+    },
     onIdle: () => {
       for (const resolve of waitingForIdle.splice(0)) resolve();
     },
@@ -52,9 +58,10 @@ export function createController(options: ControllerOptions, allocator: Allocato
   /** Decides one Service. @returns the write that follows, if one does */
   function reconcile(key: ObjectKey): Promise<WorkEnd> | undefined {
     const service = services.get(key);
-    if (service === undefined) return forget(key);
+    if (service === undefined) return undefined; // forgotten when it went
     if (!leading) return noteStatus(key, service);
-    if (isHeld(key, service) || isLeftToOthers(key, service)) return undefined;
+    if (isHeld(key, service)) return void allocator.adopt(service); // who may share with it is up to how it is now
+    if (isLeftToOthers(key, service)) return undefined;
     metrics.updateHandled();
     const decision = decide(key, service);
     if (keepDecisions) decisions.set(key, decision);
@@ -62,7 +69,8 @@ export function createController(options: ControllerOptions, allocator: Allocato
     else pending.delete(key);
     if (decision.outcome !== "ignored" && decision.events.length > 0) untold.set(key, decision.events);
     const wanted = wantedStatus(decision);
-    if (wanted !== undefined && !isAsWanted(service, wanted)) return write(key, service, wanted);
+    if (wanted !== undefined && !isAsWanted(service, wanted))
+      return write(key, service, { ...wanted, reason: decision.reason });
     tellEvents(key, service);
     return undefined;
   }
@@ -75,7 +83,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
 
   function decide(key: ObjectKey, service: ServiceView): Decision {
     const decision = freeingWay(key, () => allocator.decide(service));
-    for (const other of allocator.displaced()) queue.add(other);
+    for (const other of allocator.disturbed()) queue.add(other);
     return decision;
   }
 
@@ -88,7 +96,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
     return value;
   }
 
-  function forget(key: ObjectKey): undefined {
+  function forget(key: ObjectKey): void {
     metrics.updateHandled();
     const freed = allocator.release(key);
     if (freed.length > 0 && leading)
@@ -103,7 +111,8 @@ export function createController(options: ControllerOptions, allocator: Allocato
   /** A Service whose address no pool has is left alone, rather than moved behind its owner's back. */
   function isHeld(key: ObjectKey, service: ServiceView): boolean {
     if (!configuration.stranded().has(key)) return false;
-    return service.type === "LoadBalancer" && allocator.assignment(key)?.pool === undefined;
+    const assignment = allocator.assignment(key);
+    return service.type === "LoadBalancer" && assignment !== undefined && assignment.pool === undefined;
   }
 
   /** Somebody who waits for a first address, while another controller gives addresses. */
@@ -122,8 +131,9 @@ export function createController(options: ControllerOptions, allocator: Allocato
     });
   }
 
-  async function write(key: ObjectKey, service: ServiceView, wanted: WantedStatus): Promise<WorkEnd> {
+  async function write(key: ObjectKey, service: ServiceView, { reason, ...wanted }: ReasonedStatus): Promise<WorkEnd> {
     writing.add(key);
+    logTaken(log, service, { ...wanted, reason });
     const outcome = await ports.writeStatus({ service, ...wanted });
     writing.delete(key);
     const isWritten = outcome.outcome === "written";
@@ -132,8 +142,8 @@ export function createController(options: ControllerOptions, allocator: Allocato
     if (newest === service) services.set(key, left);
     else if (newest !== undefined && !isSame(newest, left))
       queue.add(key); // more came than what we have written
-    else if (newest !== undefined) allocator.observe(newest);
-    if (isWritten) logWritten(key, wanted);
+    else if (newest !== undefined) echo(key);
+    if (isWritten) logWritten(log, service, { ...wanted, reason });
     if (!leading) {
       queue.add(key);
       return undefined;
@@ -164,12 +174,6 @@ export function createController(options: ControllerOptions, allocator: Allocato
     }
   }
 
-  function logWritten(key: ObjectKey, { addresses, pool }: WantedStatus): void {
-    const fields = { event: "ipAllocated", service: key, ips: addresses, pool };
-    if (addresses.length > 0) log.info(fields, "IP address assigned by controller");
-    else log.info({ event: "serviceCleared", service: key }, "cleared the status of a Service without an address");
-  }
-
   function tellEvents(key: ObjectKey, service: ServiceView): void {
     const events = untold.get(key);
     if (events === undefined) return;
@@ -178,6 +182,17 @@ export function createController(options: ControllerOptions, allocator: Allocato
       if (event.type === "Warning") log.warn({ event: event.reason, service: key }, event.message);
       ports.recordEvent(service, event);
     }
+  }
+
+  /** The server shows what we wrote. What it showed before that is worked on first: it may be somebody else's claim. */
+  function echo(key: ObjectKey): void {
+    if (queue.busy()) echoes.add(key);
+    else observe(key);
+  }
+
+  function observe(key: ObjectKey): void {
+    const service = services.get(key);
+    if (service !== undefined && leading) allocator.observe(service);
   }
 
   /** One look at all who wait, however many addresses became free since the last one. */
@@ -225,13 +240,16 @@ export function createController(options: ControllerOptions, allocator: Allocato
       if (stopped) return;
       const key = objectKey(service);
       const before = services.get(key);
-      if (before !== undefined && isSame(before, service)) return allocator.observe(service); // what we wrote comes back
+      if (before !== undefined && isSame(before, service)) return echo(key); // what we wrote comes back
+      if (before !== undefined && before.uid !== service.uid) forget(key); // another Service of the same name
       services.set(key, service);
       // It may be the echo of the write in flight, which is known when that ends: write() looks then.
       if (running && !writing.has(key)) queue.add(key); // until then all are queued together
     },
     serviceDeleted(key) {
-      if (!stopped && services.delete(key)) queue.add(key);
+      if (stopped || !services.delete(key)) return;
+      forget(key); // at once: the next one of this name may be here before the key has its turn
+      queue.add(key);
     },
     servicesListed() {
       if (servicesAreListed) return;
@@ -273,7 +291,7 @@ export function createController(options: ControllerOptions, allocator: Allocato
         allocator.release(key); // also what was decided and not written
         allocator.adopt(service);
       }
-      allocator.displaced();
+      allocator.disturbed();
     },
     configRestored(earlier) {
       restored = earlier;

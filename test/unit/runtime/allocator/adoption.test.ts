@@ -101,13 +101,4 @@ describe("two Services that have one address without a right to share it", () =>
     const joining = serviceOf("c", { annotations, ports: ["TCP/82"] });
     expect(outcomeOf(allocator.decide(joining)).addresses).toBe("192.0.2.1");
   });
-
-  it("keep it also when the second one shows up later", () => {
-    const allocator = allocatorWith(POOL);
-    expect(outcomeOf(allocator.decide(serviceOf("a"))).addresses).toBe("192.0.2.1");
-    allocator.observe(holding("a"));
-    for (const service of [holding("b"), holding("a")]) {
-      expect(outcomeOf(allocator.decide(service))).toMatchObject({ addresses: "192.0.2.1", events: { length: 1 } });
-    }
-  });
 });

@@ -63,6 +63,7 @@ describe("an address of a Node", () => {
     const allocator = allocatorWith(POOL);
     const web = serviceOf("web", sharing(["TCP/80"]));
     const shown = performed(web, allocator.decide(web));
+    allocator.observe(shown);
     expect(allocator.useNodeAddresses([node("n1", ["192.0.2.1"])])).toEqual(["default/web"]);
     const told = {
       outcome: "assigned",
@@ -78,6 +79,21 @@ describe("an address of a Node", () => {
     expect(given(allocator, "abc")).toEqual(["192.0.2.3", "192.0.2.4", "none"]);
   });
 
+  it("is taken back from who was given it just now, and no status has shown it yet", () => {
+    const allocator = allocatorWith(POOL);
+    allocator.decide(serviceOf("web"));
+    expect(allocator.useNodeAddresses([node("n1", ["192.0.2.1"])])).toEqual(["default/web"]);
+    const late = serviceOf("web", { ingress: ["192.0.2.1"] }); // the write came through nevertheless
+    expect(outcomeOf(allocator.decide(late))).toEqual({
+      outcome: "assigned",
+      addresses: "192.0.2.2",
+      events: [
+        'Normal ClearAssignment: "192.0.2.1" was given to "default/web" and is an address of node n1: will attempt for new IP assignment',
+        'Normal IPAllocated: Assigned IP ["192.0.2.2"]',
+      ],
+    });
+  });
+
   it("stays with who has it over a restart", () => {
     const allocator = allocatorWith(POOL);
     allocator.useNodeAddresses([node("n1", ["192.0.2.1"])]);
@@ -89,7 +105,7 @@ describe("an address of a Node", () => {
   it("can be shared and given out again when the Node is gone", () => {
     const allocator = allocatorWith(POOL);
     const web = serviceOf("web", sharing(["TCP/80"]));
-    allocator.decide(web);
+    allocator.observe(performed(web, allocator.decide(web)));
     allocator.useNodeAddresses([node("n1", ["192.0.2.1", "192.0.2.2"])]);
     expect(outcomeOf(allocator.decide(serviceOf("a", sharing(["TCP/81"])))).addresses).toBe("192.0.2.3");
     expect(allocator.useNodeAddresses([node("n1", ["10.0.0.1"])])).toEqual(["default/web"]);
@@ -170,8 +186,8 @@ describe("one address given to two by two controllers in the same moment", () =>
     const ours = serviceOf("ours");
     allocator.decide(ours); // 192.0.2.1, not written yet
     expect(outcomeOf(allocator.decide(theirs))).toEqual({ outcome: "assigned", addresses: "192.0.2.1", events: [] });
-    expect(allocator.displaced()).toEqual(["default/ours"]);
-    expect(allocator.displaced()).toEqual([]);
+    expect(allocator.disturbed()).toEqual(["default/ours"]);
+    expect(allocator.disturbed()).toEqual([]);
     const late = { ...ours, ingress: [{ ip: "192.0.2.1" }] }; // our write came through nevertheless
     expect(outcomeOf(allocator.decide(late))).toEqual({
       outcome: "assigned",
@@ -183,19 +199,26 @@ describe("one address given to two by two controllers in the same moment", () =>
     });
   });
 
-  it("is kept by both once the status of ours has shown it: then it is from earlier", () => {
+  it("is kept by ours once its status has shown it: the other one is the newcomer, and gets another", () => {
     const allocator = allocatorWith(POOL);
     const ours = serviceOf("ours");
     allocator.observe(performed(ours, allocator.decide(ours)));
-    expect(outcomeOf(allocator.decide(theirs))).toMatchObject({ addresses: "192.0.2.1", events: { length: 1 } });
-    expect(allocator.displaced()).toEqual([]);
+    expect(outcomeOf(allocator.decide(theirs))).toEqual({
+      outcome: "assigned",
+      addresses: "192.0.2.2",
+      events: [
+        expect.stringMatching(/^Normal ClearAssignment: .* address also in use by default\/ours/) as unknown,
+        'Normal IPAllocated: Assigned IP ["192.0.2.2"]',
+      ],
+    });
+    expect(allocator.disturbed()).toEqual([]);
   });
 
   it("is no matter where the two may share it", () => {
     const allocator = allocatorWith(POOL);
     allocator.decide(serviceOf("ours", sharing(["TCP/80"])));
     allocator.decide(serviceOf("theirs", { ...sharing(["TCP/81"]), ingress: ["192.0.2.1"] }));
-    expect(allocator.displaced()).toEqual([]);
+    expect(allocator.disturbed()).toEqual([]);
     expect(allocator.assignment("default/ours")?.addresses).toEqual(["192.0.2.1"]);
   });
 
@@ -203,7 +226,25 @@ describe("one address given to two by two controllers in the same moment", () =>
     const allocator = allocatorWith(POOL);
     allocator.decide(serviceOf("ours"));
     allocator.decide({ ...theirs, loadBalancerClass: "example.com/lb" });
-    expect(allocator.displaced()).toEqual(["default/ours"]);
+    expect(allocator.disturbed()).toEqual(["default/ours"]);
     expect(outcomeOf(allocator.decide(serviceOf("ours"))).addresses).toBe("192.0.2.2");
+  });
+
+  it("is kept where a Service of another class shows it later, and its owner is told", () => {
+    const allocator = allocatorWith(POOL);
+    const ours = performed(serviceOf("ours"), allocator.decide(serviceOf("ours")));
+    allocator.observe(ours);
+    const foreign = { ...theirs, loadBalancerClass: "example.com/lb" };
+    for (let time = 0; time < 2; time += 1) {
+      allocator.decide(foreign);
+      expect(allocator.disturbed()).toEqual(time === 0 ? ["default/ours"] : []);
+    }
+    expect(outcomeOf(allocator.decide(ours))).toEqual({
+      outcome: "assigned",
+      addresses: "192.0.2.1",
+      events: [
+        'Warning AddressConflict: "default/ours" keeps "192.0.2.1", which default/theirs of another load balancer class has too: ask for another address for one',
+      ],
+    });
   });
 });

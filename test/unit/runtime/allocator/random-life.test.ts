@@ -242,6 +242,6 @@ it("keeps its promises through creation, edits, deletion, other pools and restar
     fc.property(fc.array(change, { minLength: 30, maxLength: 50 }), (changes) => {
       expect(live(changes, true)).toEqual(live(changes, false)); // the same life gives the same addresses
     }),
-    { numRuns: runs(60) },
+    { numRuns: runs(20) },
   );
 });

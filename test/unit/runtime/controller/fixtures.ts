@@ -4,7 +4,12 @@ import type { Controller, ControllerOptions } from "../../../../src/runtime/cont
 import { createController } from "../../../../src/runtime/controller/create-controller.js";
 import type { ControllerPorts, StatusOutcome, StatusWrite } from "../../../../src/runtime/controller/ports.js";
 import { SOURCE_POOL_ANNOTATION } from "../../../../src/runtime/controller/ports.js";
-import { objectKey, type ObjectKey, type ServiceView } from "../../../../src/runtime/world/views.js";
+import {
+  objectKey,
+  type NamespaceView,
+  type ObjectKey,
+  type ServiceView,
+} from "../../../../src/runtime/world/views.js";
 
 /** Time that stands still until it is moved. */
 export type ManualClock = Readonly<{
@@ -118,8 +123,12 @@ export type World = Readonly<{
   /** Stores a Service and tells of it, as a watch would. */
   put(view: ServiceView): void;
   remove(name: string): void;
-  /** Everything told and settled: the Services, no Namespaces, no Nodes, and the documents. */
-  begin(services: readonly ServiceView[], documents: readonly KubernetesDocument[]): Promise<void>;
+  /** Everything told and settled: the Services, the Namespaces, no Nodes, and the documents. */
+  begin(
+    services: readonly ServiceView[],
+    documents: readonly KubernetesDocument[],
+    namespaces?: readonly NamespaceView[],
+  ): Promise<void>;
   useConfig(documents: readonly KubernetesDocument[]): Promise<void>;
   /** The addresses of each Service that has some. */
   addresses(): Readonly<Record<string, string>>;
@@ -208,10 +217,10 @@ export function createWorld(
       stored.delete(`default/${name}`);
       controller.serviceDeleted(`default/${name}`);
     },
-    async begin(services, documents) {
+    async begin(services, documents, namespaces = []) {
       for (const view of services) put(view);
       controller.servicesListed();
-      controller.namespacesChanged([]);
+      controller.namespacesChanged(namespaces);
       controller.nodesChanged([]);
       controller.configChanged(documents);
       await clock.advance(0);
