@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { document } from "../../config/documents.js";
 import { assigned, configMap, createWorld, service } from "./fixtures.js";
 
 const GOOD = configMap("192.0.2.1-192.0.2.9");
@@ -61,6 +62,28 @@ it("keeps the last state of a configuration that is gone", async () => {
   expect(world.addresses()).toEqual({ a: "192.0.2.1", b: "192.0.2.2" });
   await world.useConfig(GOOD);
   expect(world.config()).toEqual({ loaded: true, stale: false });
+});
+
+it("tells of what is left over and has no effect once, also without a configuration, and not again after a bad edit", async () => {
+  const leftOver = document({
+    apiVersion: "metallb.io/v1beta1",
+    kind: "AddressPool",
+    metadata: { name: "old", namespace: "metallb-system" },
+    spec: { protocol: "layer2", addresses: ["192.0.2.0/24"] },
+  });
+  const world = createWorld();
+  const notices = (): readonly string[] =>
+    world.log.flatMap(({ level, message }) => (level === "warn" && /AddressPool/.test(message) ? [message] : []));
+  await world.begin([], [leftOver]);
+  expect(notices()).toEqual([
+    expect.stringMatching(/^AddressPool metallb-system\/old: .*: convert it with smelter migrate convert/),
+  ]);
+  for (const documents of [GOOD, BAD, GOOD, configMap("192.0.2.1-192.0.2.20")])
+    await world.useConfig([...documents, leftOver]);
+  expect(notices()).toHaveLength(1);
+  await world.useConfig(GOOD);
+  await world.useConfig([...GOOD, leftOver]);
+  expect(notices()).toHaveLength(2); // it was made anew
 });
 
 it("waits for a first configuration and says what it waits for", async () => {
