@@ -8,12 +8,12 @@ import type { ConversionSource } from "./conversion-source.js";
 import type { MigrationInput } from "./find-input.js";
 import { wholeFault } from "./find-input.js";
 import type { Renames } from "./legacy-resources.js";
+import { listed } from "./listed-names.js";
 
 export type ConvertNotice = Fault &
   Readonly<{ class: Notice["class"] | "renamed" | "left out" | "password" | "node" | "kept" }>;
 
 const POOL_ANNOTATIONS = ["metallb.universe.tf/address-pool", "metallb.io/address-pool"];
-const MAX_SERVICES = 20;
 
 /** Every new name, and what refers to the old one: as far as the Services are in the input, by name. */
 export function renameNotices(
@@ -27,9 +27,7 @@ export function renameNotices(
     const after = renames.pools.get(name);
     if (after === undefined) continue;
     const referring = services.filter((service) => poolsNamedBy(service).includes(name)).map(describeObject);
-    const named = referring.slice(0, MAX_SERVICES).join(", ");
-    const more = referring.length > MAX_SERVICES ? ` and ${referring.length - MAX_SERVICES} more` : "";
-    const who = referring.length === 0 ? "" : ` (in the input: ${named}${more})`;
+    const who = referring.length === 0 ? "" : ` (in the input: ${listed(referring)})`;
     const remedy = `change the annotation metallb.universe.tf/address-pool of Services that name it to ${after}${who}`;
     notices.push({ ...faultAt(place, namePath, name, problemFor(after), remedy), class: "renamed" });
   }

@@ -20,6 +20,7 @@ import type { ConversionSource, SourcePeer } from "./conversion-source.js";
 import type { ConvertNotice } from "./convert-notices.js";
 import { discoveryRemark } from "./discovery.js";
 import { wholeFault } from "./find-input.js";
+import { listed } from "./listed-names.js";
 
 /** A text with Nodes and how faults call it. */
 export type NodesText = Readonly<{ text: string; file: string }>;
@@ -73,7 +74,7 @@ export function settlePeersOfNodes(
     model: after,
     notices: [
       ...read.value.notices,
-      ...found.flatMap(({ document, faults: told }) => told.map((fault) => nodeNotice(document, fault))),
+      ...joinedNotices(found.flatMap(({ document, faults: told }) => told.map((fault) => nodeNotice(document, fault)))),
       snapshotNotice(discovered.length, nodes.length, place),
     ],
   });
@@ -103,6 +104,25 @@ function readNodes({ text, file }: NodesText): Result<NodesReading, readonly Fau
 
 function nodeNotice(document: KubernetesDocument, fault: Fault): ConvertNotice {
   return { ...documentFault(document, fault), class: "node" };
+}
+
+const MAX_ALIKE = 3;
+
+/** What many Nodes say wrong in the same way is told once, with their names. */
+function joinedNotices(notices: readonly ConvertNotice[]): ConvertNotice[] {
+  const groups = new Map<string, ConvertNotice[]>();
+  for (const notice of notices) {
+    const key = `${notice.path} ${notice.problem}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [notice]);
+    else group.push(notice);
+  }
+  return [...groups.values()].flatMap((group): ConvertNotice[] => {
+    const [first, ...others] = group;
+    if (first === undefined || group.length <= MAX_ALIKE) return group;
+    const names = listed(others.map(({ object }) => object));
+    return [{ ...first, problem: `${first.problem} (so it is with ${names})` }];
+  });
 }
 
 type Found = ReadNode & ReturnType<typeof discoverPeers>;

@@ -21,6 +21,7 @@ import type { OutputForm } from "./convert.js";
 import { convert } from "./convert.js";
 import { isManifest, wholeFault } from "./find-input.js";
 import { legacyText } from "./legacy-text.js";
+import { listed } from "./listed-names.js";
 import { configMapText } from "./manifest-text.js";
 import { textTable } from "./resource-table.js";
 
@@ -246,11 +247,6 @@ function lossNotices(before: Model, aliases: ReadonlyMap<string, string>, file: 
     notices.push({ ...wholeFault(file, problem, "keep the output where only you can read it"), class: "password" });
   }
   return notices;
-}
-
-function listed(names: readonly string[]): string {
-  const most = names.slice(0, 20).join(", ");
-  return names.length > 20 ? `${most} and ${names.length - 20} more` : most;
 }
 
 function reversionTable({ model, origins }: LoadedConfig, configMap: string): string {

@@ -206,6 +206,22 @@ describe("convert() with Nodes", () => {
     ]);
   });
 
+  it("tells what many Nodes say wrong once, with their names", () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 30 }, (_, index) => [`w${index}`, { annotations: { ...SAID, "a/ip": "router" } }] as const),
+    );
+    const { notices } = settled(manifest(DISCOVERY), nodes({ ...many, v: { annotations: { ...SAID, "a/my": "x" } } }));
+    expect(notices.filter((notice) => notice.class === "node").map(({ object, problem }) => [object, problem])).toEqual(
+      [
+        [
+          "Node w0",
+          expect.stringMatching(/^is no address \(so it is with Node w1, Node w2, .*, Node w20 and 9 more\)$/),
+        ],
+        ["Node v", "is no AS number of 1 to 4294967295"],
+      ],
+    );
+  });
+
   it("says so where the Nodes say nothing, or where nothing is to be found on them", () => {
     const none = settled(manifest(DISCOVERY), nodes({ w: { annotations: {} } }));
     expect(peerNames(none)).toEqual([]);
