@@ -100,14 +100,19 @@ export function createCertificateKeeper(options: KeeperOptions, ports: KeeperPor
 
   /** @returns when to look again, if nothing happens before; milliseconds */
   async function look(): Promise<number> {
-    if (seen === undefined) return terms.look;
-    const names = calledNames(targets.values(), namespace);
-    const dnsNames = names.length === 0 ? options.dnsNames : names;
-    const plan = planCertificates(seen.secret, clock.date(), dnsNames, terms);
+    const current = seen; // a plan is for this state alone, and so is the fence of what it writes
+    if (current === undefined) return terms.look;
+    const { plan, dnsNames } = planOf(current);
     if (plan.serve !== undefined) show(plan.serve);
     const retryIn = plan.trust === undefined ? terms.look : await tellTargets(plan.trust);
-    const stepIn = targetsPermitted === undefined ? terms.look : await perform(plan, seen, dnsNames);
+    const stepIn = targetsPermitted === undefined ? terms.look : await perform(plan, current, dnsNames);
     return Math.min(retryIn, stepIn);
+  }
+
+  function planOf({ secret }: SeenSecret): Readonly<{ plan: CertificatePlan; dnsNames: readonly string[] }> {
+    const names = calledNames(targets.values(), namespace);
+    const dnsNames = names.length === 0 ? options.dnsNames : names;
+    return { plan: planCertificates(secret, clock.date(), dnsNames, terms), dnsNames };
   }
 
   function show(pair: PemPair): void {
@@ -220,6 +225,9 @@ export function createCertificateKeeper(options: KeeperOptions, ports: KeeperPor
   return {
     secretSeen(next) {
       seen = next;
+      // At once: we may be making keys, which takes its time, while somebody else has made a certificate.
+      const { serve } = planOf(next).plan;
+      if (serve !== undefined) show(serve);
       request();
     },
     targetSeen(target) {

@@ -87,8 +87,10 @@ export function planCertificates(
   const serve = { certificate: secret.serverCertificate, key: secret.serverKey };
   const renewAt = (certificate: X509Certificate): number => renewalOf(validityOf(certificate), terms);
   const isOfSigning = isSignedBy(server, signing);
-  // Before the authority: its successor cannot sign for a while, and what is served has to last so long.
-  if (isOfSigning && now >= renewAt(server)) {
+  // The successor of an authority is not used for a while, and what is served has to last so long.
+  const { from, until } = validityOf(server);
+  const isDue = now >= renewAt(server) || (now >= renewAt(signing) && until - now < (until - from) / 2);
+  if (isOfSigning && isDue) {
     return {
       serve,
       trust,

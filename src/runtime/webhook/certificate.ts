@@ -51,6 +51,7 @@ const KEY_CERT_SIGN = 5;
 const CRL_SIGN = 6;
 const MAX_COMMON_NAME = 64; // RFC 5280, appendix A.1
 const RSA_BITS = 2048;
+const AUTHORITY_NAME = "cert";
 
 const generate = promisify(generateKeyPair);
 
@@ -62,15 +63,16 @@ const nameOf = (commonName: string): Buffer =>
   );
 
 /**
- * Makes a certificate authority. Its key is RSA in PKCS #1: the one form that the program which is replaced can read,
- * should somebody go back to it.
+ * Makes a certificate authority. Its key is RSA in PKCS #1, and its name stands in it as a DNS name too: the program that
+ * is replaced reads no other key and looks for that name, should somebody go back to it.
  */
 export async function makeAuthority(validity: Validity): Promise<PemPair> {
   const { publicKey, privateKey } = await generate("rsa", { modulusLength: RSA_BITS });
-  const subject = nameOf("cert");
+  const subject = nameOf(AUTHORITY_NAME);
   const certificate = signCertificate({ subject, validity, publicKey }, { subject, key: privateKey }, [
     extension(OID.basicConstraints, sequence(yes()), true),
     extension(OID.keyUsage, namedBits(DIGITAL_SIGNATURE, KEY_CERT_SIGN, CRL_SIGN), true),
+    extension(OID.subjectAltName, dnsNamesOf([AUTHORITY_NAME])),
     extension(OID.subjectKeyIdentifier, octetString(keyIdentifier(publicKey))),
   ]);
   return { certificate, key: privateKey.export({ type: "pkcs1", format: "pem" }).toString() };
@@ -87,7 +89,6 @@ export async function makeServerCertificate(
 ): Promise<PemPair> {
   const { publicKey, privateKey } = await generate("ec", { namedCurve: "P-256" });
   const { subject, subjectKeyIdentifier } = readIssuer(new X509Certificate(authority.certificate).raw);
-  const alternativeNames = dnsNames.map((name) => implicit(2, Buffer.from(name, "ascii")));
   const certificate = signCertificate(
     { subject: nameOf(dnsNames[0] ?? ""), validity, publicKey },
     { subject, key: createPrivateKey(authority.key) },
@@ -95,7 +96,7 @@ export async function makeServerCertificate(
       extension(OID.basicConstraints, sequence(), true),
       extension(OID.keyUsage, namedBits(DIGITAL_SIGNATURE), true),
       extension(OID.extendedKeyUsage, sequence(objectIdentifier(OID.serverAuth))),
-      extension(OID.subjectAltName, sequence(...alternativeNames)),
+      extension(OID.subjectAltName, dnsNamesOf(dnsNames)),
       extension(OID.subjectKeyIdentifier, octetString(keyIdentifier(publicKey))),
       ...(subjectKeyIdentifier === undefined
         ? []
@@ -104,6 +105,10 @@ export async function makeServerCertificate(
   );
   return { certificate, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
 }
+
+/** RFC 5280 §4.2.1.6 */
+const dnsNamesOf = (names: readonly string[]): Buffer =>
+  sequence(...names.map((name) => implicit(2, Buffer.from(name, "ascii"))));
 
 /** RFC 5280 §4.1 */
 function signCertificate(

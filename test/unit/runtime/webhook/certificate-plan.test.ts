@@ -102,8 +102,9 @@ it("renews what lives shorter than that after two thirds of its life", () => {
   expect(plan(secretOf(short, ofShort), 20).step).toMatchObject({ do: "addAuthority" });
 });
 
-it("renews a certificate that is near its end before the authority that signs it", () => {
+it("renews a certificate in the second half of its life before the authority that signs it", () => {
   const both = secretOf(short, ofThirtyDays);
+  expect(plan(both, 19.9).step).toMatchObject({ do: "wait" });
   expect(plan(both, 20).step).toMatchObject({ do: "renewServer", authority: { key: short.key } });
 });
 
