@@ -21,7 +21,7 @@ import { succeed } from "./net/result.js";
 export type Leadership = Readonly<{
   /** To be asked at each write. */
   holds(): boolean;
-  /** Writes no more, and lets the next one begin at once. Resolves when that has been said, or could not be. */
+  /** Writes no more, and lets the next one begin at once. Resolves when that has been said, or could not be; once is enough. */
   resign(): Promise<void>;
 }>;
 
@@ -58,6 +58,7 @@ export function startLeaderElection(options: LeaderElectionOptions, need: Leader
   const stop = new AbortController();
   let election: Election | undefined;
   let isAlone = false;
+  let resigned: Promise<void> | undefined;
 
   async function start(): Promise<void> {
     const why = await askWhyOff(options, need, stop.signal);
@@ -74,13 +75,15 @@ export function startLeaderElection(options: LeaderElectionOptions, need: Leader
   void start();
   return {
     holds: () => isAlone || election?.holds() === true,
-    async resign() {
-      stop.abort();
-      if (isAlone) need.end();
-      isAlone = false;
-      await election?.resign();
-    },
+    resign: () => (resigned ??= resign()),
   };
+
+  async function resign(): Promise<void> {
+    stop.abort();
+    if (isAlone) need.end();
+    isAlone = false;
+    await election?.resign();
+  }
 }
 
 /** @returns undefined: it is on. Waits until the server says what is permitted, and where it is wanted, until it is. */
