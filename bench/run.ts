@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   convert: () => import("./convert.js"),
   lint: () => import("./lint.js"),
   start: () => import("./start.js"),
+  takeover: () => import("./takeover.js"),
 };
 
 const wanted = process.argv.slice(2);

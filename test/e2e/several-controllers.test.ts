@@ -51,6 +51,7 @@ afterEach(async ({ task }) => {
   if (task.result?.state === "fail") {
     for (const { name, output } of started) console.error(`${name} said last:\n${output().slice(-3000)}`);
   }
+  await Promise.all(loads.splice(0).map((load) => load.stop()));
   await Promise.all(started.splice(0).map((process) => process.kill()));
 });
 afterAll(() => smelter?.close());
@@ -68,17 +69,25 @@ function startLoad(prefix: string, atOnce: number) {
     }
   };
   const running = run();
-  return {
+  const load = {
     made: (): readonly string[] => made,
     async stop() {
       stopped.abort();
       await running;
     },
   };
+  loads.push(load);
+  return load;
 }
 
 async function hasAddress(key: string): Promise<boolean> {
   return (await smelter.kubernetes.admin.get("v1/Service", key))["status"].loadBalancer?.ingress !== undefined;
+}
+
+/** Not how much is done counts, but that it goes on: the other may be far behind. */
+async function moreServices({ made }: ReturnType<typeof startLoad>): Promise<void> {
+  const from = made().length;
+  await until(() => made().length > from + AT_ONCE_BESIDE, { what: "more Services to be made" });
 }
 
 /** A Service that comes from now on gets its address. */
@@ -90,6 +99,7 @@ async function somebodyAllocates({ made }: ReturnType<typeof startLoad>, deadlin
 
 /** What runs, to be ended with its test. */
 const started: LabProcess[] = [];
+const loads: Readonly<{ stop: () => Promise<void> }>[] = [];
 let pods = 0;
 /** As a Deployment would: each with a name of its own. */
 function startController(host: LanHost, flags: readonly string[] = []): LabProcess & Readonly<{ pod: string }> {
@@ -208,12 +218,12 @@ it.each(METALLB)(
     for (let kill = 0; kill < KILLS_BESIDE; kill += 1) {
       if (kill % 2 === 0) await ours.terminate();
       else await ours.kill();
-      await somebodyAllocates(load); // the other goes on
+      await moreServices(load);
       ours = startController(one);
       await isReady(one);
-      await somebodyAllocates(load);
+      await moreServices(load);
     }
-    await metallb.kill(); // ours alone from here on
+    await metallb.kill(); // perhaps far behind: ours alone from here on
     await somebodyAllocates(load);
     await load.stop();
     const { duplicates, changes, addresses } = await historyOf(load.made());
