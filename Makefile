@@ -65,9 +65,10 @@ bench: build testbed ## Speed as ratios to the machine's own; BENCH=arp runs one
 	@node scripts/run-ts.mjs bench/run.ts $(BENCH)
 
 .PHONY: soak
-soak: node_modules/.package-lock.json $(ADDON) ## The random tests, SOAK=50 times as long; SEED=… repeats a run
+soak: build testbed ## The random tests, SOAK=50 times as long, and 60 kills of controllers; SEED=… repeats a run
 	SMELTER_SOAK=$(or $(SOAK),50) SMELTER_SEED=$(or $(SEED),1) node_modules/.bin/vitest run --project unit \
-	  --testTimeout=3600000 arp-responder random-life convert-property world/read
+	  --testTimeout=3600000 arp-responder random-life convert-property world/read election/several
+	SMELTER_SOAK=$(or $(SOAK),50) node_modules/.bin/vitest run --project lab --testTimeout=3600000 several-controllers
 
 .PHONY: clean
 clean: ## Remove what was built in the checkout (the cache stays)

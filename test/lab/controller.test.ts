@@ -29,7 +29,7 @@ beforeAll(async () => {
   lab = await createLab({ nodes: 1 });
   kubernetes = await startKubernetes(lab);
   await kubernetes.ensureNamespace(NAMESPACE);
-  await kubernetes.admin.apply(RBAC_OF_V0_11);
+  await kubernetes.admin.apply(RBAC_OF_V0_12);
   kubeconfig = await kubernetes.kubeconfigOf(`${NAMESPACE}/controller`);
 });
 afterEach(({ task }) => {
@@ -37,8 +37,8 @@ afterEach(({ task }) => {
 });
 afterAll(() => lab.close());
 
-/** What the manifest of MetalLB v0.11 grants its controller. */
-const RBAC_OF_V0_11 = `
+/** What the manifest of MetalLB v0.12 grants its controller: nothing of Leases. */
+const RBAC_OF_V0_12 = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: { name: "metallb-system:controller" }
@@ -65,6 +65,20 @@ kind: RoleBinding
 metadata: { name: config-watcher, namespace: ${NAMESPACE} }
 roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: config-watcher }
 subjects: [{ kind: ServiceAccount, name: controller, namespace: ${NAMESPACE} }]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: controller, namespace: ${NAMESPACE} }
+rules:
+- { apiGroups: [""], resources: [secrets], verbs: [create] }
+- { apiGroups: [""], resources: [secrets], resourceNames: [memberlist], verbs: [list] }
+- { apiGroups: [apps], resources: [deployments], resourceNames: [controller], verbs: [get] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: controller, namespace: ${NAMESPACE} }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: controller }
+subjects: [{ kind: ServiceAccount, name: controller, namespace: ${NAMESPACE} }]
 `;
 
 const config = (addresses: string) => ({
@@ -80,6 +94,7 @@ function start(file = kubeconfig, flags: readonly string[] = []): LabProcess {
   return lab.node("n1").spawn([...argv, ...flags], {
     name: "controller",
     privileges: { uid: 65534, capabilities: [] },
+    env: { METALLB_POD_NAME: "controller-0" },
   });
 }
 
@@ -109,7 +124,7 @@ const event = (name: string, reason: string) =>
 const create = (name: string, more: Parameters<Kubernetes["createService"]>[2] = {}) =>
   kubernetes.createService(`default/${name}`, [{ port: 80 }], more);
 
-it("works under the permissions of MetalLB v0.11, and repeats what else is in a Service", async () => {
+it("works under the permissions of MetalLB v0.12, without a Lease, and repeats what else is in a Service", async () => {
   await kubernetes.admin.create(config(POOL));
   await kubernetes.admin.create({
     apiVersion: "v1",
@@ -125,6 +140,7 @@ it("works under the permissions of MetalLB v0.11, and repeats what else is in a 
   });
   controller = start();
   await address("first", "10.77.200.1");
+  await controller.waitForOutput(/leader election is off: .*are not permitted/);
   const { metadata, ...rest } = await service("first");
   expect(metadata).toMatchObject({
     labels: { app: "first" },
