@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/load.js";
 import type { Model } from "../../src/config/model.js";
 import { documentOfObject, readDocuments } from "../../src/config/read-documents.js";
+import type { ConvertOptions } from "../../src/migrate/convert.js";
 import { convert } from "../../src/migrate/convert.js";
 import { describeFault } from "../../src/runtime/net/fault.js";
 import { createLab, KubeError, readManifests, startKubernetes, until } from "../lab/index.js";
@@ -124,41 +125,60 @@ address-pools:
   - {aggregation-length: 24}
 - {name: plain, protocol: bgp, addresses: [10.2.0.0/16]}
 `;
-  const inputs: readonly (readonly [name: string, text: () => Promise<string>])[] = [
-    ...["layer2-range", "bgp-one-peer", "lokomotive-two-workers", "legacy/layer2-range"].map(
-      (name) => [name, () => readFile(`examples/${name}.yaml`, "utf8")] as const,
-    ),
-    ["everything", () => Promise.resolve(dump(legacyConfigMap(NAMESPACE, everything)))],
-    ["nothing", () => Promise.resolve(dump(legacyConfigMap(NAMESPACE, "")))],
+  const read = (name: string) => readFile(`examples/${name}.yaml`, "utf8");
+  type Options = Partial<Pick<ConvertOptions, "nodes" | "keepAutodiscovery">>;
+  type Input = Readonly<{ name: string; text: () => Promise<string>; options?: () => Promise<Options> }>;
+  const inputs: readonly Input[] = [
+    ...["layer2-range", "bgp-one-peer", "lokomotive-two-workers", "legacy/layer2-range"].map((name): Input => ({
+      name,
+      text: () => read(name),
+    })),
+    { name: "everything", text: () => Promise.resolve(dump(legacyConfigMap(NAMESPACE, everything))) },
+    { name: "nothing", text: () => Promise.resolve(dump(legacyConfigMap(NAMESPACE, ""))) },
+    {
+      name: "lokomotive-with-nodes",
+      text: () => read("lokomotive/metallb"),
+      options: async () => ({ nodes: { text: await read("lokomotive/nodes"), file: "nodes" } }),
+    },
+    {
+      name: "lokomotive-kept",
+      text: () => read("lokomotive/metallb"),
+      options: () => Promise.resolve({ keepAutodiscovery: true }),
+    },
   ];
 
-  it.each(inputs)("of %s is taken by the server, and means the same when it comes back", async (name, text) => {
-    const namespace = `of-${name.replaceAll("/", "-")}`;
-    await kubernetes.admin.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
-    const converted = convert(await text(), { file: name, output: "yaml", namespace });
-    if (!converted.ok) throw new Error(converted.fault.map(describeFault).join("\n"));
-    const sent = readManifests(converted.value.text);
-    for (const object of sent) await applyStrictly(object);
-    const stored: KubeObject[] = [];
-    for (const kind of KINDS) {
-      const version = kind === "BGPPeer" ? "v1beta2" : "v1beta1";
-      stored.push(...(await kubernetes.admin.list(`metallb.io/${version}/${kind}`, { namespace })));
-    }
-    stored.push(...(await kubernetes.admin.list("v1/Secret", { namespace })));
-    expect(stored).toHaveLength(sent.length);
-    const model = modelOf(stored, namespace);
-    expect(model).toEqual(modelOf(sent, namespace));
-    expect(model.peers.map(({ password }) => password?.reveal())).toEqual(
-      modelOf(sent, namespace).peers.map(({ password }) => password?.reveal()),
-    );
-  });
+  it.each(inputs)(
+    "of $name is taken by the server, and means the same when it comes back",
+    async ({ name, text, options }) => {
+      const namespace = `of-${name.replaceAll("/", "-")}`;
+      await kubernetes.admin.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+      const converted = convert(await text(), { file: name, output: "yaml", namespace, ...(await options?.()) });
+      if (!converted.ok) throw new Error(converted.fault.map(describeFault).join("\n"));
+      const sent = readManifests(converted.value.text);
+      for (const object of sent) await applyStrictly(object);
+      const stored: KubeObject[] = [];
+      for (const kind of KINDS) {
+        const version = kind === "BGPPeer" ? "v1beta2" : "v1beta1";
+        stored.push(...(await kubernetes.admin.list(`metallb.io/${version}/${kind}`, { namespace })));
+      }
+      stored.push(...(await kubernetes.admin.list("v1/Secret", { namespace })));
+      const configMaps = await kubernetes.admin.list("v1/ConfigMap", { namespace });
+      stored.push(...configMaps.filter(({ metadata }) => metadata.name === "metallb"));
+      expect(stored).toHaveLength(sent.length);
+      const model = modelOf(stored, namespace, "metallb");
+      expect(model).toEqual(modelOf(sent, namespace, "metallb"));
+      expect(model.peers.map(({ password }) => password?.reveal())).toEqual(
+        modelOf(sent, namespace).peers.map(({ password }) => password?.reveal()),
+      );
+    },
+  );
 
   it("of any document is taken", async () => {
     let taken = 0;
     await fc.assert(
       fc.asyncProperty(legacyDocument, async (document) => {
         const text = dump(legacyConfigMap(NAMESPACE, flowText(document)));
-        const converted = convert(text, { file: "any", output: "yaml" });
+        const converted = convert(text, { file: "any", output: "yaml", keepAutodiscovery: true });
         if (!converted.ok) return; // refused as a whole: nothing to send
         const refusals = await Promise.all(readManifests(converted.value.text).map(refusal));
         expect(refusals.filter((refused) => refused !== "")).toEqual([]);
