@@ -237,8 +237,8 @@ static void on_readable(struct descriptor *descriptor, int status) {
 
 // What is let in of a protocol; NULL of any other.
 static const struct sock_fprog *filter_of(uint32_t ether_type) {
-  if (ether_type == ETH_P_ARP) return arp_request_filter();
-  if (ether_type == ETH_P_IPV6) return neighbor_solicitation_filter();
+  if (ether_type == ETH_P_ARP) return arp_filter();
+  if (ether_type == ETH_P_IPV6) return neighbor_discovery_filter();
   return NULL;
 }
 
@@ -304,7 +304,7 @@ static bool read_open_arguments(napi_env env, struct packet_socket *socket, cons
 }
 
 // openPacketSocket(etherType, ifindex, slots, slotOctets, onBatch, onUnsent, onError) -> handle with `buffer`, an
-// ArrayBuffer. The EtherType is that of ARP, for requests, or that of IPv6, for neighbour solicitations.
+// ArrayBuffer. The EtherType is that of ARP, or that of IPv6, for neighbour solicitations and advertisements.
 // onBatch(count) returns how many of the frames to send are filled in; onUnsent(count) follows where one of these failed;
 // onError(error) reports what befell the socket, which stays open.
 napi_value packet_socket_open(napi_env env, napi_callback_info info) {

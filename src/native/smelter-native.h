@@ -59,13 +59,13 @@ struct descriptor *descriptor_of(napi_env env, napi_value object, const napi_typ
 
 // arp-filter.c
 
-// The classic BPF program that lets ARP requests pass, to be attached before the socket is bound.
-const struct sock_fprog *arp_request_filter(void);
+// The classic BPF program that lets ARP requests and replies pass, to be attached before the socket is bound.
+const struct sock_fprog *arp_filter(void);
 
 // ndp-filter.c
 
-// The same for neighbour solicitations with a hop limit of 255.
-const struct sock_fprog *neighbor_solicitation_filter(void);
+// The same for neighbour solicitations and advertisements with a hop limit of 255.
+const struct sock_fprog *neighbor_discovery_filter(void);
 
 // What each file offers to JS; described where it is defined.
 napi_value packet_socket_open(napi_env env, napi_callback_info info);

@@ -52,6 +52,8 @@ const responders = createResponders(addresses, (workerData as Layer2WorkerData).
   onError: (error) => report({ type: "error", error }),
   onInterfaces: (interfaces) => report({ type: "interfaces", interfaces }),
   onAnswering: tellTheLink,
+  onConflict: (conflict) => report({ type: "conflict", conflict }),
+  now: monotonicMilliseconds,
   scanSoon,
 });
 

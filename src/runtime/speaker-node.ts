@@ -29,6 +29,7 @@ export async function startSpeakerNode(
   tell: Pick<SpeakerPorts, "recordEvent" | "configResult">,
 ): Promise<SpeakerNode> {
   const metrics = createSpeakerMetrics(options.registry, options.node);
+  let onConflict: Speaker["conflictHeard"] = () => {}; // nothing is announced yet
   const layer2: Layer2Driver = startLayer2({
     workerUrl: WORKER_URL,
     excludes: options.excludes,
@@ -37,6 +38,7 @@ export async function startSpeakerNode(
       const answering = interfaces.filter(answers).map(({ name }) => name);
       log.info({ event: "interfaces", interfaces: answering }, "answering on these interfaces");
     },
+    onConflict: (conflict) => onConflict(conflict),
   });
   await Promise.race([layer2.ready, aborted(options.signal)]);
   const refusal = forbidden(layer2.interfaces());
@@ -53,18 +55,22 @@ export async function startSpeakerNode(
     defer: (work) => void setImmediate(work),
     log,
   });
+  onConflict = (conflict) => speaker.conflictHeard(conflict);
   return {
     speaker,
     notReadyReason: () => (layer2.interfaces().some(answers) ? undefined : "no interface to answer on"),
     metrics,
     async refreshMetrics() {
       const { addresses, interfaces } = await layer2.counters();
-      const counts = [...addresses].map(([address, { requestsReceived, responsesSent, gratuitousSent }]) => ({
-        address,
-        requests: requestsReceived,
-        responses: responsesSent,
-        gratuitous: gratuitousSent,
-      }));
+      const counts = [...addresses].map(
+        ([address, { requestsReceived, responsesSent, gratuitousSent, claimsHeard }]) => ({
+          address,
+          requests: requestsReceived,
+          responses: responsesSent,
+          gratuitous: gratuitousSent,
+          claims: claimsHeard,
+        }),
+      );
       const drops = interfaces.flatMap(({ protocol, drops: ofInterface }) =>
         Object.entries(ofInterface).map(([reason, count]) => ({ protocol: protocol.toLowerCase(), reason, count })),
       );

@@ -4,7 +4,10 @@ import { startLayer2, type Layer2Driver } from "../../src/runtime/speaker/layer2
 import type { AgentAnswer, AgentCall } from "./layer2-process.js";
 
 const drivers = new Map<number, Layer2Driver>(); // BOUNDED by what the test starts
-const send = (answer: AgentAnswer): void => void process.send?.(answer);
+/** Nobody is told any more once the test has gone. */
+function send(answer: AgentAnswer): void {
+  if (process.connected) process.send?.(answer, () => {});
+}
 
 async function perform(request: AgentCall): Promise<unknown> {
   const { driver: number, call, excludes, addresses, interfaces } = request;
@@ -14,6 +17,7 @@ async function perform(request: AgentCall): Promise<unknown> {
       excludes: excludes.map((source) => new RegExp(source)),
       onError: (error) => send({ error }),
       onInterfaces: (list) => send({ interfaces: list }),
+      onConflict: (conflict) => send({ conflict }),
     });
     drivers.set(number, driver);
     return driver.ready;

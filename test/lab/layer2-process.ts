@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import type {
+  AddressConflict,
   AddressCounters,
   InterfaceCounters,
   Layer2Error,
@@ -28,6 +29,7 @@ export type AgentAnswer =
   | Readonly<{ id: number; value?: unknown }>
   | Readonly<{ id: number; failure: string }>
   | Readonly<{ error: Layer2Error }>
+  | Readonly<{ conflict: AddressConflict }>
   | Readonly<{ interfaces: readonly Layer2Interface[] }>;
 
 export type Counters = Readonly<{
@@ -47,6 +49,8 @@ export type Layer2Process = Readonly<{
   busy: (milliseconds: number) => Promise<void>;
   /** All that went wrong so far. */
   errors: () => readonly Layer2Error[];
+  /** All machines so far that had an address too. */
+  conflicts: () => readonly AddressConflict[];
   /** Waits until the list of interfaces says so. */
   untilInterfaces: (what: string, holds: (interfaces: readonly Layer2Interface[]) => boolean) => Promise<void>;
   /** One more driver in the same process, with a worker thread of its own. */
@@ -97,12 +101,14 @@ export async function startLayer2On(
   ]);
   const waiting = new Map<number, (answer: AgentAnswer) => void>(); // BOUNDED by the calls in flight
   const errors: Layer2Error[] = []; // BOUNDED by what a test lets go wrong
+  const conflicts: AddressConflict[] = []; // BOUNDED likewise
   let interfaces: readonly Layer2Interface[] = [];
   let nextId = 1;
   let nextDriver = 0;
 
   child.on("message", (answer: AgentAnswer) => {
     if ("error" in answer) errors.push(answer.error);
+    else if ("conflict" in answer) conflicts.push(answer.conflict);
     else if ("interfaces" in answer) interfaces = answer.interfaces;
     else waiting.get(answer.id)?.(answer);
   });
@@ -138,6 +144,7 @@ export async function startLayer2On(
       stop: async () => void (await ask(driver, "stop")),
       busy: async (milliseconds) => void (await ask(driver, "busy", { milliseconds })),
       errors: () => errors.slice(),
+      conflicts: () => conflicts.slice(),
       untilInterfaces: async (what, holds) => void (await until(() => holds(interfaces), { what })),
       another,
       end: async () => {

@@ -140,6 +140,7 @@ it("drops what is no request for it, with a reason that is counted", async () =>
     request(VIP, { 0: "0200000000ee" }), // the bridge does not know it, and sends it to every port
     request(VIP, { 22: "ffffffffffff" }),
     request("10.77.200.2"),
+    request(VIP, { 20: "0002" }),
   ]);
   expect(answers).toEqual([]);
   const { drops, queueOverflows } = on(await layer2.counters(), "eth0") ?? {};
@@ -151,21 +152,19 @@ it("drops what is no request for it, with a reason that is counted", async () =>
     addressLengths: 2,
     senderHardwareAddress: 1,
     operation: 0,
-    reply: 0,
+    reply: 1,
     otherInterface: 0,
   });
   expect(queueOverflows).toBe(0);
 });
 
-it("hears no frame that is not a request, and none of a VLAN that is not its own", async () => {
+it("hears no frame that is neither request nor reply, and none of a VLAN that is not its own", async () => {
   const layer2 = await start();
   await layer2.announce([VIP, LAST]);
   const whole = request(VIP);
   const tagged = Uint8Array.of(...whole.subarray(0, 12), ...octetsOf("8100 0005"), ...whole.subarray(12));
   const before = await layer2.counters();
-  expect(
-    await answersTo([request(VIP, { 20: "0002" }), request(VIP, { 20: "0003" }), request(VIP, { 12: "0800" }), tagged]),
-  ).toEqual([]);
+  expect(await answersTo([request(VIP, { 20: "0003" }), request(VIP, { 12: "0800" }), tagged])).toEqual([]);
   const after = await layer2.counters();
   expect(on(after, "eth0")?.drops).toEqual(on(before, "eth0")?.drops);
   expect(after.addresses[VIP]).toMatchObject({ requestsReceived: 0 });
@@ -214,6 +213,33 @@ it("tells the LAN five times, by a request and then a reply; no more once withdr
   );
   expect(frames.filter(isGratuitous(LAST)).length).toBeLessThanOrEqual(2);
   expect((await layer2.counters()).addresses[VIP]).toMatchObject({ gratuitousSent: 10, responsesSent: 0 });
+});
+
+it("another machine that goes on saying that it has the address is told about, in both families", async () => {
+  const layer2 = await start();
+  await layer2.announce([VIP, "fd77::2:40", LAST]);
+  const thief = lab.node("n2");
+  try {
+    await thief.exec(["ip", "address", "add", `${VIP}/16`, "dev", "eth0"]);
+    await thief.exec(["ip", "address", "add", "fd77::2:40/64", "dev", "eth0", "nodad"]);
+    const expected = [VIP, "fd77::2:40"].map((address) => ({ address, interface: "eth0", mac: thief.mac }));
+    await until(
+      async () => {
+        await thief.attempt(["arping", "-U", "-c", "1", "-w", "1", "-I", "eth0", VIP]);
+        // Asks for a neighbour with the address as its own.
+        await thief.attempt(["ndisc6", "-1", "-r", "1", "-w", "100", "-s", "fd77::2:40", client.ipv6, "eth0"]);
+        return layer2.conflicts().length >= 2;
+      },
+      { what: "both conflicts to be told about", deadlineMs: 60_000 },
+    );
+    expect(layer2.conflicts().toSorted((a, b) => (a.address < b.address ? -1 : 1))).toEqual(expected);
+    const { addresses } = await layer2.counters();
+    expect([VIP, "fd77::2:40"].map((address) => (addresses[address]?.claimsHeard ?? 0) > 1)).toEqual([true, true]);
+    expect(addresses[LAST]?.claimsHeard).toBe(0);
+  } finally {
+    await thief.exec(["ip", "address", "delete", `${VIP}/16`, "dev", "eth0"]);
+    await thief.exec(["ip", "address", "delete", "fd77::2:40/64", "dev", "eth0"]);
+  }
 });
 
 /** One more cable from n1 to the client: n1's end has the name, the client's end the address 198.51.100.2/24. */

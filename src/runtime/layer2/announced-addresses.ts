@@ -1,3 +1,4 @@
+import type { Conflict } from "./address-conflict.js";
 import type { AddressKey } from "./address-key.js";
 
 /** One address that is or was announced, with what happened to it; its counters go on when it comes back. */
@@ -9,6 +10,9 @@ export interface AnnouncedAddress {
   requestsReceived: number;
   responsesSent: number;
   gratuitousSent: number;
+  /** Frames by which another machine said that it has the address, while it was announced here. */
+  claimsHeard: number;
+  conflict: Conflict | undefined;
 }
 
 /** BOUNDED by the addresses announced at present, and 16,384 withdrawn ones that are kept for their counters. */
@@ -34,6 +38,8 @@ export function announceAddress(
       requestsReceived: 0,
       responsesSent: 0,
       gratuitousSent: 0,
+      claimsHeard: 0,
+      conflict: undefined,
     });
     return true;
   }
@@ -48,6 +54,7 @@ export function withdrawAddress(addresses: AnnouncedAddresses, key: AddressKey):
   const known = addresses.get(key);
   if (known === undefined || !known.announced) return false;
   known.announced = false;
+  known.conflict = undefined;
   addresses.delete(key); // and to the end: withdrawn addresses are in the order of their withdrawal
   addresses.set(key, known);
   return true;

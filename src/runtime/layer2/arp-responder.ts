@@ -10,7 +10,7 @@ import {
   type ArpFault,
 } from "./arp.js";
 import { BURST_PERIOD_MILLISECONDS } from "./gratuitous-schedule.js";
-import { writeMac, type Layer2Protocol, type ResponderInterface } from "./layer2-protocol.js";
+import { noteSender, writeMac, type Layer2Protocol, type ResponderInterface } from "./layer2-protocol.js";
 
 /** Why a frame that arrived is not answered. */
 export type DropReason =
@@ -58,13 +58,16 @@ export function answerArp(
   view: DataView,
   offset: number,
   octets: number,
-  { name, macHigh, macLow }: ResponderInterface,
+  from: ResponderInterface,
   addresses: AnnouncedAddresses,
   out: DataView,
   outOffset: number,
 ): AnnouncedAddress | DropReason {
   const fault = findArpFault(view, offset, octets);
   if (fault !== undefined) return fault;
+  const { name, macHigh, macLow } = from;
+  const claimed = addresses.get(view.getInt32(offset + ARP_OFFSET.senderProtocolAddress));
+  noteSender(view, offset + ARP_OFFSET.senderHardwareAddress, from, claimed); // RFC 5227 §2.4, requests and replies
   if (view.getUint16(offset + ARP_OFFSET.operation) !== ARP_REQUEST) return "reply";
   const destinationHigh = view.getUint16(offset);
   const destinationLow = view.getInt32(offset + 2);

@@ -2,7 +2,7 @@ import type { FrameSlots } from "../net/frame-slots.js";
 import type { MacAddress } from "../net/mac.js";
 import { macOctets } from "../net/mac.js";
 import type { AddressKey } from "./address-key.js";
-import type { AnnouncedAddress, AnnouncedAddresses } from "./announced-addresses.js";
+import { isAnnouncedOn, type AnnouncedAddress, type AnnouncedAddresses } from "./announced-addresses.js";
 
 export type ProtocolName = "ARP" | "NDP";
 
@@ -42,11 +42,36 @@ export type Layer2Protocol<Reason extends string = string> = Readonly<{
  * The interface that a frame came in by. The hardware address is in two halves, so that comparing makes nothing. `router`:
  * IPv6 is forwarded there.
  */
-export type ResponderInterface = Readonly<{ name: string; macHigh: number; macLow: number; router: boolean }>;
+export type ResponderInterface = Readonly<{
+  name: string;
+  macHigh: number;
+  macLow: number;
+  router: boolean;
+  /** Called where a frame says that an address that is announced here belongs to this other hardware address. */
+  onClaim: OnClaim;
+}>;
+export type OnClaim = (address: AnnouncedAddress, macHigh: number, macLow: number) => void;
 
-export function responderInterface(name: string, mac: MacAddress, router = false): ResponderInterface {
+export function responderInterface(
+  name: string,
+  mac: MacAddress,
+  router = false,
+  onClaim: OnClaim = () => {},
+): ResponderInterface {
   const view = new DataView(macOctets(mac).buffer);
-  return { name, macHigh: view.getUint16(0), macLow: view.getInt32(2), router };
+  return { name, macHigh: view.getUint16(0), macLow: view.getInt32(2), router, onClaim };
+}
+
+/** Tells of a claim, where the hardware address at `at` is another one's and the address is announced here. */
+export function noteSender(
+  view: DataView,
+  at: number,
+  from: ResponderInterface,
+  claimed: AnnouncedAddress | undefined,
+): void {
+  if (claimed === undefined || !isAnnouncedOn(claimed, from.name)) return;
+  const [high, low] = [view.getUint16(at), view.getInt32(at + 2)];
+  if (high !== from.macHigh || low !== from.macLow) from.onClaim(claimed, high, low);
 }
 
 /** Frames that were not answered, by reason. */

@@ -1,5 +1,6 @@
 import { formatAddressKey, KEY_WORDS, packKey, unpackKey, type AddressKey } from "./address-key.js";
 import type { InterfaceChoice } from "./interface-choice.js";
+import type { MacAddress } from "../net/mac.js";
 import type { DropCounters, ProtocolName } from "./layer2-protocol.js";
 
 /** What the worker thread gets when it starts. */
@@ -28,6 +29,9 @@ export type Layer2Request =
 /** What went wrong on one interface, or with all of layer 2 where `interface` is undefined. `message` has a remedy. */
 export type Layer2Error = Readonly<{ interface: string | undefined; code: string; message: string }>;
 
+/** Another machine has said for a while, on this interface, that it has an address that is announced here. */
+export type AddressConflict = Readonly<{ address: string; interface: string; mac: MacAddress }>;
+
 /** An interface, and what keeps its responder for ARP, or NDP, from working where there should be one. */
 export type Layer2Interface = InterfaceChoice &
   Readonly<{ error: Layer2Error | undefined; ndpError: Layer2Error | undefined }>;
@@ -48,9 +52,9 @@ export type InterfaceCounters = Readonly<{
   errors: number;
 }>;
 
-/** Seven numbers an address: its packed key, requests received, responses sent, gratuitous frames sent. */
+/** Eight numbers an address: its packed key, and its counters in the order of AddressCounters. */
 export type PackedAddressCounters = Float64Array<ArrayBuffer>;
-const COUNTER_WORDS = KEY_WORDS + 3;
+const COUNTER_WORDS = KEY_WORDS + 4;
 
 /** From the worker thread. */
 export type Layer2Report =
@@ -65,6 +69,8 @@ export type Layer2Report =
   | Readonly<{ type: "interfaces"; interfaces: readonly Layer2Interface[] }>
   /** Said once, until it goes away or becomes another one. */
   | Readonly<{ type: "error"; error: Layer2Error }>
+  /** For an address at most once a minute. */
+  | Readonly<{ type: "conflict"; conflict: AddressConflict }>
   /** Nothing can work at all; the worker ends. */
   | Readonly<{ type: "failed"; error: Layer2Error }>;
 
@@ -94,7 +100,13 @@ export function packChanges(changes: readonly AddressChange[]): AddressChanges {
 }
 
 /** What happened to one address since it was announced for the first time. */
-export type AddressCounters = Readonly<{ requestsReceived: number; responsesSent: number; gratuitousSent: number }>;
+export type AddressCounters = Readonly<{
+  requestsReceived: number;
+  responsesSent: number;
+  gratuitousSent: number;
+  /** Frames by which another machine said that it has the address, while it was announced here. */
+  claimsHeard: number;
+}>;
 
 export function packAddressCounters(
   addresses: Iterable<AddressCounters & Readonly<{ key: AddressKey }>>,
@@ -102,9 +114,9 @@ export function packAddressCounters(
 ): PackedAddressCounters {
   const packed = new Float64Array(count * COUNTER_WORDS);
   let at = 0;
-  for (const { key, requestsReceived, responsesSent, gratuitousSent } of addresses) {
+  for (const { key, requestsReceived, responsesSent, gratuitousSent, claimsHeard } of addresses) {
     packKey(packed, at, key);
-    packed.set([requestsReceived, responsesSent, gratuitousSent], at + KEY_WORDS);
+    packed.set([requestsReceived, responsesSent, gratuitousSent, claimsHeard], at + KEY_WORDS);
     at += COUNTER_WORDS;
   }
   return packed;
@@ -118,6 +130,7 @@ export function unpackAddressCounters(packed: PackedAddressCounters): Map<string
       requestsReceived: packed[at + KEY_WORDS] ?? 0,
       responsesSent: packed[at + KEY_WORDS + 1] ?? 0,
       gratuitousSent: packed[at + KEY_WORDS + 2] ?? 0,
+      claimsHeard: packed[at + KEY_WORDS + 3] ?? 0,
     });
   }
   return counters;

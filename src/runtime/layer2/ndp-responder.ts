@@ -2,7 +2,7 @@ import type { AddressKey, Ipv6Key } from "./address-key.js";
 import { readIpv6Key, writeIpv6Key } from "./address-key.js";
 import { isAnnouncedOn, type AnnouncedAddress, type AnnouncedAddresses } from "./announced-addresses.js";
 import { BURST_INTERVAL_MILLISECONDS } from "./gratuitous-schedule.js";
-import { writeMac, type Layer2Protocol, type ResponderInterface } from "./layer2-protocol.js";
+import { noteSender, writeMac, type Layer2Protocol, type ResponderInterface } from "./layer2-protocol.js";
 import {
   findNdpFault,
   isGroup,
@@ -85,24 +85,27 @@ export function answerNdp(
 ): AnnouncedAddress | NdpDropReason {
   const fault = findNdpFault(view, offset, octets);
   if (fault !== undefined) return fault;
-  if (view.getUint8(offset + NDP_OFFSET.type) !== NEIGHBOR_SOLICITATION) return "advertisement";
-  if (!isGroup(view, offset) && !isOurs(view, offset, from)) return "ethernetDestination";
-  if (isGroup(view, offset + NDP_OFFSET.ethernetSource)) return "ethernetSource";
   const key = readIpv6Key(view, offset + NDP_OFFSET.targetAddress);
   const address = addresses.get(key);
+  if (view.getUint8(offset + NDP_OFFSET.type) !== NEIGHBOR_SOLICITATION) {
+    noteSender(view, linkLayerAddressAt(view, offset, TARGET_LINK_LAYER_ADDRESS), from, address);
+    return "advertisement";
+  }
+  if (!isGroup(view, offset) && !isOurs(view, offset, from)) return "ethernetDestination";
+  if (isGroup(view, offset + NDP_OFFSET.ethernetSource)) return "ethernetSource";
+  const source = offset + NDP_OFFSET.sourceAddress;
+  const asker = linkLayerAddressAt(view, offset, SOURCE_LINK_LAYER_ADDRESS);
+  noteSender(view, asker, from, addresses.get(readIpv6Key(view, source)));
   if (address === undefined || !address.announced) return "notAnnounced";
   if (!isAnnouncedOn(address, from.name)) return "otherInterface";
 
-  const source = offset + NDP_OFFSET.sourceAddress;
   if (isUnspecified(view, source)) {
     writeAdvertisement(out, outOffset, from, key, OVERRIDE_FLAG);
     writeMac(out, outOffset + NDP_OFFSET.ethernetDestination, ALL_NODES_MAC.high, ALL_NODES_MAC.low);
     writeIpv6Key(out, outOffset + NDP_OFFSET.destinationAddress, ALL_NODES);
   } else {
     writeAdvertisement(out, outOffset, from, key, SOLICITED_FLAG | OVERRIDE_FLAG);
-    const length = view.getUint16(offset + NDP_OFFSET.payloadLength);
-    const option = linkLayerOptionAt(view, offset, length, SOURCE_LINK_LAYER_ADDRESS);
-    copyOctets(view, option === 0 ? offset + NDP_OFFSET.ethernetSource : option, out, outOffset, 6);
+    copyOctets(view, asker, out, outOffset, 6);
     copyOctets(view, source, out, outOffset + NDP_OFFSET.destinationAddress, 16);
   }
   writeChecksum(out, outOffset, ADVERTISEMENT_OCTETS);
@@ -138,6 +141,12 @@ function writeAdvertisement(
   writeIpv6Key(out, outOffset + NDP_OFFSET.targetAddress, key);
   out.setUint16(outOffset + NDP_OFFSET.options, (TARGET_LINK_LAYER_ADDRESS << 8) | 1);
   writeMac(out, outOffset + NDP_OFFSET.options + 2, macHigh, macLow);
+}
+
+/** Where the link-layer address of who sent the message lies: in its option, else in the frame. */
+function linkLayerAddressAt(view: DataView, offset: number, type: number): number {
+  const option = linkLayerOptionAt(view, offset, view.getUint16(offset + NDP_OFFSET.payloadLength), type);
+  return option === 0 ? offset + NDP_OFFSET.ethernetSource : option;
 }
 
 function isOurs(view: DataView, offset: number, { macHigh, macLow }: ResponderInterface): boolean {

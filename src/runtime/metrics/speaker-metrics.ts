@@ -2,7 +2,14 @@ import type { Registry } from "./registry.js";
 import { createCounter, createGauge } from "./registry.js";
 
 /** One layer 2 count of one address, as the worker that answers keeps it: totals since its start. */
-export type AddressCounts = Readonly<{ address: string; requests: number; responses: number; gratuitous: number }>;
+export type AddressCounts = Readonly<{
+  address: string;
+  requests: number;
+  responses: number;
+  gratuitous: number;
+  /** Frames by which another machine said that it has the address. */
+  claims: number;
+}>;
 
 /** Frames of one protocol that were not answered, for one reason. */
 export type LinkDrops = Readonly<{ protocol: string; reason: string; count: number }>;
@@ -36,6 +43,12 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
   );
   const responses = createCounter(registry, "metallb_layer2_responses_sent", "ARP and NDP responses sent", ["ip"]);
   const gratuitous = createCounter(registry, "metallb_layer2_gratuitous_sent", "Gratuitous frames sent", ["ip"]);
+  const claims = createCounter(
+    registry,
+    "smelter_layer2_claims_total",
+    "Frames by which another machine on the link said that it has an address that is announced here",
+    ["ip"],
+  );
   const dropped = createCounter(
     registry,
     "smelter_layer2_dropped_total",
@@ -55,11 +68,12 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
     countUpdate: () => updates.inc(),
     countUpdateError: () => updateErrors.inc(),
     setLayer2(counts, drops) {
-      for (const counter of [requests, responses, gratuitous, dropped]) counter.reset();
+      for (const counter of [requests, responses, gratuitous, claims, dropped]) counter.reset();
       for (const { address: ip, ...count } of counts) {
         requests.inc({ ip }, count.requests);
         responses.inc({ ip }, count.responses);
         gratuitous.inc({ ip }, count.gratuitous);
+        if (count.claims > 0) claims.inc({ ip }, count.claims);
       }
       for (const { protocol, reason, count } of drops) dropped.inc({ protocol, reason }, count);
     },

@@ -16,6 +16,8 @@ type Claim = Readonly<{ addresses: readonly string[]; interfaces: readonly strin
 export interface AnnouncedAddresses {
   /** Sets what one Service wants announced; nothing: `[]`. @returns whether its claim changed */
   update(key: ObjectKey, addresses: readonly string[], interfaces: readonly string[]): boolean;
+  /** The Services that want this address announced. */
+  claimants(address: string): readonly ObjectKey[];
   addresses(): readonly string[];
   /** Address to interfaces. */
   byAddress(): ReadonlyMap<string, readonly string[]>;
@@ -60,6 +62,7 @@ export function createAnnouncedAddresses(ports: AnnouncePorts): AnnouncedAddress
       for (const address of new Set([...dropped, ...addresses])) settle(address);
       return true;
     },
+    claimants: (address) => [...(claimants.get(address) ?? [])],
     addresses: () => [...inForce.keys()],
     byAddress: () => inForce,
   };

@@ -4,6 +4,7 @@ import {
   packChanges,
   unpackAddressCounters,
   type AddressChange,
+  type AddressConflict,
   type AddressCounters,
   type InterfaceCounters,
   type Layer2Error,
@@ -22,6 +23,8 @@ export type Layer2Options = Readonly<{
   onError: (error: Layer2Error) => void;
   /** The interfaces there are now, after each change. */
   onInterfaces?: (interfaces: readonly Layer2Interface[]) => void;
+  /** Another machine has an address that is announced; said once a minute while it goes on. */
+  onConflict?: (conflict: AddressConflict) => void;
 }>;
 
 export type Layer2Counters = Readonly<{
@@ -106,6 +109,8 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
         return onError(report.error);
       case "error":
         return onError(report.error);
+      case "conflict":
+        return options.onConflict?.(report.conflict);
       case "done":
       case "counters":
         asked.get(report.id)?.(report);

@@ -56,7 +56,6 @@ export interface Responder {
 
 /**
  * Opens a socket and answers what arrives there.
- * @param onError what befell the socket, and was counted; it goes on
  * @throws what openSocket throws
  */
 export function openResponder(
@@ -64,15 +63,22 @@ export function openResponder(
   target: ResponderTarget,
   addresses: AnnouncedAddresses,
   openSocket: OpenSocket,
-  onError: (responder: Responder, error: unknown) => void,
+  on: Readonly<{
+    /** What befell the socket, and was counted; it goes on. */
+    error: (responder: Responder, error: unknown) => void;
+    claim: (name: string, address: AnnouncedAddress, macHigh: number, macLow: number) => void;
+  }>,
 ): Responder {
   const counters = createCounters(protocol);
   const answered: AnnouncedAddress[] = []; // BOUNDED by the slots of the socket
-  let from: ResponderInterface = responderInterface(target.name, target.mac, target.router);
+  let from = interfaceOf(target);
 
+  function interfaceOf({ name, mac, router }: ResponderTarget): ResponderInterface {
+    return responderInterface(name, mac, router, (address, high, low) => on.claim(name, address, high, low));
+  }
   const fail = (error: unknown): void => {
     counters.errors += 1;
-    onError(responder, error);
+    on.error(responder, error);
   };
   const socket = openSocket(protocol.name, target.index, {
     onBatch: (slots, count) => answerBatch(protocol, slots, count, from, addresses, counters.drops, answered),
@@ -125,7 +131,7 @@ export function openResponder(
     counters,
     rename(next) {
       responder.target = next;
-      from = responderInterface(next.name, next.mac, next.router);
+      from = interfaceOf(next);
     },
     sendBursts,
     countQueueOverflows() {

@@ -1,6 +1,8 @@
 import type { Link } from "../net/link.js";
-import type { AddressKey } from "../layer2/address-key.js";
-import type { AnnouncedAddresses } from "../layer2/announced-addresses.js";
+import { formatMacHalves, type MacAddress } from "../net/mac.js";
+import { noteClaim } from "../layer2/address-conflict.js";
+import { formatAddressKey, type AddressKey } from "../layer2/address-key.js";
+import type { AnnouncedAddress, AnnouncedAddresses } from "../layer2/announced-addresses.js";
 import { arpProtocol } from "../layer2/arp-responder.js";
 import {
   chooseInterfaces,
@@ -10,7 +12,7 @@ import {
   type ResponderTarget,
 } from "../layer2/interface-choice.js";
 import type { Layer2Protocol, ProtocolName } from "../layer2/layer2-protocol.js";
-import type { InterfaceCounters, Layer2Error, Layer2Interface } from "../layer2/messages.js";
+import type { AddressConflict, InterfaceCounters, Layer2Error, Layer2Interface } from "../layer2/messages.js";
 import { ndpProtocol } from "../layer2/ndp-responder.js";
 import {
   createCounters,
@@ -34,6 +36,10 @@ export type ResponderPorts = Readonly<{
   onInterfaces(interfaces: readonly Layer2Interface[]): void;
   /** An interface answers that did not before, or under another hardware address: its link has to be told. */
   onAnswering(): void;
+  /** Another machine has an address that is announced; for an address at most once a minute. */
+  onConflict(conflict: AddressConflict): void;
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
   /** A socket is in trouble: the interfaces are worth looking at. */
   scanSoon(): void;
 }>;
@@ -85,6 +91,7 @@ export function createResponders(
     groupError: ports.groupError,
     onTrouble: (index, error) => groupTrouble(ndp.responders.get(index), error),
   });
+  let ownMacs: ReadonlySet<MacAddress> = new Set(); // BOUNDED by the interfaces that exist
   let listTrouble: string | undefined;
   let reported = "";
   let choices: readonly InterfaceChoice[] = [];
@@ -112,9 +119,12 @@ export function createResponders(
 
   function open({ protocol, responders, troubles, openErrors }: ResponderSet, target: ResponderTarget): void {
     try {
-      const responder = openResponder(protocol, target, addresses, ports.openSocket, (broken, error) => {
-        reportError(protocol.name, troubles, broken.target.name, error);
-        ports.scanSoon();
+      const responder = openResponder(protocol, target, addresses, ports.openSocket, {
+        error: (broken, error) => {
+          reportError(protocol.name, troubles, broken.target.name, error);
+          ports.scanSoon();
+        },
+        claim: noteClaimBy,
       });
       responders.set(target.index, responder);
       troubles.delete(target.name);
@@ -124,6 +134,13 @@ export function createResponders(
       openErrors.set(target.name, (openErrors.get(target.name) ?? 0) + 1);
       reportError(protocol.name, troubles, target.name, error);
     }
+  }
+
+  function noteClaimBy(name: string, address: AnnouncedAddress, macHigh: number, macLow: number): void {
+    const mac = formatMacHalves(macHigh, macLow);
+    if (ownMacs.has(mac)) return; // two interfaces on one link hear one another
+    if (!noteClaim(address, ports.now())) return;
+    ports.onConflict({ address: formatAddressKey(address.key), interface: name, mac });
   }
 
   function close({ responders, gone }: ResponderSet, index: number): void {
@@ -181,7 +198,9 @@ export function createResponders(
   return {
     scan() {
       try {
-        choices = chooseInterfaces(ports.listLinks(), excludes);
+        const links = ports.listLinks();
+        ownMacs = new Set(links.flatMap(({ mac }) => mac ?? []));
+        choices = chooseInterfaces(links, excludes);
       } catch (error) {
         return listTroubleIs(error); // the responders there are go on
       }

@@ -50,6 +50,8 @@ export interface Speaker {
   /** Documents that were good in an earlier life: in force where the first present ones are refused. Before configChanged. */
   configRestored(documents: readonly KubernetesDocument[]): void;
   synced(): void;
+  /** Another machine on the link has an address that is announced here: its Services are told by Event. */
+  conflictHeard(conflict: Readonly<{ address: string; interface: string; mac: string }>): void;
   /** The peers that this node is to have sessions with, in the order in which they count. */
   peers(): readonly Peer[];
   /** What is announced now, by address. */
@@ -288,6 +290,16 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       isSynced = true;
       allDirty = true;
       work();
+    },
+    conflictHeard({ address, interface: name, mac }) {
+      const message =
+        `address ${address} is also claimed by the machine ${mac} on ${name} of node "${options.node}": ` +
+        "find that machine and take the address from it";
+      ports.log.warn({ event: "addressConflict", ip: address, interface: name, mac }, message);
+      for (const key of announced.claimants(address)) {
+        const service = services.get(key);
+        if (service !== undefined) ports.recordEvent(service, { type: "Warning", reason: "addressConflict", message });
+      }
     },
     peers: ownPeers.list,
     announced: announced.byAddress,

@@ -38,8 +38,8 @@ export interface FrameSocket {
 }
 
 /**
- * Opens a packet socket that receives the ARP requests, or the neighbour solicitations with a hop limit of 255, arriving at
- * one interface, and no other frame.
+ * Opens a packet socket that receives ARP requests and replies, or neighbour solicitations and advertisements with a hop limit
+ * of 255, arriving at one interface, and no other frame.
  * @throws SystemError (EPERM without CAP_NET_RAW, ENODEV where there is no such interface), NativePartError
  */
 export function openFrameSocket(

@@ -19,7 +19,7 @@ it("serves metrics as they are after a refresh, and nothing else", async () => {
   const refresh = async (): Promise<void> => {
     scrapes += 1;
     metrics.setLayer2(
-      [{ address: "192.0.2.1", requests: 7 * scrapes, responses: 5, gratuitous: 10 }],
+      [{ address: "192.0.2.1", requests: 7 * scrapes, responses: 5, gratuitous: 10, claims: 3 }],
       [
         { protocol: "arp", reason: "truncated", count: 1 },
         { protocol: "arp", reason: "truncated", count: 2 },
@@ -37,6 +37,7 @@ it("serves metrics as they are after a refresh, and nothing else", async () => {
   );
   expect(text).not.toContain("default/gone");
   expect(text).toContain('metallb_layer2_requests_received{ip="192.0.2.1"} 14\n');
+  expect(text).toContain('smelter_layer2_claims_total{ip="192.0.2.1"} 3\n');
   expect(text).toContain('smelter_layer2_dropped_total{protocol="arp",reason="truncated"} 3\n');
   expect(text).toContain("metallb_k8s_client_config_loaded_bool 1\n");
   expect(await get(served.value.port, "/debug")).toEqual([404, "not found\n"]);

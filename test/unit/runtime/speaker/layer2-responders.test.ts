@@ -56,6 +56,8 @@ let groupErrno: number;
 let errors: Layer2Error[];
 let told: string[][];
 let scansAsked: number;
+let conflicts: string[];
+let now: number;
 let answering: number;
 let addresses: AnnouncedAddresses;
 let responders: Responders;
@@ -123,16 +125,16 @@ function describe(frame: Uint8Array): string {
   return `${operation} ${senderHardwareAddress} ${senderProtocolAddress}`;
 }
 
-/** Lets a request for 192.168.1.240 arrive; gives what is sent for it. */
-function ask(index: number): string[] {
+/** Lets a request for 192.168.1.240 arrive, of a machine that may say that it has an address; gives what is sent for it. */
+function ask(index: number, senderHardwareAddress = mac(9), senderProtocolAddress = "192.168.1.9"): string[] {
   const socket = sockets.get(index);
   if (socket === undefined || socket.closed) return ["no socket"];
   const request = encodeArp({
     ethernetDestination: "ff:ff:ff:ff:ff:ff",
     ethernetSource: mac(9),
     operation: 1,
-    senderHardwareAddress: mac(9),
-    senderProtocolAddress: "192.168.1.9",
+    senderHardwareAddress,
+    senderProtocolAddress,
     targetHardwareAddress: "00:00:00:00:00:00",
     targetProtocolAddress: "192.168.1.240",
   });
@@ -157,6 +159,8 @@ beforeEach(() => {
   errors = [];
   told = [];
   scansAsked = 0;
+  conflicts = [];
+  now = 0;
   answering = 0;
   addresses = new Map();
   announceAddress(addresses, VIP, undefined);
@@ -172,6 +176,8 @@ beforeEach(() => {
     onError: (error) => errors.push(error),
     onInterfaces: (interfaces) => told.push(interfaces.map(describeInterface)),
     onAnswering: () => (answering += 1),
+    onConflict: ({ address, interface: name, mac: of }) => conflicts.push(`${address} ${name} ${of}`),
+    now: () => now,
     scanSoon: () => (scansAsked += 1),
   });
 });
@@ -401,4 +407,13 @@ it("a protocol that cannot be opened keeps the other from nothing", () => {
     "Cannot answer NDP on a: Error: failed with EAFNOSUPPORT",
   ]);
   expect(told.at(-1)).toEqual(["a answers NDP", "b answers"]);
+});
+
+it("another machine that goes on having an announced address is told about; an interface of this machine is not", () => {
+  responders.scan();
+  const claim = (of: string): string[] => ask(1, of, "192.168.1.240");
+  for (now = 0; now <= 5000; now += 1000) expect(claim(mac(2))).toHaveLength(1); // heard on a, sent by b
+  expect([conflicts, addresses.get(VIP)?.claimsHeard]).toEqual([[], 0]);
+  for (now = 0; now <= 5000; now += 1000) claim(mac(7));
+  expect([conflicts, addresses.get(VIP)?.claimsHeard]).toEqual([[`192.168.1.240 a ${mac(7)}`], 6]);
 });

@@ -176,6 +176,18 @@ it("announces the addresses of both families", () => {
   expect(wire).toEqual(["+192.0.2.1", "+2001:db8::1"]);
 });
 
+it("tells the Services of an address that another machine has, and no others", () => {
+  begin();
+  events.length = 0;
+  const conflict = { interface: "eth0", mac: "02:00:00:00:00:03" };
+  speaker.conflictHeard({ address: "192.0.2.1", ...conflict });
+  speaker.conflictHeard({ address: "192.0.2.9", ...conflict });
+  expect(events).toEqual([
+    'addressConflict: address 192.0.2.1 is also claimed by the machine 02:00:00:00:00:03 on eth0 of node "n1": ' +
+      "find that machine and take the address from it",
+  ]);
+});
+
 it("is not stale where nothing has ever been configured", () => {
   speaker.configChanged([]);
   speaker.synced();

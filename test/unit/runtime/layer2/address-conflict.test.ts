@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import { noteClaim } from "../../../../src/runtime/layer2/address-conflict.js";
+import { addressKey } from "../../../../src/runtime/layer2/address-key.js";
+import {
+  announceAddress,
+  withdrawAddress,
+  type AnnouncedAddress,
+  type AnnouncedAddresses,
+} from "../../../../src/runtime/layer2/announced-addresses.js";
+import { answerArp } from "../../../../src/runtime/layer2/arp-responder.js";
+import { encodeArp, type ArpPacket } from "../../../../src/runtime/layer2/arp.js";
+import { responderInterface } from "../../../../src/runtime/layer2/layer2-protocol.js";
+import { answerNdp } from "../../../../src/runtime/layer2/ndp-responder.js";
+import { encodeNdp, type NeighborDiscovery } from "../../../../src/runtime/layer2/ndp.js";
+import { formatMacHalves } from "../../../../src/runtime/net/mac.js";
+
+const key = (address: string) => addressKey(address) ?? "";
+
+function announced(...texts: string[]): AnnouncedAddresses {
+  const addresses: AnnouncedAddresses = new Map();
+  for (const text of texts) announceAddress(addresses, key(text), undefined);
+  return addresses;
+}
+
+describe("noteClaim() counts each claim, and reports", () => {
+  it.each<{ name: string; at: readonly number[]; reported: readonly number[] }>([
+    { name: "nothing of a single one", at: [0], reported: [] },
+    { name: "nothing of a burst, as when an address moves", at: [0, 1, 2, 1100, 1101], reported: [] },
+    { name: "what goes on for two seconds", at: [0, 1100, 2200], reported: [2200] },
+    { name: "what is said rarely, but again", at: [0, 59_000], reported: [59_000] },
+    { name: "nothing where a minute is between", at: [0, 61_000, 62_000], reported: [] },
+    {
+      name: "once a minute what goes on",
+      at: Array.from({ length: 140 }, (_, second) => second * 1000),
+      reported: [2000, 62_000, 122_000],
+    },
+  ])("$name", ({ at, reported }) => {
+    const address = announced("192.0.2.1").get(key("192.0.2.1")) as AnnouncedAddress;
+    expect(at.filter((now) => noteClaim(address, now))).toEqual(reported);
+    expect(address.claimsHeard).toBe(at.length);
+  });
+
+  it("anew after the address was withdrawn", () => {
+    const addresses = announced("192.0.2.1");
+    const address = addresses.get(key("192.0.2.1")) as AnnouncedAddress;
+    noteClaim(address, 0);
+    withdrawAddress(addresses, address.key);
+    announceAddress(addresses, address.key, undefined);
+    expect([noteClaim(address, 3000), noteClaim(address, 5000)]).toEqual([false, true]);
+  });
+});
+
+const [OURS, THEIRS] = ["02:00:00:00:00:0b", "02:00:00:00:00:03"];
+const ARP: ArpPacket = {
+  ethernetDestination: "ff:ff:ff:ff:ff:ff",
+  ethernetSource: THEIRS,
+  operation: 1,
+  senderHardwareAddress: THEIRS,
+  senderProtocolAddress: "192.0.2.1",
+  targetHardwareAddress: "00:00:00:00:00:00",
+  targetProtocolAddress: "192.0.2.1",
+};
+const NA: Extract<NeighborDiscovery, { type: 136 }> = {
+  type: 136,
+  ethernetDestination: "33:33:00:00:00:01",
+  ethernetSource: THEIRS,
+  sourceAddress: "fe80::3",
+  destinationAddress: "ff02::1",
+  targetAddress: "2001:db8::1",
+  linkLayerAddress: THEIRS,
+  router: false,
+  solicited: false,
+  override: true,
+};
+const NS: NeighborDiscovery = {
+  type: 135,
+  ethernetDestination: "33:33:ff:00:00:09",
+  ethernetSource: THEIRS,
+  sourceAddress: "2001:db8::1",
+  destinationAddress: "ff02::1:ff00:9",
+  targetAddress: "2001:db8::9",
+  linkLayerAddress: undefined,
+};
+
+describe("a claim of an announced address is", () => {
+  it.each<{ name: string; frame: ReturnType<typeof encodeArp> | ReturnType<typeof encodeNdp>; claim: string[] }>([
+    { name: "a gratuitous request", frame: encodeArp(ARP), claim: [`192.0.2.1 ${THEIRS}`] },
+    { name: "a gratuitous reply", frame: encodeArp({ ...ARP, operation: 2 }), claim: [`192.0.2.1 ${THEIRS}`] },
+    {
+      name: "a request for somebody else's address",
+      frame: encodeArp({ ...ARP, targetProtocolAddress: "192.0.2.9" }),
+      claim: [`192.0.2.1 ${THEIRS}`],
+    },
+    { name: "not a probe", frame: encodeArp({ ...ARP, senderProtocolAddress: "0.0.0.0" }), claim: [] },
+    { name: "not our own frame", frame: encodeArp({ ...ARP, senderHardwareAddress: OURS }), claim: [] },
+    {
+      name: "not that of an address that is announced on another interface",
+      frame: encodeArp({ ...ARP, senderProtocolAddress: "192.0.2.2" }),
+      claim: [],
+    },
+    {
+      name: "not that of a withdrawn address",
+      frame: encodeArp({ ...ARP, senderProtocolAddress: "192.0.2.3" }),
+      claim: [],
+    },
+    { name: "an advertisement", frame: encodeNdp(NA), claim: [`2001:db8::1 ${THEIRS}`] },
+    {
+      name: "an advertisement without a link-layer address",
+      frame: encodeNdp({ ...NA, linkLayerAddress: undefined }),
+      claim: [`2001:db8::1 ${THEIRS}`],
+    },
+    { name: "not our own advertisement", frame: encodeNdp({ ...NA, linkLayerAddress: OURS }), claim: [] },
+    { name: "a solicitation from it", frame: encodeNdp(NS), claim: [`2001:db8::1 ${THEIRS}`] },
+    { name: "not a solicitation from another", frame: encodeNdp({ ...NS, sourceAddress: "2001:db8::7" }), claim: [] },
+    { name: "not the detection of duplicates", frame: encodeNdp({ ...NS, sourceAddress: "::" }), claim: [] },
+  ])("$name", ({ frame, claim }) => {
+    if (!frame.ok) throw new Error(frame.fault);
+    const addresses = announced("192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1");
+    announceAddress(addresses, key("192.0.2.2"), new Set(["eth1"]));
+    withdrawAddress(addresses, key("192.0.2.3"));
+    const claims: string[] = [];
+    const eth0 = responderInterface("eth0", OURS, false, (address, high, low) =>
+      claims.push(`${address.key === key("2001:db8::1") ? "2001:db8::1" : "192.0.2.1"} ${formatMacHalves(high, low)}`),
+    );
+    const memory = new Uint8Array(256);
+    memory.set(frame.value);
+    const answer = frame.value.length === 60 ? answerArp : answerNdp;
+    answer(new DataView(memory.buffer), 0, frame.value.length, eth0, addresses, new DataView(new ArrayBuffer(128)), 0);
+    expect(claims).toEqual(claim);
+  });
+});
