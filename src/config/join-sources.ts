@@ -47,7 +47,7 @@ export function joinPools(resources: ResourceReading, legacy: LegacyReading | un
   checkOverlaps(resources.pools, legacyPools, legacy?.place, findings);
   const pools: Sourced<Pool>[] = resources.pools.map((pool) => {
     const lender = lenders.get(pool);
-    const lent = lender === undefined || legacy === undefined ? undefined : lentBy(lender, legacy.place);
+    const lent = lender === undefined || legacy === undefined ? undefined : advertisementsOf(lender, legacy.place);
     return resourcePool(pool, resources.advertisements, lent, findings);
   });
   for (const pool of legacyPools) {
@@ -89,15 +89,16 @@ function resourcePool(
     bgp: isOnTheWay ? lent.bgp : bgp,
   };
   const origins = objects.map((object) => ({ object, path: "" }));
-  return { piece, origins: [originAt(place, ""), ...origins] };
+  const lentBy = isOnTheWay ? [originAt(lent.place, lent.path)] : [];
+  return { piece, origins: [originAt(place, ""), ...origins, ...lentBy] };
 }
 
 /** How a legacy pool is announced that a resource takes the place of. */
-type Lent = Pick<Pool, "layer2" | "bgp"> & Readonly<{ place: Place }>;
+type Lent = Pick<Pool, "layer2" | "bgp"> & Readonly<{ place: Place; path: string }>;
 
-function lentBy(pool: LegacyPool, place: Place): Lent {
+function advertisementsOf(pool: LegacyPool, place: Place): Lent {
   const { layer2, bgp } = legacyPool(pool);
-  return { layer2, bgp, place };
+  return { layer2, bgp, place, path: `${pool.path}/protocol` };
 }
 
 /** Whether there are but some of them: resources are applied one after the other, and pools may be first. */

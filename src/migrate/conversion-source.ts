@@ -1,4 +1,5 @@
-import { canonicalSet } from "../config/canonical.js";
+import type { AttachedAdvertisements } from "../config/attach-advertisements.js";
+import { canonicalSet, canonicalText } from "../config/canonical.js";
 import type { UnnamedPeer } from "../config/legacy-peers.js";
 import type { LegacyPool } from "../config/legacy-pools.js";
 import type { BfdProfile, BgpAdvertisement, LoadedConfig, Model, Notice, Pool } from "../config/model.js";
@@ -25,6 +26,8 @@ export type SourcePool = Readonly<{
   namePath: string;
   addressesPath: string;
   keys: Readonly<{ aggregationLength: string; localPref: string }>;
+  /** An IPAddressPool of this name is there already: of it only advertisements are left to write. */
+  isThere?: true;
 }>;
 export type SourceAddresses = Readonly<{ text: string; range: AddressRange; path: string }>;
 export type SourcePeer = Readonly<{ peer: UnnamedPeer; name: string; place: Place; path: string }>;
@@ -54,11 +57,13 @@ export type JoinedSource = Readonly<{
  * an AddressPool over a pool of the ConfigMap, that has its name or its addresses, with a notice; a half overlap is a
  * fault.
  * @param loaded the ConfigMap and the resources beside it
+ * @param attached the advertisements of the pools among these resources
  */
 export function joinSource(
   { model, origins }: LoadedConfig,
   legacy: LegacyReading | undefined,
   addressPools: readonly SourcePool[],
+  attached: ReadonlyMap<string, AttachedAdvertisements> = new Map(),
 ): JoinedSource {
   const notices: Notice[] = [];
   // A piece that a resource says too has no origin in the ConfigMap: only the others are left to convert.
@@ -90,8 +95,15 @@ export function joinSource(
   const modelPools = [...model.pools.filter(({ name }) => !dropped.has(name)), ...kept.map(poolOf)].toSorted(byName);
   const modelPeers = new Map(model.peers.map(({ name, ...peer }) => [name, peer]));
   const place = legacy?.place ?? { object: "", positionOf: () => ({}) };
+  const lending = (legacy?.pools ?? []).flatMap((pool): SourcePool[] => {
+    const name = names.get(`pool ${pool.path}/protocol`);
+    if (name === undefined) return [];
+    const there = new Set(attached.get(name)?.bgp.map((one) => canonicalText(one)));
+    const advertisements = pool.advertisements.filter(({ meaning }) => !there.has(canonicalText(meaning)));
+    return [{ ...sourcePool(pool, place), name, advertisements, isThere: true }];
+  });
   const source: ConversionSource = {
-    pools: [...left.map((pool) => sourcePool(pool, place)), ...kept].toSorted(byName),
+    pools: [...left.map((pool) => sourcePool(pool, place)), ...lending, ...kept].toSorted(byName),
     peers: (legacy?.peers ?? [])
       .flatMap(({ path }): SourcePeer[] => {
         const name = names.get(`peer ${path}`) ?? "";

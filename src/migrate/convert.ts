@@ -199,14 +199,18 @@ function readInput(
   const { configMap } = input;
   const present = presentIn(input, namespace);
   const from = configMap?.namespace ?? namespace;
-  const { result: loaded, legacy } = loadWithReading(
+  const {
+    result: loaded,
+    legacy,
+    resources,
+  } = loadWithReading(
     [...(configMap === undefined ? [] : [configMap]), ...present.map((document) => ({ ...document, namespace: from }))],
     { namespace: from, configMapName: configMap?.name ?? "", ...(generation !== undefined && { generation }) },
   );
   const findings: Findings = { faults: loaded.ok ? [] : [...loaded.fault], notices: [] };
   const addressPools = readAddressPools(input.addressPools, presentAliases(present), findings);
   if (!loaded.ok || findings.faults.length > 0) return refuse(sortFaults(findings.faults));
-  const joined = joinSource(loaded.value, legacy, addressPools);
+  const joined = joinSource(loaded.value, legacy, addressPools, resources.advertisements);
   if (joined.faults.length > 0) return refuse(sortFaults(joined.faults));
   const notices = [...loaded.value.notices, ...findings.notices, ...joined.notices];
   return succeed({ ...joined, notices, place: legacy?.place });

@@ -43,7 +43,7 @@ export function resourcesOf(source: ConversionSource, options: ResourceOptions):
   const takenNames = (kind: string): ReadonlySet<string> =>
     new Set(options.present.flatMap((document) => (document.kind === kind ? [document.name] : [])));
   const poolNames = uniqueLegalNames(
-    source.pools.map(({ name }) => name),
+    source.pools.flatMap(({ name, isThere }) => (isThere === true ? [] : [name])),
     POOL_NAME,
     takenNames("IPAddressPool"),
   );
@@ -93,7 +93,7 @@ export function resourcesOf(source: ConversionSource, options: ResourceOptions):
   for (const pool of source.pools) {
     const name = poolNames.get(pool.name) ?? pool.name;
     const origin = `${pool.place.object} ${pool.path}`.trimEnd();
-    pools.add(name, origin, { spec: poolSpec(pool) }, false);
+    if (pool.isThere !== true) pools.add(name, origin, { spec: poolSpec(pool) }, false);
     if (pool.protocol === "layer2") l2Advertisements.add(name, origin, { spec: { ipAddressPools: [name] } });
     for (const { meaning, path } of pool.advertisements.toSorted((a, b) => compareMeanings(a.meaning, b.meaning))) {
       const isAlone = pool.advertisements.length === 1;

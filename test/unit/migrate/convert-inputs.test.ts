@@ -193,6 +193,21 @@ describe("convert() of a mix", () => {
     expect(names(converted(text))).toEqual(["IPAddressPool a", "L2Advertisement a"]);
   });
 
+  it("writes the advertisements that a pool beside it does not have yet", () => {
+    const pools =
+      `address-pools: [{name: a, ${LAYER2}}, {name: b, protocol: bgp, addresses: [10.0.1.0/24], ` +
+      `bgp-advertisements: [{communities: ["1:1"]}, {aggregation-length: 24}]}]`;
+    const text = stream(
+      configMap(pools),
+      object("IPAddressPool", "a", "spec: {addresses: [10.0.0.0/24]}"),
+      object("IPAddressPool", "b", "spec: {addresses: [10.0.1.0/24]}"),
+      object("BGPAdvertisement", "fine", 'spec: {ipAddressPools: [b], communities: ["1:1"]}'),
+    );
+    const conversion = converted(text);
+    expect(names(conversion)).toEqual([expect.stringMatching(/^BGPAdvertisement b/), "L2Advertisement a"]);
+    expect(specOf(conversion, "BGPAdvertisement")).toEqual({ ipAddressPools: ["b"], aggregationLength: 24 });
+  });
+
   it("leaves the nodes of a peer beside it to that peer", () => {
     const peers = "peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1}]";
     const beside = "myASN: 1, peerASN: 2, peerAddress: 10.0.0.1, nodeSelectors: [{matchLabels: {rack: a}}]";
