@@ -42,7 +42,7 @@ describe("convert() refuses", () => {
     [
       "resources",
       "apiVersion: metallb.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: a}\n",
-      " holds no ConfigMap and no AddressPool",
+      " holds resources of metallb.io already, and no ConfigMap or AddressPool to convert",
     ],
     [
       "two of them",
