@@ -37,6 +37,7 @@ export type ConfigurationStateOptions = Readonly<{
   mayWrite?(): boolean;
 }>;
 
+const LOOK_AGAIN_MILLISECONDS = 600_000; // and up to twice as long, so that a fleet does not look together
 const INTERVAL_MILLISECONDS = 1_000; // between two writes, so that many edits in a row do not become as many writes
 
 export function createConfigurationState(options: ConfigurationStateOptions): ConfigurationState {
@@ -50,6 +51,8 @@ export function createConfigurationState(options: ConfigurationStateOptions): Co
   let running = false;
   let isOn = false; // served and permitted
   let said = "";
+  let cancelLook = (): void => undefined;
+  signal.addEventListener("abort", () => cancelLook());
 
   async function run(): Promise<void> {
     running = true;
@@ -68,6 +71,14 @@ export function createConfigurationState(options: ConfigurationStateOptions): Co
       }
     }
     running = false;
+    if (isOn) lookAgainLater();
+  }
+
+  /** Somebody may delete it, or write into it. */
+  function lookAgainLater(): void {
+    cancelLook();
+    if (signal.aborted) return;
+    cancelLook = ports.clock.setTimer(LOOK_AGAIN_MILLISECONDS * (1 + ports.random()), resume);
   }
 
   function say(message: string): void {
@@ -133,6 +144,11 @@ export function createConfigurationState(options: ConfigurationStateOptions): Co
     if (!running) void run();
   }
 
+  function resume(): void {
+    pending = reported;
+    start();
+  }
+
   return {
     report(problems) {
       if (reported && isDeepStrictEqual(wanted, problems)) return;
@@ -141,10 +157,7 @@ export function createConfigurationState(options: ConfigurationStateOptions): Co
       pending = true;
       start();
     },
-    resume() {
-      pending = reported;
-      start();
-    },
+    resume,
   };
 }
 

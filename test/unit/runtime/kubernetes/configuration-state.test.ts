@@ -186,3 +186,17 @@ it("comes through when the server answers again", async () => {
   expect(state()?.["status"]).toMatchObject({ result: "Valid" });
   expect(said()).toEqual([]);
 });
+
+it("is made anew where somebody deletes it, and says again what somebody else wrote over", async () => {
+  begin().report([PROBLEM]);
+  await clock.advance(1_000);
+  api.remove(STATES, `${NAMESPACE}/controller`);
+  await clock.advance(1_200_000);
+  expect(state()?.["status"]).toMatchObject({ result: "Invalid" });
+  const object = state();
+  if (object !== undefined) api.put(STATES, { ...object, status: { result: "Valid" } });
+  await clock.advance(1_200_000);
+  expect(state()?.["status"]).toMatchObject({ result: "Invalid", errorSummary: PROBLEM });
+  stop.abort();
+  expect(clock.waiting()).toEqual([]);
+});
