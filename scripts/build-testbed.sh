@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds etcd, the Kubernetes programs and the MetalLB releases that tests run, into the cache, once for each version of their modules.
 # Prints nothing when all is there. The folders are $SMELTER_CACHE/testbed/NAME-VERSION-DIGEST, where DIGEST is the
-# first 16 hex digits of the SHA-256 of go.mod followed by go.sum; test/lab/places.ts finds them by the same rule.
+# first 16 hex digits of the SHA-256 of go.mod, go.sum and, where there is one, main.go; test/lab/places.ts finds them
+# by the same rule.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${SMELTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/smelter}
@@ -29,8 +30,11 @@ build() { # name of the module's folder, its main module; the remaining argument
   local name=$1 module=$2
   shift 2
   local source=$top/test/lab/$name version digest folder
+  [ -e "$source" ] || source=$top/test/peers/$name
   version=$(awk -v module="$module" '{ sub(/^require /, "") } $1 == module { print $2; exit }' "$source/go.mod")
-  digest=$(cat "$source/go.mod" "$source/go.sum" | sha256sum | cut -c1-16)
+  local parts=("$source/go.mod" "$source/go.sum")
+  [ ! -e "$source/main.go" ] || parts+=("$source/main.go")
+  digest=$(cat "${parts[@]}" | sha256sum | cut -c1-16)
   folder=$cache/testbed/$name-$version-$digest
   [ "$(cat "$folder/.complete" 2>/dev/null)" = "$*" ] && return 0
   [ -n "$go" ] || go=$("$top/scripts/find-go.sh")
@@ -62,3 +66,5 @@ build kubernetes k8s.io/kubernetes ./kube-apiserver ./kube-proxy ./kubectl
 build legacy-parsers gopkg.in/yaml.v2 .
 build metallb-v0.11 go.universe.tf/metallb go.universe.tf/metallb/controller go.universe.tf/metallb/speaker
 build metallb-v0.14 go.universe.tf/metallb go.universe.tf/metallb/controller go.universe.tf/metallb/speaker
+build memberlist github.com/hashicorp/memberlist .
+build memberlist-v0.1 github.com/hashicorp/memberlist .

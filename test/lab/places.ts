@@ -39,14 +39,17 @@ const MAIN_MODULE = {
   "legacy-parsers": "gopkg.in/yaml.v2",
   "metallb-v0.11": "go.universe.tf/metallb",
   "metallb-v0.14": "go.universe.tf/metallb",
+  memberlist: "github.com/hashicorp/memberlist",
+  "memberlist-v0.1": "github.com/hashicorp/memberlist",
 } as const;
 
 /**
- * The folder of the programs built from a folder of test/lab, by the rule of scripts/build-testbed.sh.
+ * The folder of the programs built from a folder of test/lab or test/peers, by the rule of scripts/build-testbed.sh.
  * Throws when `make testbed` has not built them for the present go.mod and go.sum.
  */
 export function testbedFolder(name: keyof typeof MAIN_MODULE): string {
-  const source = join(repositoryRoot(), "test/lab", name);
+  const places = ["lab", "peers"].map((room) => join(repositoryRoot(), "test", room, name));
+  const source = places.find(existsSync) ?? "";
   const mod = readFileSync(join(source, "go.mod"), "utf8");
   const sum = readFileSync(join(source, "go.sum"), "utf8");
   const version = mod
@@ -58,7 +61,9 @@ export function testbedFolder(name: keyof typeof MAIN_MODULE): string {
         .split(/\s+/),
     )
     .find(([module]) => module === MAIN_MODULE[name])?.[1];
-  const digest = createHash("sha256").update(mod).update(sum).digest("hex").slice(0, 16);
+  const main = join(source, "main.go");
+  const program = existsSync(main) ? readFileSync(main) : "";
+  const digest = createHash("sha256").update(mod).update(sum).update(program).digest("hex").slice(0, 16);
   const folder = join(cacheFolder(), "testbed", `${name}-${version}-${digest}`);
   if (existsSync(join(folder, ".complete"))) return folder;
   throw new Error(`Cannot run ${name} ${version}: ${folder} is not there: run make testbed`);

@@ -10,7 +10,6 @@ export type MembershipEvent =
   | Readonly<{ type: "streamAck"; sequence: number }>
   /** All that another member knows came on a stream. */
   | Readonly<{ type: "remoteState"; members: readonly PushedMember[] }>
-  | Readonly<{ type: "join"; endpoints: readonly Endpoint[] }>
   /** What others are to know of this one; at most 512 octets. */
   | Readonly<{ type: "setMetadata"; metadata: Uint8Array }>;
 
@@ -21,7 +20,7 @@ export type MembershipEffect =
   /** Ping on a stream; an answer in time becomes the event streamAck. */
   | Readonly<{ do: "pingByStream"; to: Endpoint; node: string; sequence: number; timeoutMilliseconds: number }>
   /** Exchange all that is known on a stream; what comes back becomes the event remoteState. */
-  | Readonly<{ do: "pushPull"; to: Endpoint; join: boolean }>
+  | Readonly<{ do: "pushPull"; to: Endpoint }>
   | Readonly<{ do: "changed"; change: MemberChange }>
   | Readonly<{ do: "report"; report: MembershipReport }>
   | Readonly<{ do: "drop"; reason: DropReason }>

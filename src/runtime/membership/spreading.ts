@@ -62,7 +62,7 @@ export function pushPull(turn: Turn): void {
   state.nextPushPullAt = now + pushPullInterval(state.parameters, state.order.length);
   const alive = state.order.filter((member) => member !== state.self && member.state === "alive");
   const [member] = pickRandom(state.random, alive, 1);
-  if (member !== undefined) effects.push({ do: "pushPull", to: member.endpoint, join: false });
+  if (member !== undefined) effects.push({ do: "pushPull", to: member.endpoint });
 }
 
 /** At a random place in the first interval, so that members that start together do not act together. */

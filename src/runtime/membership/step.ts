@@ -42,9 +42,6 @@ function handle(turn: Turn, event: MembershipEvent): void {
       return hearStreamAck(turn, event.sequence);
     case "remoteState":
       return mergeRemoteState(turn, event.members);
-    case "join":
-      for (const to of event.endpoints) turn.effects.push({ do: "pushPull", to, join: true });
-      return;
     case "leave":
       return leave(turn);
     case "setMetadata": {

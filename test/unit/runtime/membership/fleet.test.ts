@@ -83,7 +83,7 @@ it("two halves of a fleet that heard nothing of each other find together again b
   expect(fleet.alive("n5")).toEqual(["n3", "n4", "n5"]);
   for (const name of names(6)) fleet.move(name, 0);
   // The dead are told of their death for 30 s, and protest.
-  fleet.dispatch("n0", { type: "join", endpoints: [{ address: "10.0.0.5", port: 7946 }] });
+  fleet.join("n0", "n5");
   fleet.run(2000);
   for (const name of names(6)) expect(fleet.alive(name)).toEqual(names(6));
 });

@@ -60,6 +60,16 @@ export function createSimulation({
   const connected = (a: Node, b: Node | undefined): b is Node => b !== undefined && b.running && a.group === b.group;
   const delay = (): number => latencyMilliseconds * (0.5 + nextRandom(random));
 
+  function pushPull(node: Node, target: Node | undefined): void {
+    if (!connected(node, target)) return;
+    at(now + 3 * delay(), () => {
+      if (!connected(node, target)) return;
+      const [ours, theirs] = [localState(node.state), localState(target.state)];
+      dispatch(target, { type: "remoteState", members: ours });
+      dispatch(node, { type: "remoteState", members: theirs });
+    });
+  }
+
   function dispatch(node: Node, event: MembershipEvent): void {
     if (!node.running) return;
     // Who stands still takes what came as soon as he goes on.
@@ -89,17 +99,9 @@ export function createSimulation({
           );
           break;
         }
-        case "pushPull": {
-          const target = nodeAt(effect.to);
-          if (!connected(node, target)) break;
-          at(now + 3 * delay(), () => {
-            if (!connected(node, target)) return;
-            const [ours, theirs] = [localState(node.state), localState(target.state)];
-            dispatch(target, { type: "remoteState", members: ours });
-            dispatch(node, { type: "remoteState", members: theirs });
-          });
+        case "pushPull":
+          pushPull(node, nodeAt(effect.to));
           break;
-        }
         case "changed":
           changes.push({ atMilliseconds: now, by: name, ...effect.change });
           break;
@@ -137,8 +139,7 @@ export function createSimulation({
     nodes.set(name, node);
     dispatch(node, { type: "start" });
     if (members > MOST_THAT_JOIN) return;
-    if (number > 0) dispatch(node, { type: "join", endpoints: [{ address: "10.0.0.0", port: 7946 }] });
-    else if (nodes.size > 1) dispatch(node, { type: "join", endpoints: [{ address: "10.0.0.1", port: 7946 }] });
+    pushPull(node, nodes.get(number > 0 ? "n0" : "n1"));
   }
 
   /** What a join comes to, which in a large fleet costs more time than all that is tested. */
@@ -194,6 +195,7 @@ export function createSimulation({
     metadata: (of: string, by: string) => get(by).state.members.get(of)?.metadata,
     dispatch: (name: string, event: MembershipEvent) => dispatch(get(name), event),
     start,
+    join: (name: string, to: string) => pushPull(get(name), get(to)),
     kill: (name: string) => void (get(name).running = false),
     stall: (name: string, milliseconds: number) => void (get(name).stalledUntil = now + milliseconds),
     /** Only members of the same group hear each other; group 0 is where all are at first. */

@@ -296,7 +296,7 @@ describe("probes", () => {
     state = { ...state, nextProbeAt: Number.POSITIVE_INFINITY };
     const effects = wait(120_000).filter(({ do: what }) => what === "pushPull");
     expect(effects).toHaveLength(3); // the first after 30 to 60 s
-    expect(effects[0]).toMatchObject({ join: false, to: { port: 7946 } });
+    expect(effects[0]).toMatchObject({ to: { port: 7946 } });
   });
 });
 

@@ -1,0 +1,76 @@
+// Runs in a host of the lab: members of gossip as they are shipped, told what to do by gossip.ts over the IPC channel.
+import { createSecretKey, randomBytes } from "node:crypto";
+import { LAN_PARAMETERS } from "../../src/runtime/membership/parameters.js";
+import { explainReport } from "../../src/runtime/membership/report-text.js";
+import { createMembership, type Membership } from "../../src/runtime/speaker/membership-driver.js";
+import { monotonicMilliseconds, startTimer } from "../../src/runtime/transport/clock.js";
+import { openMembershipPackets } from "../../src/runtime/transport/membership-packets.js";
+import { dialMembershipStream, listenMembershipStreams } from "../../src/runtime/transport/membership-streams.js";
+import type { GossipAnswer, GossipCall } from "./gossip.js";
+
+const members = new Map<string, Membership>(); // BOUNDED by what the test starts
+const send = (answer: GossipAnswer): void => void process.send?.(answer);
+const keysOf = (texts: readonly string[]) => texts.map((text) => createSecretKey(Buffer.from(text, "hex")));
+const endpointsOf = (addresses: readonly string[]) => addresses.map((address) => ({ address, port: 7946 }));
+
+async function perform({ call, name, list, parameters }: GossipCall): Promise<unknown> {
+  if (call === "start") {
+    const [bindAddress = "", metadata = "", ...keys] = list;
+    const member = await createMembership(
+      {
+        name,
+        bindAddress,
+        port: 7946,
+        metadata: new TextEncoder().encode(metadata),
+        parameters: { ...LAN_PARAMETERS, ...parameters },
+        keys: keysOf(keys),
+        onChange: (change) => send({ by: name, said: `${change.what} ${change.name}` }),
+        onReport: (report) => send({ by: name, said: explainReport(report).text }),
+        onError: (error) => send({ by: name, said: `error ${error.message}` }),
+      },
+      {
+        now: monotonicMilliseconds,
+        startTimer,
+        randomOctets: randomBytes,
+        openPackets: openMembershipPackets,
+        listenStreams: listenMembershipStreams,
+        dialStream: dialMembershipStream,
+      },
+    );
+    return void members.set(name, member);
+  }
+  const member = members.get(name);
+  if (member === undefined) throw new Error(`there is no member ${name}`);
+  switch (call) {
+    case "join":
+      return member.join(endpointsOf(list));
+    case "members":
+      return member
+        .members()
+        .filter((one) => member.alive().has(one.name))
+        .map((one) => `${one.name}=${new TextDecoder().decode(one.metadata)}`)
+        .toSorted();
+    case "metadata":
+      return member.setMetadata(new TextEncoder().encode(list[0] ?? ""));
+    case "keys":
+      return member.setKeys(keysOf(list));
+    case "counters": {
+      const counters = member.counters();
+      return { ...counters, dropped: Object.fromEntries(counters.dropped) };
+    }
+    case "leave":
+      return member.leave(5000);
+    case "stop":
+      members.delete(name);
+      return member.stop();
+  }
+}
+
+process.on("message", (call: GossipCall) => {
+  perform(call).then(
+    (value) => send({ id: call.id, value }),
+    (error: unknown) => send({ id: call.id, failure: String(error) }),
+  );
+});
+// The test has ended, or wants this to end.
+process.on("disconnect", () => void Promise.all([...members.values()].map((member) => member.stop())));

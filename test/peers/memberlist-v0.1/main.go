@@ -1,0 +1,1 @@
+../memberlist/main.go
