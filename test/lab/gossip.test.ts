@@ -125,8 +125,8 @@ describe("on one host", () => {
     await untilAgreed(all);
     // Old ones reach new ones through ours, round after round.
     const before = (await bridge.counters()).packetsReceived;
-    await until(async () => (await bridge.counters()).packetsReceived > before + 100, {
-      what: "a dozen rounds of probes",
+    await until(async () => (await bridge.counters()).packetsReceived > before + 40, {
+      what: "rounds of probes",
       deadlineMs: 60_000,
     });
     expect(failures(all)).toEqual([]);
@@ -163,7 +163,7 @@ describe("on one host", () => {
     await expect(first.join(open)).rejects.toThrow("did not reach");
     await expect(open.join(first)).rejects.toThrow("Cannot join");
     expect(await first.members()).toEqual(["ours1="]);
-    expect((await first.counters()).dropped).toMatchObject({ key: 1, notEncrypted: 1 });
+    expect((await first.counters()).dropped).toEqual({ key: 2, notEncrypted: 2 });
   });
 });
 

@@ -82,9 +82,12 @@ export async function startOurMembers(host: Host, folder: string): Promise<OurMe
     if ("by" in answer) said.get(answer.by)?.push(answer.said);
     else waiting.get(answer.id)?.(answer);
   });
-  const ended = once(child, "exit");
+  const ended = once(child, "exit").then(() => {
+    for (const [id, tell] of waiting) tell({ id, failure: "its process has ended" });
+  });
 
   function ask(name: string, call: GossipCall["call"], list: readonly string[] = []): Promise<unknown> {
+    if (!child.connected) return Promise.reject(new Error(`Cannot ${call} as ${name}: its process has ended`));
     const id = nextId;
     nextId += 1;
     const parameters = {

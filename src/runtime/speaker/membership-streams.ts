@@ -24,7 +24,8 @@ const CLOSED_BY_PEER = new Set(["ERR_EARLY_END", "ECONNRESET", "EPIPE"]);
 export function createStreamAsker({ wire, dial, localAddress, signal, drop }: StreamAskerOptions) {
   return async function ask(to: Endpoint, question: Uint8Array, timeoutMilliseconds: number): Promise<Asked> {
     let reason = "ERR_CLOSED";
-    for (const key of wire.keysToTry(to)) {
+    for (const [tried, key] of wire.keysToTry(to).entries()) {
+      if (tried > 0) drop(reason); // the last reason is the caller's
       const reader = wire.createReader();
       let read: StreamRead = { kind: "incomplete" };
       const code = await dial({ to, localAddress, timeoutMilliseconds, signal }, wire.encodeStream(question, key), {
@@ -43,7 +44,6 @@ export function createStreamAsker({ wire, dial, localAddress, signal, drop }: St
         reason = code ?? "ERR_EARLY_END";
         if (!CLOSED_BY_PEER.has(reason)) return { ok: false, reason };
       }
-      drop("keyTried");
     }
     return { ok: false, reason };
   };
