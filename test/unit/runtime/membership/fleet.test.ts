@@ -4,7 +4,7 @@ import { createSimulation } from "./simulation.js";
 const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `n${index}`);
 
 it.each([
-  { members: 3, loss: 0.02, disableTcpPings: false, minutes: 20 },
+  { members: 3, loss: 0.02, disableTcpPings: false, minutes: 10 },
   { members: 20, loss: 0.02, disableTcpPings: false, minutes: 3 },
   { members: 100, loss: 0.02, disableTcpPings: false, minutes: 1 },
   { members: 20, loss: 0.02, disableTcpPings: true, minutes: 3 },

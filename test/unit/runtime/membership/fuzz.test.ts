@@ -7,8 +7,9 @@ import { encodeCompressed, MESSAGE_TYPE } from "../../../../src/runtime/membersh
 import { decodePacket, encodePacket, MAX_EXPANDED_OCTETS } from "../../../../src/runtime/membership/packet.js";
 import { createStreamReader, encodeStream } from "../../../../src/runtime/membership/stream.js";
 import { runs } from "../../runs.js";
+import { readConversations } from "./conversation.js";
 
-const ROUNDS = 1000;
+const ROUNDS = 600;
 const RING = deriveKeyRing(new TextEncoder().encode("secret"), "new");
 const [KEY] = RING;
 const NONCE = new Uint8Array(12);
@@ -93,5 +94,33 @@ it("the reader of streams answers any octets within its bounds, the same in part
       expect(last).toEqual(whole);
     }),
     { numRuns: runs(ROUNDS / 4) },
+  );
+});
+
+/** What real members sent, decrypted, with some octets changed, cut out or put in. */
+const captured = fc
+  .tuple(
+    fc.constantFrom(...readConversations().flatMap(({ keys, heard }) => heard.map((one) => ({ ...one, keys })))),
+    fc.array(fc.tuple(fc.nat(2000), fc.integer({ min: 0, max: 3 }), fc.nat(255)), { maxLength: 6 }),
+  )
+  .map(([{ kind, wire, keys }, changes]) => {
+    const octets = [...wire];
+    for (const [at, removed, added] of changes) {
+      octets.splice(at % (octets.length + 1), removed, ...(removed === 3 ? [] : [added]));
+    }
+    return { kind, keys, octets: Uint8Array.from(octets) };
+  });
+
+it("what real members sent is taken or refused, whatever happened to it on its way", () => {
+  fc.assert(
+    fc.property(captured, ({ kind, keys, octets }) => {
+      const rules = { keys, verifyIncoming: true, label: "" };
+      if (kind === "packet") {
+        const { messages, faults } = decodePacket(octets, rules);
+        expect(messages.length + faults.length).toBeLessThanOrEqual(1025);
+      } else
+        expect(createStreamReader(rules, MAX_STREAM).read(octets).kind).toMatch(/^(message|malformed|incomplete)$/);
+    }),
+    { numRuns: runs(2 * ROUNDS) },
   );
 });
