@@ -77,7 +77,7 @@ function tick(turn: Turn): void {
   const { state, now } = turn;
   continueProbes(turn);
   judgeSuspects(turn);
-  if (state.probe === undefined && state.nextProbeAt <= now && !state.leaving) startProbe(turn);
+  if (state.probe === undefined && state.nextProbeAt <= now) startProbe(turn);
   if (state.nextPushPullAt <= now) pushPull(turn);
   if (state.nextGossipAt <= now && hasGossip(state)) gossip(turn);
 }
@@ -109,6 +109,9 @@ function leave(turn: Turn): void {
   if (state.leaving) return;
   state.leaving = true;
   state.probe = undefined;
+  // From now on this member only answers, and passes on what it hears.
+  state.nextProbeAt = Number.POSITIVE_INFINITY;
+  state.nextPushPullAt = Number.POSITIVE_INFINITY;
   const { name, incarnation } = state.self;
   hearDead(turn, { type: "dead", incarnation, node: name, from: name });
 }

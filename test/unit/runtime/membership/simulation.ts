@@ -119,7 +119,9 @@ export function createSimulation({
   }
 
   function wake(node: Node): void {
-    if (node.running && nextTimeoutAt(node.state) <= now) dispatch(node, { type: "tick" });
+    if (!node.running || nextTimeoutAt(node.state) > now) return;
+    dispatch(node, { type: "tick" });
+    if (node.stalledUntil <= now && nextTimeoutAt(node.state) <= now) throw new Error("a tick leaves something due");
   }
 
   function start(name: string): void {
