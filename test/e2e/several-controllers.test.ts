@@ -91,7 +91,7 @@ async function moreServices({ made }: ReturnType<typeof startLoad>): Promise<voi
 }
 
 /** A Service that comes from now on gets its address. */
-async function somebodyAllocates({ made }: ReturnType<typeof startLoad>, deadlineMs = 30_000): Promise<void> {
+async function somebodyAllocates({ made }: ReturnType<typeof startLoad>, deadlineMs = 120_000): Promise<void> {
   const from = made().length;
   const what = "a new Service to get an address";
   await until(async () => made()[from] !== undefined && (await hasAddress(made()[from] ?? "")), { what, deadlineMs });
@@ -123,7 +123,7 @@ const holder = async (): Promise<string> => {
 async function isReady(host: LanHost): Promise<void> {
   const url = `http://${host.ipv4}:17472/readyz`;
   const what = `the controller on ${host.name} to be ready`;
-  await until(async () => (await smelter.lab.client.fetch(url)).status === 200, { what, deadlineMs: 30_000 });
+  await until(async () => (await smelter.lab.client.fetch(url)).status === 200, { what, deadlineMs: 60_000 });
 }
 
 /** What became of the Services of a test, when all is quiet. */
@@ -157,6 +157,7 @@ it(`two replicas, the leader killed ${KILLS} times: one writes, nobody loses an 
     if (kill % 2 === 0) expect(await leader.terminate()).toEqual({ code: 0, signal: null });
     else await leader.kill();
     replicas[index] = startController(host);
+    await until(async () => ![leading, ""].includes(await holder()), { what: "another holder", deadlineMs: 60_000 });
     await somebodyAllocates(load);
     await isReady(host); // as a standby
   }
@@ -214,7 +215,6 @@ it.each(METALLB)(
     await somebodyAllocates(load); // it was there first
     let ours = startController(one);
     await isReady(one);
-    await somebodyAllocates(load);
     for (let kill = 0; kill < KILLS_BESIDE; kill += 1) {
       if (kill % 2 === 0) await ours.terminate();
       else await ours.kill();
