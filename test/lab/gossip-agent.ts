@@ -1,11 +1,9 @@
 // Runs in a host of the lab: members of gossip as they are shipped, told what to do by gossip.ts over the IPC channel.
-import { createSecretKey, randomBytes } from "node:crypto";
+import { createSecretKey } from "node:crypto";
+import { membershipPorts } from "../../src/runtime/membership-edge.js";
 import { LAN_PARAMETERS } from "../../src/runtime/membership/parameters.js";
 import { explainReport } from "../../src/runtime/membership/report-text.js";
 import { createMembership, type Membership } from "../../src/runtime/speaker/membership-driver.js";
-import { monotonicMilliseconds, startTimer } from "../../src/runtime/transport/clock.js";
-import { openMembershipPackets } from "../../src/runtime/transport/membership-packets.js";
-import { dialMembershipStream, listenMembershipStreams } from "../../src/runtime/transport/membership-streams.js";
 import type { GossipAnswer, GossipCall } from "./gossip.js";
 
 const members = new Map<string, Membership>(); // BOUNDED by what the test starts
@@ -28,14 +26,7 @@ async function perform({ call, name, list, parameters }: GossipCall): Promise<un
         onReport: (report) => send({ by: name, said: explainReport(report).text }),
         onError: (error) => send({ by: name, said: `error ${error.message}` }),
       },
-      {
-        now: monotonicMilliseconds,
-        startTimer,
-        randomOctets: randomBytes,
-        openPackets: openMembershipPackets,
-        listenStreams: listenMembershipStreams,
-        dialStream: dialMembershipStream,
-      },
+      membershipPorts,
     );
     return void members.set(name, member);
   }

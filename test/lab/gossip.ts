@@ -82,7 +82,8 @@ export async function startOurMembers(host: Host, folder: string): Promise<OurMe
     if ("by" in answer) said.get(answer.by)?.push(answer.said);
     else waiting.get(answer.id)?.(answer);
   });
-  const ended = once(child, "exit").then(() => {
+  const ended = once(child, "exit");
+  child.once("exit", () => {
     for (const [id, tell] of waiting) tell({ id, failure: "its process has ended" });
   });
 
