@@ -34,6 +34,8 @@ export type KeeperOptions = Readonly<{
   /** By which we are called as far as the targets do not say. At least one. */
   dnsNames: readonly string[];
   terms: CertificateTerms;
+  /** Of the authorities that are made. Default: rsa. */
+  authorityKey?: "rsa" | "ec";
 }>;
 
 /**
@@ -210,7 +212,7 @@ export function createCertificateKeeper(options: KeeperOptions, ports: KeeperPor
       return { serverCertificate: certificate, serverKey: key };
     };
     if (step.do === "renewServer") return serverOf(step.authority);
-    const authority = await makeAuthority({ from, until: clock.date() + terms.authority });
+    const authority = await makeAuthority({ from, until: clock.date() + terms.authority }, options.authorityKey);
     const { certificate, key: caKey } = authority;
     if (step.do === "addAuthority") return { caCertificates: certificate + trust, caKey };
     return { caCertificates: certificate, caKey, ...(await serverOf(authority)) };

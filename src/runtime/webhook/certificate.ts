@@ -64,10 +64,13 @@ const nameOf = (commonName: string): Buffer =>
 
 /**
  * Makes a certificate authority. Its key is RSA in PKCS #1, and its name stands in it as a DNS name too: the program that
- * is replaced reads no other key and looks for that name, should somebody go back to it.
+ * is replaced reads no other key and looks for that name, should somebody go back to it. "ec" is for who has not the time.
  */
-export async function makeAuthority(validity: Validity): Promise<PemPair> {
-  const { publicKey, privateKey } = await generate("rsa", { modulusLength: RSA_BITS });
+export async function makeAuthority(validity: Validity, keyType: "rsa" | "ec" = "rsa"): Promise<PemPair> {
+  const { publicKey, privateKey } =
+    keyType === "rsa"
+      ? await generate("rsa", { modulusLength: RSA_BITS })
+      : await generate("ec", { namedCurve: "P-256" });
   const subject = nameOf(AUTHORITY_NAME);
   const certificate = signCertificate({ subject, validity, publicKey }, { subject, key: privateKey }, [
     extension(OID.basicConstraints, sequence(yes()), true),
@@ -75,7 +78,11 @@ export async function makeAuthority(validity: Validity): Promise<PemPair> {
     extension(OID.subjectAltName, dnsNamesOf([AUTHORITY_NAME])),
     extension(OID.subjectKeyIdentifier, octetString(keyIdentifier(publicKey))),
   ]);
-  return { certificate, key: privateKey.export({ type: "pkcs1", format: "pem" }).toString() };
+  return { certificate, key: exportAuthorityKey(privateKey, keyType) };
+}
+
+function exportAuthorityKey(key: KeyObject, keyType: "rsa" | "ec"): string {
+  return key.export({ type: keyType === "rsa" ? "pkcs1" : "pkcs8", format: "pem" }).toString();
 }
 
 /**

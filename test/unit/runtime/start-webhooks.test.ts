@@ -161,7 +161,7 @@ it("shows the certificate in the folder where somebody else keeps it, and says w
   const { log, active, clock } = start(() => true, [], { rotation: false });
   await eventually(() => log.some((line) => line.includes("put tls.crt and tls.key there")));
   const validity = { from: Date.now() - 60_000, until: Date.now() + 60_000 };
-  const authority = await makeAuthority(validity);
+  const authority = await makeAuthority(validity, "ec");
   const { certificate, key } = await makeServerCertificate(authority, ["by-hand"], validity);
   writeFileSync(join(folder, "tls.crt"), certificate);
   writeFileSync(join(folder, "tls.key"), authority.key);

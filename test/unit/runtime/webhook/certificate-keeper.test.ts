@@ -86,7 +86,12 @@ function createCluster() {
       },
       serve: (pair) => void served.push(pair),
     };
-    const options = { namespace: NAMESPACE, dnsNames: [`metallb-webhook-service.${NAMESPACE}.svc`], terms: TERMS };
+    const options = {
+      namespace: NAMESPACE,
+      dnsNames: [`metallb-webhook-service.${NAMESPACE}.svc`],
+      terms: TERMS,
+      authorityKey: "ec",
+    } as const;
     const keeper = createCertificateKeeper(options, ports);
     const one = { keeper, timers, served };
     keepers.push(one);

@@ -23,9 +23,9 @@ let secret: CertificateSecret;
 beforeAll(async () => {
   const decade = { from: NOW, until: NOW + 3650 * DAY };
   [authority, next, short] = await Promise.all([
-    makeAuthority(decade),
-    makeAuthority(decade),
-    makeAuthority({ from: NOW, until: NOW + 30 * DAY }),
+    makeAuthority(decade, "ec"),
+    makeAuthority(decade, "ec"),
+    makeAuthority({ from: NOW, until: NOW + 30 * DAY }, "ec"),
   ]);
   const year = { from: NOW, until: NOW + 365 * DAY };
   [server, ofShort, ofThirtyDays] = await Promise.all([

@@ -13,7 +13,7 @@ let authorities: readonly PemPair[];
 let pairs: readonly PemPair[];
 beforeAll(async () => {
   const validity = { from: Date.now() - DAY, until: Date.now() + DAY };
-  authorities = await Promise.all([makeAuthority(validity), makeAuthority(validity)]);
+  authorities = await Promise.all([makeAuthority(validity, "ec"), makeAuthority(validity, "ec")]);
   pairs = await Promise.all(authorities.map((authority) => makeServerCertificate(authority, [NAME], validity)));
 });
 
