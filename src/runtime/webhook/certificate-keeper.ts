@@ -126,9 +126,11 @@ export function createCertificateKeeper(options: KeeperOptions, ports: KeeperPor
   /** Writes the bundle where it is not. @returns when to try again what failed or is done too often */
   async function tellTargets(trust: string): Promise<number> {
     let retryIn = terms.look;
+    let wasEverywhere = true;
     for (const [key, target] of targets) {
       const patch = bundlePatch(target, namespace, trust);
       if (patch === undefined) continue;
+      wasEverywhere = false;
       const before = heals.get(key) ?? { count: 0, at: 0 };
       const now = clock.date();
       const isCalm = now - before.at > LAST_RETRY;
@@ -152,7 +154,7 @@ export function createCertificateKeeper(options: KeeperOptions, ports: KeeperPor
     const everywhere = [...targets.values()].every((target) => bundlePatch(target, namespace, trust) === undefined);
     const isKnown = everywhere && targetsPermitted === true;
     if (!isKnown) trusted = undefined;
-    else if (trusted?.trust !== trust) trusted = { trust, since: clock.date() };
+    else if (trusted?.trust !== trust || !wasEverywhere) trusted = { trust, since: clock.date() };
     return retryIn;
   }
 

@@ -102,7 +102,9 @@ export function planCertificates(
   }
   if (!isOfSigning) {
     const why = "the certificate in use is of the authority before";
-    return { serve, trust, step: { do: "renewServer", why, authority, whenTrustedUntil: validityOf(server).until } };
+    const issuers = trusted.filter((one) => isSignedBy(server, one));
+    const whenTrustedUntil = Math.min(until, ...issuers.map((one) => validityOf(one).until));
+    return { serve, trust, step: { do: "renewServer", why, authority, whenTrustedUntil } };
   }
   const next = Math.min(...trusted.map((one) => validityOf(one).until), renewAt(signing), renewAt(server));
   return { serve, trust, step: { do: "wait", milliseconds: Math.min(terms.look, next - now) } };

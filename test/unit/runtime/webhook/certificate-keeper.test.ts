@@ -217,20 +217,42 @@ it("calls itself by the names that the targets have", async () => {
   expect(served).toHaveLength(2);
 });
 
+/** Of which authority in the Secret a certificate is: 0 is the one that signs. */
+function authorityOf(cluster: ReturnType<typeof createCluster>, pair: PemPair | undefined): number {
+  const authorities = readCertificates(cluster.secret().caCertificates);
+  const certificate = new X509Certificate(pair?.certificate ?? "");
+  return authorities.ok ? authorities.value.findIndex((authority) => isSignedBy(certificate, authority)) : -1;
+}
+const endOf = (pem: string): number => validityOf(new X509Certificate(pem)).until;
+
+it("uses a new authority a minute after everybody knows it", async () => {
+  const cluster = createCluster();
+  const { served } = cluster.start();
+  await cluster.pass(0);
+  await cluster.pass(endOf(cluster.secret().caCertificates) - 90 * DAY - cluster.now());
+  expect(cluster.writes.at(-1)).toBe("bundle");
+  expect(cluster.bundle()).toBe(cluster.secret().caCertificates);
+  expect(authorityOf(cluster, served.at(-1))).toBe(1);
+  await cluster.pass(30_000);
+  cluster.setBundle(""); // the minute begins anew
+  await cluster.pass(59_000);
+  expect(authorityOf(cluster, served.at(-1))).toBe(1);
+  await cluster.pass(2_000);
+  expect(authorityOf(cluster, served.at(-1))).toBe(0);
+});
+
 it("uses no new authority of which it may not tell, as long as the certificate of the last is good", async () => {
   const cluster = createCluster();
   const { served } = cluster.start(false);
   await cluster.pass(0);
   cluster.setBundle(Buffer.from(cluster.secret().caCertificates).toString("base64")); // somebody does it by hand
-  const over = validityOf(new X509Certificate(cluster.secret().caCertificates)).until;
-  await cluster.pass(over - cluster.now() - 60 * DAY);
-  const [first, second] = [cluster.secret().caCertificates, served.at(-1)?.certificate ?? ""];
-  const authorities = readCertificates(first);
-  if (!authorities.ok) throw new Error(authorities.fault);
-  expect(authorities.value.map((authority) => isSignedBy(new X509Certificate(second), authority))).toEqual([
-    false,
-    true,
-  ]);
+  await cluster.pass(endOf(cluster.secret().caCertificates) - 60 * DAY - cluster.now());
+  expect(authorityOf(cluster, served.at(-1))).toBe(1);
+  const [, last] = cluster.secret().caCertificates.split(/(?=-----BEGIN)/);
+  await cluster.pass(Math.min(endOf(last ?? ""), endOf(served.at(-1)?.certificate ?? "")) - cluster.now() - 1);
+  expect(authorityOf(cluster, served.at(-1))).toBe(1);
+  await cluster.pass(1);
+  expect(authorityOf(cluster, served.at(-1))).toBe(0);
 });
 
 it("says once that it cannot write, and writes when it can", async () => {

@@ -113,7 +113,7 @@ it("puts the next authority before the last, and goes on serving until everybody
   const { serve, trust, step } = plan(both, 21);
   expect(serve).toEqual(ofShort);
   expect(trust).toBe(next.certificate + short.certificate);
-  expect(step).toMatchObject({ do: "renewServer", whenTrustedUntil: NOW + 365 * DAY, authority: { key: next.key } });
+  expect(step).toMatchObject({ do: "renewServer", whenTrustedUntil: NOW + 30 * DAY, authority: { key: next.key } });
 });
 
 it("forgets an authority that is over", () => {
