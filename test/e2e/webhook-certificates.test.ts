@@ -78,7 +78,7 @@ it("goes on with what MetalLB made, and MetalLB with what we made", async () => 
 
   const controller = await cluster.startController();
   running = [controller];
-  await controller.waitForOutput("webhooks are served");
+  await controller.waitForOutput("webhooks are served", { deadlineMs: 60_000 });
   await cluster.untilCalled();
   await cluster.untilBundlesAre(decoded(theirs?.["ca.crt"]));
   expect(await secretData()).toEqual(theirs);
@@ -112,7 +112,7 @@ it("serves certificates one after the other, and authorities, under 50 writes a 
     host.spawn([process.execPath, outfile, JSON.stringify(options)], { name: `webhooks on ${host.name}` }),
   );
   running = agents;
-  await Promise.all(agents.map((agent) => agent.waitForOutput("webhooks are served")));
+  await Promise.all(agents.map((agent) => agent.waitForOutput("webhooks are served", { deadlineMs: 60_000 })));
   await cluster.endpoints(...hosts);
   await cluster.untilBundlesAre();
   await cluster.untilCalled();
