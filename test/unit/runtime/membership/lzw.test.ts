@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { compressLzw, expandLzw } from "../../../../src/runtime/membership/lzw.js";
@@ -25,6 +26,19 @@ it("compressLzw() is as long as Go's where the codes grow and the table is clear
   expect([255, 256, 300, 5000].map((length) => compressLzw(plain.subarray(0, length)).length)).toEqual([
     288, 290, 345, 3679,
   ]);
+});
+
+it("compressLzw() writes what Go writes of 20,000 octets without a pattern, which fill the table five times", () => {
+  let seed = 1;
+  const plain = Uint8Array.from(
+    { length: 20_000 },
+    () => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0) >>> 24,
+  );
+  const wire = compressLzw(plain);
+  const digest = createHash("sha256").update(wire).digest("hex");
+  expect(wire.length).toBe(27_301);
+  expect(digest).toBe("ba11198685180a0f062b19a0110b6264a9347c723de001e2d37626ab3b3dc2b1");
+  expect(expandLzw(wire, 20_000)).toEqual({ ok: true, value: plain });
 });
 
 it.each([

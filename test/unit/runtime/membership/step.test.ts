@@ -175,6 +175,17 @@ describe("what is said of members", () => {
     expect(changes(wait(1))).toEqual(["failed n2"]);
   });
 
+  it("an accuser is passed on once", () => {
+    for (let last = 2; last <= 6; last += 1) hear(alive(last));
+    hear(suspect("n2", "n3"));
+    hear(suspect("n2", "n4"));
+    wait(2000); // told often enough
+    for (const from of ["n3", "n4"]) hear(suspect("n2", from));
+    expect(sent(wait(500))).toEqual([]);
+    hear(suspect("n2", "n5"));
+    expect(sent(wait(1))).toContainEqual(expect.objectContaining({ type: "suspect", from: "n5" }));
+  });
+
   it("a suspect that protests is trusted again, also where it is accused once more of the same life", () => {
     hear(alive(2));
     hear(suspect("n2", "n3"));
