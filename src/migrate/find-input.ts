@@ -30,6 +30,8 @@ export type MigrationInput = Readonly<{
 const BARE = { namespace: "metallb-system", name: "config" };
 /** What Helm values are taken to be for: the chart calls the ConfigMap after the release, which is mostly called so. */
 const HELM = { namespace: "metallb-system", name: "metallb" };
+/** What templates of charts have in double braces; alerts and dashboards have others. */
+const HELM_ACTION = /\{\{-?\s*(?:\.(?:Values|Release|Chart)\b|(?:include|template|toYaml|define|if|range|with|end)\b)/;
 const PRESENT_KINDS: ReadonlySet<string> = new Set([
   "IPAddressPool",
   "L2Advertisement",
@@ -51,6 +53,10 @@ export function isManifest(text: string): boolean {
 export function findInput(text: string, file: string): Result<MigrationInput, readonly Fault[]> {
   if (!isManifest(text)) return findHelmValues(text, file) ?? findBare(text, file);
   const { documents, faults } = readDocuments(text, file);
+  if (faults.length > 0 && HELM_ACTION.test(text)) {
+    const remedy = "convert what comes out of it: helm template … | smelter migrate convert -";
+    return refuse([...faults, wholeFault(file, "seems to be a Helm template", remedy)]);
+  }
   const hasObjects = documents.length > 0; // values too may have apiVersion somewhere
   if (faults.length > 0) return (hasObjects ? undefined : findHelmValues(text, file)) ?? refuse(faults);
   const configMaps: KubernetesDocument[] = [];

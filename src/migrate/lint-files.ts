@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync, realpathSync, statSync, type Dirent } from "node:fs";
 import { extname, join } from "node:path";
 import type { Fault } from "../runtime/net/fault.js";
+import { decodeText } from "./decode-text.js";
 
 const EXTENSIONS = new Set([".yaml", ".yml", ".json"]);
 const MAX_FILES = 100_000;
@@ -69,7 +70,7 @@ function readOne(walk: Walk, file: string, real: string): void {
   if (walk.bytes + size > MAX_TOTAL_BYTES) return tell(walk, file, `is beyond ${MAX_TOTAL_BYTES >> 20} MiB in all`);
   walk.files += 1;
   walk.bytes += size;
-  walk.sink.text(file, readFileSync(real, "utf8"));
+  walk.sink.text(file, decodeText(readFileSync(real)));
 }
 
 function tell({ sink }: Walk, file: string, problem: string): void {

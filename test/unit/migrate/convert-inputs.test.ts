@@ -311,6 +311,15 @@ describe("convert() of Helm values", () => {
     expect(refusals(text.replace("/24", "/33"))).toEqual([expect.stringContaining(`${called} /address-pools/0/`)]);
   });
 
+  it("tells templates, which are no YAML, from what comes out of them", () => {
+    const template = configMap("x").replace("name: config", 'name: {{ template "a" . }}');
+    expect(refusals(template)).toEqual([
+      expect.stringMatching(/^document {2}is/),
+      "input  seems to be a Helm template",
+    ]);
+    expect(refusals(template.replace("template", "$labels.x"))).toHaveLength(1);
+  });
+
   it("prefers a ConfigMap beside them, and refuses values of several releases", () => {
     const values = `${release}spec:\n  values:\n    configInline:\n${within("      ")}`;
     expect(converted(stream(configMap(document.replace("A", "b")), values)).documents[0]).toMatchObject({
