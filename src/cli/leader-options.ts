@@ -15,7 +15,7 @@ const readMilliseconds =
 export const leaderOptions = {
   "leader-elect": {
     type: "string",
-    default: "auto",
+    defaultDescription: "auto", // a real default would stand in for the value of a bare --leader-elect
     describe: "Of several controllers one writes, by a Lease: true, false, or auto: in a Pod that may use Leases",
     coerce: readMode,
   },
@@ -62,7 +62,7 @@ export function leaderOptionsOf(args: Readonly<Record<string, unknown>>) {
     );
   }
   return {
-    mode: args["leaderElect"] as "on" | "off" | "auto",
+    mode: (args["leaderElect"] ?? "auto") as "on" | "off" | "auto",
     leaseName: args["leaderElectResourceName"] as string,
     leaseDurationMilliseconds,
     renewDeadlineMilliseconds,
