@@ -104,7 +104,7 @@ export function createSolicitedNodeGroups(addresses: AnnouncedAddresses, ports: 
       if (list === undefined) toLeave.set(socket, [group]);
       else list.push(group);
     }
-    for (const [socket, groups] of toLeave) await leave(membership, socket, groups);
+    for (const [socket, groups] of toLeave) if (!membership.closed) await leave(membership, socket, groups);
     if (toJoin.length > 0) await join(index, membership, toJoin);
     if (failed.size === 0 && dirty.size === 0 && !membership.closed) ports.onTrouble(index, undefined);
   }

@@ -29,11 +29,13 @@ let groups: SolicitedNodeGroups;
 function openSocket(index: number) {
   if (openError !== undefined) throw openError;
   const mine = new Set<number>();
+  let closed = false;
   const all = joined.get(index) ?? [];
   joined.set(index, [...all, mine]);
   const ready = () => new Promise<void>((resolve) => (held === undefined ? resolve() : held.push(resolve)));
   return {
     async join(list: Uint32Array) {
+      if (closed) throw new Error("EBADF");
       calls.push(`join ${index}: ${list.length}`);
       await ready();
       return Int32Array.from(list, (group) => {
@@ -43,11 +45,15 @@ function openSocket(index: number) {
       });
     },
     async leave(list: Uint32Array) {
+      if (closed) throw new Error("EBADF");
       calls.push(`leave ${index}: ${list.length}`);
       await ready();
       return Int32Array.from(list, (group) => (mine.delete(group) ? 0 : 99));
     },
-    close: () => mine.clear(),
+    close() {
+      closed = true;
+      mine.clear();
+    },
   };
 }
 
@@ -182,6 +188,22 @@ it("what changes its mind while it is under way ends as it was said last", async
   await settled;
   expect([joinedOn(1), joinedOn(2)]).toEqual([[], []]);
   expect(calls).toEqual(["join 1: 1", "join 2: 1", "leave 1: 1", "leave 2: 1"]);
+});
+
+it("an interface that goes while several sockets leave groups disturbs nothing", async () => {
+  capacity = 1;
+  groups.interfacesChanged(new Map([[1, "a"]]));
+  for (const address of ["fd77::240", "fd77::241", "fd77::242"]) announce(address);
+  await groups.settled();
+  held = [];
+  for (const address of ["fd77::240", "fd77::241", "fd77::242"]) withdraw(address);
+  await new Promise(setImmediate);
+  groups.interfacesChanged(new Map());
+  for (const go of held) go();
+  held = undefined;
+  await groups.settled();
+  await new Promise(setImmediate);
+  expect(calls.filter((call) => call.startsWith("leave"))).toEqual(["leave 1: 1"]);
 });
 
 it("close() leaves all groups, and releases who waits", async () => {
