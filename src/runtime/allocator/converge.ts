@@ -94,7 +94,7 @@ function findStanding(
       problem ??= `${quoted} is not of the family of its clusterIPs (${wish.families.map(familyName).join(", ")})`;
       continue;
     }
-    const checked = checkAddresses(wish, kept, pools, book);
+    const checked = checkAddresses(wish, kept, { pools, book, anew: false });
     if (checked.ok) {
       const dropped = addresses.filter((address) => !kept.includes(address)).map(formatAddress);
       if (dropped.length > 0) {
@@ -116,7 +116,7 @@ function comeBack({ former, pools, book }: Situation, wish: Wish): Standing | un
   const suits = former.every(({ family }) => wish.families.includes(family));
   if (former.length === 0 || !suits || new Set(former.map(({ family }) => family)).size < former.length)
     return undefined;
-  const checked = checkAddresses(wish, former, pools, book);
+  const checked = checkAddresses(wish, former, { pools, book, anew: false });
   if (!checked.ok || checked.value.conflicts.length > 0) return undefined;
   return { addresses: former, pool: checked.value.pool.name, conflicts: [] };
 }

@@ -40,7 +40,7 @@ function findRequested(
   pools: PoolSet,
   book: AddressBook,
 ): Result<Grant, Refusal> {
-  const allowed = checkAddresses(wish, requested, pools, book);
+  const allowed = checkAddresses(wish, requested, { pools, book, anew: true });
   if (!allowed.ok) return refuse({ reason: allowed.fault, refusals: [] });
   const { name } = allowed.value.pool;
   if (wish.pool !== undefined && wish.pool !== name) {

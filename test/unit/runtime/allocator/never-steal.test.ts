@@ -102,6 +102,14 @@ describe("an address of a Node", () => {
     expect(outcomeOf(allocator.decide(web))).toMatchObject({ addresses: "192.0.2.1", events: { length: 1 } });
   });
 
+  it("is refused also to who had it, was moved away by another controller, and asks for it", () => {
+    const allocator = allocatorWith(POOL);
+    allocator.useNodeAddresses([node("n1", ["192.0.2.1"])]);
+    allocator.adopt(serviceOf("web", { ingress: ["192.0.2.1"] }));
+    const moved = serviceOf("web", { ingress: ["192.0.2.3"], loadBalancerIP: "192.0.2.1" });
+    expect(outcomeOf(allocator.decide(moved))).toMatchObject({ outcome: "kept", addresses: "192.0.2.3" });
+  });
+
   it("can be shared and given out again when the Node is gone", () => {
     const allocator = allocatorWith(POOL);
     const web = serviceOf("web", sharing(["TCP/80"]));

@@ -95,21 +95,25 @@ const [FEW, MANY, ROUNDS] = [250, 4_000, 20];
 
 const TIMEOUT_MILLISECONDS = 120_000; // counting makes everything slow, and a machine may be busy
 
-it.each(CASES)("$name costs no more beside 16 times as many", { timeout: TIMEOUT_MILLISECONDS }, async ({ fill, work }) => {
-  const steps: number[] = [];
-  for (const size of [FEW, MANY]) {
-    const allocator = allocatorWith(POOL);
-    for (let index = 0; index < size; index += 1) fill(allocator, index);
-    work(allocator, 0); // what is built at the first question of its kind
-    const each = await countSteps(() => {
-      for (let round = 1; round <= ROUNDS; round += 1) work(allocator, round);
-    });
-    steps.push(each / ROUNDS);
-  }
-  const [few = 0, many = 0] = steps;
-  expect(few).toBeGreaterThan(10); // something was counted
-  expect(many - few).toBeLessThan(100); // a heap that is four levels deeper
-});
+it.each(CASES)(
+  "$name costs no more beside 16 times as many",
+  { timeout: TIMEOUT_MILLISECONDS },
+  async ({ fill, work }) => {
+    const steps: number[] = [];
+    for (const size of [FEW, MANY]) {
+      const allocator = allocatorWith(POOL);
+      for (let index = 0; index < size; index += 1) fill(allocator, index);
+      work(allocator, 0); // what is built at the first question of its kind
+      const each = await countSteps(() => {
+        for (let round = 1; round <= ROUNDS; round += 1) work(allocator, round);
+      });
+      steps.push(each / ROUNDS);
+    }
+    const [few = 0, many = 0] = steps;
+    expect(few).toBeGreaterThan(10); // something was counted
+    expect(many - few).toBeLessThan(100); // a heap that is four levels deeper
+  },
+);
 
 it.each([
   { name: "an IPv4 /8", range: "10.0.0.0/8", rest: {} },
