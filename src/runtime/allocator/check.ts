@@ -1,5 +1,5 @@
 import type { IpAddress } from "../net/address.js";
-import { formatAddress } from "../net/address.js";
+import { formatAddress, sameAddress } from "../net/address.js";
 import type { Result } from "../net/result.js";
 import { refuse, succeed } from "../net/result.js";
 import { commonPool, type AddressBook } from "./address-book.js";
@@ -23,13 +23,13 @@ export type Checked = Readonly<{ pool: AddressPool; conflicts: readonly string[]
  * May the Service of `wish` have exactly these addresses, as far as the pools, their scope and other Services go? Where
  * it is in conflict with others over an address already, as it then was when they were adopted, it may keep it, and where
  * the address turns out to be somebody else's, too: what goes on all the time is not for us to cut off. A conflict that its own change would bring is refused.
- * @param anew it asks for them, and whether they are its own already does not count
+ * @param stands those that it has and does not ask for anew; default: all
  * @returns the pool that has all of them, or why not
  */
 export function checkAddresses(
   wish: Wish,
   addresses: readonly IpAddress[],
-  { pools, book, anew }: Readonly<{ pools: PoolSet; book: AddressBook; anew: boolean }>,
+  { pools, book, stands = addresses }: Readonly<{ pools: PoolSet; book: AddressBook; stands?: readonly IpAddress[] }>,
 ): Result<Checked, string> {
   const { claim } = wish;
   const pool = pools.pools.get(commonPool(pools, addresses) ?? "");
@@ -39,7 +39,7 @@ export function checkAddresses(
   const conflicts: string[] = [];
   for (const address of addresses) {
     const used = book.used(address);
-    const isOwn = !anew && used?.claims.has(claim.key) === true;
+    const isOwn = stands.some((own) => sameAddress(own, address)) && used?.claims.has(claim.key) === true;
     const owner = book.ownerOf(address);
     if (owner !== undefined && !isOwn) return refuse(describeWithheld(formatAddress(address), owner));
     if (owner !== undefined) conflicts.push(describeKeptWithheld(claim.key, formatAddress(address), owner));

@@ -94,7 +94,7 @@ function findStanding(
       problem ??= `${quoted} is not of the family of its clusterIPs (${wish.families.map(familyName).join(", ")})`;
       continue;
     }
-    const checked = checkAddresses(wish, kept, { pools, book, anew: false });
+    const checked = checkAddresses(wish, kept, { pools, book });
     if (checked.ok) {
       const dropped = addresses.filter((address) => !kept.includes(address)).map(formatAddress);
       if (dropped.length > 0) {
@@ -116,7 +116,7 @@ function comeBack({ former, pools, book }: Situation, wish: Wish): Standing | un
   const suits = former.every(({ family }) => wish.families.includes(family));
   if (former.length === 0 || !suits || new Set(former.map(({ family }) => family)).size < former.length)
     return undefined;
-  const checked = checkAddresses(wish, former, { pools, book, anew: false });
+  const checked = checkAddresses(wish, former, { pools, book });
   if (!checked.ok || checked.value.conflicts.length > 0) return undefined;
   return { addresses: former, pool: checked.value.pool.name, conflicts: [] };
 }
@@ -126,11 +126,13 @@ function assignAnew(
   wish: Wish,
   requested: readonly IpAddress[] | undefined,
   events: readonly DecisionEvent[],
+  stands: readonly IpAddress[] = [],
 ): Convergence {
   const { pools, book, key } = situation;
   const found = findAddresses(wish, requested, {
     pools,
     book,
+    stands,
     octets: MAX_EVENT_OCTETS - octetsOf(failureOf(key, "")),
   });
   if (!found.ok) return giveUp(situation, found.fault.reason, found.fault.refusals, events);
@@ -149,7 +151,7 @@ function move(
   standing: Standing,
   events: readonly DecisionEvent[],
 ): Convergence {
-  const decision = assignAnew(situation, wish, requested, events);
+  const decision = assignAnew(situation, wish, requested, events, standing.addresses);
   if (decision.outcome === "assigned") {
     const former = quoteList(standing.addresses.map(formatAddress));
     return { ...decision, reason: `${decision.reason}; ${former} given up for what the Service asks for` };

@@ -19,17 +19,25 @@ export type Grant = Readonly<{
 }>;
 export type Refusal = Readonly<{ reason: string; refusals: readonly PoolRefusal[] }>;
 
+export type SearchContext = Readonly<{
+  pools: PoolSet;
+  book: AddressBook;
+  /** What the Service has and goes on having unless it finds what it wants. */
+  stands: readonly IpAddress[];
+  /** Room for the reason of a refusal. */
+  octets: number;
+}>;
+
 /**
  * Finds addresses for a Service that has none. Takes nothing: the caller notes what is granted. O(pools looked at) and
  * O(log n) in the addresses in use.
- * @param octets room for the reason of a refusal
  */
 export function findAddresses(
   wish: Wish,
   requested: readonly IpAddress[] | undefined,
-  { pools, book, octets }: Readonly<{ pools: PoolSet; book: AddressBook; octets: number }>,
+  { pools, book, stands, octets }: SearchContext,
 ): Result<Grant, Refusal> {
-  if (requested !== undefined) return findRequested(wish, requested, pools, book);
+  if (requested !== undefined) return findRequested(wish, requested, { pools, book, stands });
   if (wish.pool !== undefined) return findInNamedPool(wish, wish.pool, pools);
   return findAnywhere(wish, pools, octets);
 }
@@ -37,10 +45,9 @@ export function findAddresses(
 function findRequested(
   wish: Wish,
   requested: readonly IpAddress[],
-  pools: PoolSet,
-  book: AddressBook,
+  { pools, book, stands }: Omit<SearchContext, "octets">,
 ): Result<Grant, Refusal> {
-  const allowed = checkAddresses(wish, requested, { pools, book, anew: true });
+  const allowed = checkAddresses(wish, requested, { pools, book, stands });
   if (!allowed.ok) return refuse({ reason: allowed.fault, refusals: [] });
   const { name } = allowed.value.pool;
   if (wish.pool !== undefined && wish.pool !== name) {
