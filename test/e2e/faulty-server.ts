@@ -19,6 +19,8 @@ export type FaultyServer = Readonly<{
   kubeconfigOf: (serviceAccount: string) => Promise<string>;
   /** From now on each request may get a fault; undefined: the server's own answer. */
   answer: (fault: (asked: Asked) => Fault | undefined) => void;
+  /** What happens before a request is handed on to the server, which waits for it. */
+  before: (happen: (asked: Asked) => Promise<unknown> | undefined) => void;
   /** Breaks every watch there is, in the middle of a line for all one knows. Returns how many. */
   cutWatches: () => number;
   /** Everything that was asked here; `at` is performance.now(). */
@@ -49,6 +51,7 @@ export async function startFaultyServer(lab: Lab, kubernetes: Kubernetes): Promi
   const asked: Asked[] = []; // BOUNDED by the test
   const watches = new Set<ServerResponse>();
   let faultOf: (asked: Asked) => Fault | undefined = () => undefined;
+  let happen: (asked: Asked) => Promise<unknown> | undefined = () => undefined;
 
   function handle(received: IncomingMessage, response: ServerResponse): void {
     const url = new URL(received.url ?? "/", "https://server");
@@ -56,6 +59,12 @@ export async function startFaultyServer(lab: Lab, kubernetes: Kubernetes): Promi
     asked.push(one);
     const fault = faultOf(one);
     if (fault !== undefined) return answerFault(received, response, fault);
+    const happening = happen(one);
+    if (happening === undefined) handOn(received, response, url);
+    else void happening.finally(() => handOn(received, response, url));
+  }
+
+  function handOn(received: IncomingMessage, response: ServerResponse, url: URL): void {
     const isWatch = url.searchParams.get("watch") === "true";
     if (isWatch) watches.add(response);
     const { method, headers } = received;
@@ -86,6 +95,7 @@ export async function startFaultyServer(lab: Lab, kubernetes: Kubernetes): Promi
       return file;
     },
     answer: (fault) => void (faultOf = fault),
+    before: (hook) => void (happen = hook),
     cutWatches() {
       const count = watches.size;
       for (const response of watches) response.destroy();
