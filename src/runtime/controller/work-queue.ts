@@ -115,12 +115,13 @@ export function createWorkQueue({ work, onDrained, onIdle, clock, random, ...opt
     pump();
   }
 
-  /** Several that were in flight together may say so: the longest pause counts. */
+  /** Several that were in flight together may say so: the longest pause counts, from when it was asked for. */
   function holdAll(atLeastMilliseconds: number): void {
-    if (state === "stopped" || (pause !== undefined && pause.milliseconds >= atLeastMilliseconds)) return;
-    pause?.cancel();
+    if (state === "stopped" || (pause !== undefined && atLeastMilliseconds === 0)) return;
     if (pause === undefined) pauses += 1;
-    const milliseconds = Math.max(delayOf(PAUSE_BACKOFF, pauses - 1, random()), atLeastMilliseconds);
+    pause?.cancel();
+    const own = pause?.milliseconds ?? delayOf(PAUSE_BACKOFF, pauses - 1, random());
+    const milliseconds = Math.max(own, atLeastMilliseconds);
     const cancel = clock.setTimer(milliseconds, () => {
       pause = undefined;
       pump();

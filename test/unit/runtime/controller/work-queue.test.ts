@@ -118,3 +118,18 @@ it("keeps keys in order in constant time, however long the queue is", () => {
   expect(taken).toEqual([...Array.from({ length: 5000 }, (_, index) => `k${index}`), "k0"]);
   expect(fifo.shift()).toBeUndefined();
 });
+
+it("waits as long as each of those in flight was asked to, from when it was asked", async () => {
+  const ends: ((end: WorkEnd) => void)[] = [];
+  const { clock, worked, queue } = createQueue(() => new Promise((resolve) => void ends.push(resolve)), 0);
+  queue.open();
+  for (const key of ["a", "b"]) queue.add(key);
+  await clock.advance(0);
+  ends[0]?.({ retry: "all", atLeastMilliseconds: 2_000 });
+  await clock.advance(1_500);
+  ends[1]?.({ retry: "all", atLeastMilliseconds: 2_000 });
+  await clock.advance(1_999);
+  expect(worked).toEqual(["a", "b"]);
+  await clock.advance(1);
+  expect(worked).toEqual(["a", "b", "a", "b"]);
+});
