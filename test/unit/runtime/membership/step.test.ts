@@ -1,41 +1,17 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { MembershipEffect } from "../../../../src/runtime/membership/effects.js";
-import {
-  decodeMessage,
-  type Alive,
-  type Message,
-  type PushedMember,
-} from "../../../../src/runtime/membership/messages.js";
+import type { Alive, Message, PushedMember } from "../../../../src/runtime/membership/messages.js";
 import { LAN_PARAMETERS } from "../../../../src/runtime/membership/parameters.js";
 import { localState } from "../../../../src/runtime/membership/rumours.js";
 import {
   createMembershipState,
   nextTimeoutAt,
   OUR_VERSIONS,
-  type Endpoint,
   type MembershipState,
 } from "../../../../src/runtime/membership/state.js";
 import { step } from "../../../../src/runtime/membership/step.js";
 import { octets } from "./octets.js";
-
-const at = (last: number): Endpoint => ({ address: `10.0.0.${last}`, port: 7946 });
-const alive = (last: number, incarnation = 1, more: Partial<Alive> = {}): Alive => ({
-  type: "alive",
-  incarnation,
-  node: `n${last}`,
-  address: Uint8Array.of(10, 0, 0, last),
-  port: 7946,
-  metadata: octets(""),
-  versions: OUR_VERSIONS,
-  ...more,
-});
-const suspect = (node: string, from: string, incarnation = 1): Message => ({
-  type: "suspect",
-  incarnation,
-  node,
-  from,
-});
-const dead = (node: string, from: string, incarnation = 1): Message => ({ type: "dead", incarnation, node, from });
+import { alive, at, changes, dead, kinds, sent, suspect } from "./rumours.js";
 
 let state: MembershipState;
 let now: number;
@@ -55,21 +31,6 @@ function wait(milliseconds: number): MembershipEffect[] {
   now = end;
   return effects;
 }
-
-/** The messages of all packets, with where they go. */
-const sent = (effects: readonly MembershipEffect[]): (Message & { to: string })[] =>
-  effects.flatMap((effect) =>
-    effect.do === "sendPacket"
-      ? effect.messages.map((wire) => {
-          const read = decodeMessage(wire);
-          if (!read.ok) throw new Error(read.fault);
-          return { ...read.value, to: effect.to.address };
-        })
-      : [],
-  );
-const kinds = (effects: readonly MembershipEffect[]) => effects.map((effect) => effect.do);
-const changes = (effects: readonly MembershipEffect[]) =>
-  effects.flatMap((effect) => (effect.do === "changed" ? [`${effect.change.what} ${effect.change.name}`] : []));
 
 beforeEach(() => {
   now = 1000;
