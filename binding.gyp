@@ -13,6 +13,7 @@
         "src/native/ndp-filter.c",
         "src/native/packet-socket.c",
         "src/native/solicited-node-groups.c",
+        "src/native/tcp-connect.c",
       ],
       "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"],
       "cflags": ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wno-sign-conversion", "-Werror", "-fvisibility=hidden"],

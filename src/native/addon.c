@@ -20,6 +20,8 @@ NAPI_MODULE_INIT() {
       {"joinSolicitedNodeGroups", group_socket_join},
       {"leaveSolicitedNodeGroups", group_socket_leave},
       {"closeGroupSocket", group_socket_close},
+      {"openTcpConnect", tcp_connect_open},
+      {"closeTcpConnect", tcp_connect_close},
       {"listLinks", links_list},
       {"openLinkEvents", link_events_open},
       {"closeLinkEvents", link_events_close},

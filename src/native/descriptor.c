@@ -33,12 +33,14 @@ static void on_collected(napi_env env, void *data, void *hint) {
 static void on_poll(uv_poll_t *poll, int status, int events) {
   (void)events;
   struct descriptor *descriptor = poll->data;
-  if (descriptor_is_open(descriptor)) descriptor->on_readable(descriptor, status);
+  if (descriptor_is_open(descriptor)) descriptor->on_ready(descriptor, status);
 }
 
 bool descriptor_is_open(const struct descriptor *descriptor) { return descriptor->fd >= 0; }
 
-int descriptor_resume(struct descriptor *descriptor) { return uv_poll_start(descriptor->poll, UV_READABLE, on_poll); }
+int descriptor_resume(struct descriptor *descriptor) {
+  return uv_poll_start(descriptor->poll, descriptor->awaits_writable ? UV_WRITABLE : UV_READABLE, on_poll);
+}
 
 void descriptor_close(struct descriptor *descriptor) {
   if (!descriptor_is_open(descriptor)) return;

@@ -59,7 +59,7 @@ napi_value link_events_open(napi_env env, napi_callback_info info) {
     return NULL;
   }
   events->descriptor = (struct descriptor){
-      .env = env, .fd = -1, .on_readable = on_readable, .forget = forget_callback, .release = release_events};
+      .env = env, .fd = -1, .on_ready = on_readable, .forget = forget_callback, .release = release_events};
   int fd = -1;
   if (read_function(env, value, "onChange", &events->on_change) && napi_create_object(env, &handle) == napi_ok) {
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};

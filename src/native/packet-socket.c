@@ -320,7 +320,7 @@ napi_value packet_socket_open(napi_env env, napi_callback_info info) {
     return NULL;
   }
   socket->descriptor = (struct descriptor){
-      .env = env, .fd = -1, .on_readable = on_readable, .forget = forget_references, .release = release_socket};
+      .env = env, .fd = -1, .on_ready = on_readable, .forget = forget_references, .release = release_socket};
   int fd = -1;
   if (read_open_arguments(env, socket, values)) {
     socket->slot_octets &= ~3U;  // so that the lengths behind the frames are aligned

@@ -26,7 +26,7 @@ bool read_arguments(napi_env env, napi_callback_info info, size_t count, napi_va
 bool read_integer(napi_env env, napi_value value, const char *name, uint32_t lowest, uint32_t highest, uint32_t *out);
 bool read_function(napi_env env, napi_value value, const char *name, napi_ref *out);
 
-// descriptor.c: a file descriptor that libuv polls for reading, and its life.
+// descriptor.c: a file descriptor that libuv polls, and its life.
 //
 // A descriptor is open from descriptor_open until descriptor_close or the end of its environment. The struct that embeds
 // it is freed by `release`, once libuv has let go of the handle AND the JS object that wraps it is collected, whichever
@@ -36,10 +36,11 @@ struct descriptor {
   uv_poll_t *poll;  // of uv_handle_size octets, which may be more than this libuv's headers say
   napi_async_cleanup_hook_handle cleanup;
   int fd;  // -1 once closed
+  bool awaits_writable;  // polled for writing, as a connection on its way is, instead of for reading
   bool polled_no_more;
   bool collected;
   // `status` is 0 or the negative error of libuv.
-  void (*on_readable)(struct descriptor *descriptor, int status);
+  void (*on_ready)(struct descriptor *descriptor, int status);
   // Drops the references into JS; called once, when the descriptor closes.
   void (*forget)(struct descriptor *descriptor);
   // Frees the struct; no JS may run in it.
@@ -76,6 +77,8 @@ napi_value group_socket_open(napi_env env, napi_callback_info info);
 napi_value group_socket_join(napi_env env, napi_callback_info info);
 napi_value group_socket_leave(napi_env env, napi_callback_info info);
 napi_value group_socket_close(napi_env env, napi_callback_info info);
+napi_value tcp_connect_open(napi_env env, napi_callback_info info);
+napi_value tcp_connect_close(napi_env env, napi_callback_info info);
 napi_value links_list(napi_env env, napi_callback_info info);
 napi_value link_events_open(napi_env env, napi_callback_info info);
 napi_value link_events_close(napi_env env, napi_callback_info info);

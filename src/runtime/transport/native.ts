@@ -4,6 +4,8 @@ import { createRequire } from "node:module";
 export type NativePacketSocket = Readonly<{ buffer: ArrayBuffer }>;
 /** A socket of the addon that is in multicast groups. */
 export type NativeGroupSocket = Readonly<Record<never, never>>;
+/** A connection of the addon that is on its way. */
+export type NativeTcpConnect = Readonly<Record<never, never>>;
 export type NativeLinkEvents = Readonly<Record<never, never>>;
 export type NativeLink = Readonly<{
   index: number;
@@ -34,6 +36,18 @@ export interface NativePart {
   joinSolicitedNodeGroups(socket: NativeGroupSocket, ifindex: number, groups: Uint32Array): Promise<Int32Array>;
   leaveSolicitedNodeGroups(socket: NativeGroupSocket, ifindex: number, groups: Uint32Array): Promise<Int32Array>;
   closeGroupSocket(socket: NativeGroupSocket): void;
+  openTcpConnect(
+    remoteAddress: string,
+    remotePort: number,
+    localAddress: string,
+    device: string,
+    ttl: number,
+    minTtl: number,
+    md5Key: Uint8Array,
+    onConnected: (fd: number) => void,
+    onError: (error: SystemError) => void,
+  ): NativeTcpConnect;
+  closeTcpConnect(connect: NativeTcpConnect): void;
   listLinks(): NativeLink[];
   openLinkEvents(onChange: () => void): NativeLinkEvents;
   closeLinkEvents(events: NativeLinkEvents): void;
