@@ -1,0 +1,103 @@
+import type { Peer } from "../../config/model.js";
+import type { Capability } from "../bgp/capability.js";
+import { unicast } from "../bgp/family.js";
+import type { PeerOptions } from "../bgp/fsm-types.js";
+import { formatAddress, parseAddress, type Family, type IpAddress } from "../net/address.js";
+import { refuse, succeed, type Result } from "../net/result.js";
+
+/** Where a session connects to. Addresses are texts. */
+export type BgpTarget = Readonly<{
+  address: string;
+  port: number;
+  localAddress?: string;
+  device?: string;
+  md5Key?: Uint8Array;
+}>;
+
+export type BgpSessionOptions = Readonly<{ peer: PeerOptions; target: BgpTarget }>;
+
+/** The kernel's limit for TCP MD5. */
+const MAX_KEY_OCTETS = 80;
+const CONNECT_RETRY_SECONDS = 120;
+const RESTART_TIME_SECONDS = 120;
+const MAX_HOLD_TIME_SECONDS = 65_535;
+
+/**
+ * How the session with a peer is opened.
+ * @returns a phrase that says why there can be none
+ */
+export function sessionOptionsOf(peer: Peer, nodeIdentifier: IpAddress): Result<BgpSessionOptions, string> {
+  const { address, sourceAddress, vrf } = peer;
+  if (address === undefined) return refuse("sessions by interface are not there yet: give it a peerAddress");
+  if (peer.localAsn !== undefined) return refuse("localASN is not there yet: remove it");
+  const md5Key = peer.password === undefined ? undefined : new TextEncoder().encode(peer.password.reveal());
+  if (md5Key !== undefined && md5Key.length > MAX_KEY_OCTETS) {
+    return refuse(`its password has more than the ${MAX_KEY_OCTETS} octets of TCP MD5: use a shorter one`);
+  }
+  const holdTimeSeconds = Math.min(peer.holdTimeSeconds, MAX_HOLD_TIME_SECONDS);
+  return succeed({
+    peer: {
+      local: {
+        asn: peer.myAsn,
+        peerAs: peer.peerAsn,
+        bgpIdentifier: peer.routerId ?? nodeIdentifier,
+        holdTimeSeconds,
+        ...(peer.keepaliveTimeSeconds === undefined ? {} : { keepaliveTimeSeconds: peer.keepaliveTimeSeconds }),
+        capabilities: capabilitiesOf(peer, address.family),
+      },
+      passive: false,
+      connectRetrySeconds: peer.connectTimeSeconds ?? CONNECT_RETRY_SECONDS,
+    },
+    target: {
+      address: formatAddress(address),
+      port: peer.port,
+      ...(sourceAddress === undefined ? {} : { localAddress: formatAddress(sourceAddress) }),
+      ...(vrf === "" ? {} : { device: vrf }),
+      ...(md5Key === undefined || md5Key.length === 0 ? {} : { md5Key }),
+    },
+  });
+}
+
+function capabilitiesOf(peer: Peer, family: Family): readonly Capability[] {
+  const families: readonly Family[] = peer.dualStackAddressFamily ? ["ipv4", "ipv6"] : [family];
+  // A peer that is to hear of no multiprotocol extensions takes IPv4 for granted.
+  const multiprotocol = peer.disableMP && family === "ipv4" ? [] : families;
+  const restart: Capability = {
+    kind: "gracefulRestart",
+    restarting: false,
+    notification: false,
+    restartTimeSeconds: RESTART_TIME_SECONDS,
+    // Who forwards does so while we are away: the kernel and kube-proxy.
+    families: families.map((one) => ({ ...unicast(one), forwardingPreserved: true })),
+  };
+  return [
+    ...multiprotocol.map((one): Capability => ({ kind: "multiprotocol", ...unicast(one) })),
+    { kind: "routeRefresh" },
+    { kind: "enhancedRouteRefresh" },
+    { kind: "extendedMessage" },
+    { kind: "fourOctetAs", asn: peer.myAsn },
+    ...(peer.gracefulRestart ? [restart] : []),
+  ];
+}
+
+/**
+ * The BGP identifier of a node where none is configured: its first IPv4 address, which is what its sessions would have
+ * as their own; else the CRC-32 of its name in little-endian order, as the original has it.
+ */
+export function identifierOf(nodeName: string, internalIPs: readonly string[]): IpAddress {
+  const first = internalIPs.map(parseAddress).find((address) => address?.family === "ipv4");
+  if (first !== undefined) return first;
+  const crc = crc32(new TextEncoder().encode(nodeName));
+  const swapped = ((crc & 0xff) << 24) | ((crc & 0xff00) << 8) | ((crc >>> 8) & 0xff00) | (crc >>> 24);
+  return { family: "ipv4", value: BigInt(swapped >>> 0 || 1) }; // 0 is no identifier
+}
+
+/** CRC-32 of IEEE 802.3. */
+function crc32(octets: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const octet of octets) {
+    crc ^= octet;
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}

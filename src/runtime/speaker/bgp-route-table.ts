@@ -1,0 +1,101 @@
+import type { BgpRoute } from "../announce/decision.js";
+import type { AdjRibOut } from "../bgp/adj-rib-out.js";
+import type { LargeCommunity } from "../bgp/path-attribute.js";
+import type { AnnouncedAttributes } from "../bgp/peer.js";
+import { parsePrefix, type Prefix } from "../net/address.js";
+import type { ObjectKey } from "../world/views.js";
+
+/** What all Services of this node announce, brought to the peers that are to hear of it. */
+export interface BgpRouteTable {
+  /** All that a Service announces now; [] is nothing. O(what it announces and announced, times its peers) */
+  setRoutes(service: ObjectKey, routes: readonly BgpRoute[]): void;
+  /** A peer of this name is there: it is to hear of everything that names it. */
+  attach(peer: string, rib: AdjRibOut<AnnouncedAttributes>): void;
+  detach(peer: string): void;
+}
+
+/** The Services behind one prefix, for one peer. */
+type Contributions = Map<ObjectKey, BgpRoute>;
+
+const MAX_INTERNED = 10_000;
+
+export function createBgpRouteTable(): BgpRouteTable {
+  const byService = new Map<ObjectKey, readonly BgpRoute[]>(); // BOUNDED by the Services that are announced
+  const byPeer = new Map<string, Map<string, Contributions>>(); // BOUNDED by them and the peers: prefix to Services
+  const ribs = new Map<string, AdjRibOut<AnnouncedAttributes>>(); // BOUNDED by the peers
+  const interned = new Map<string, AnnouncedAttributes>(); // BOUNDED by MAX_INTERNED
+
+  /** The same object for the same attributes, by which routes share messages. */
+  function attributesOf(localPref: number, communities: readonly string[]): AnnouncedAttributes {
+    const key = `${localPref} ${communities.join()}`;
+    const known = interned.get(key);
+    if (known !== undefined) return known;
+    if (interned.size >= MAX_INTERNED) interned.clear(); // what is said anew for it does no harm
+    const attributes = { localPref, ...readCommunities(communities), prepend: 0 };
+    interned.set(key, attributes);
+    return attributes;
+  }
+
+  function tell(rib: AdjRibOut<AnnouncedAttributes> | undefined, text: string, contributions: Contributions): void {
+    const prefix = readPrefix(text);
+    if (contributions.size === 0) return rib?.withdraw(prefix);
+    const keys = [...contributions.keys()].toSorted();
+    const [first] = keys.flatMap((key) => contributions.get(key) ?? []);
+    // Several Services behind one prefix: all their communities, and the preference of the first by name.
+    const communities = new Set([...contributions.values()].flatMap((route) => route.communities));
+    rib?.announce(prefix, attributesOf(first?.localPref ?? 0, [...communities].toSorted()));
+  }
+
+  return {
+    setRoutes(service, routes) {
+      const touched = new Map<string, Set<string>>(); // peer to prefixes
+      const touch = (peer: string, prefix: string): Contributions => {
+        touched.set(peer, (touched.get(peer) ?? new Set<string>()).add(prefix));
+        const prefixes = byPeer.get(peer) ?? new Map<string, Contributions>();
+        byPeer.set(peer, prefixes);
+        const contributions = prefixes.get(prefix) ?? new Map<ObjectKey, BgpRoute>();
+        prefixes.set(prefix, contributions);
+        return contributions;
+      };
+      for (const { prefix, peers } of byService.get(service) ?? []) {
+        for (const peer of peers) touch(peer, prefix).delete(service);
+      }
+      for (const route of routes) for (const peer of route.peers) touch(peer, route.prefix).set(service, route);
+      if (routes.length === 0) byService.delete(service);
+      else byService.set(service, routes);
+      for (const [peer, prefixes] of touched) {
+        const known = byPeer.get(peer);
+        for (const prefix of prefixes) {
+          const contributions = known?.get(prefix) ?? new Map<ObjectKey, BgpRoute>();
+          tell(ribs.get(peer), prefix, contributions);
+          if (contributions.size === 0) known?.delete(prefix);
+        }
+        if (known?.size === 0) byPeer.delete(peer);
+      }
+    },
+    attach(peer, rib) {
+      ribs.set(peer, rib);
+      for (const [prefix, contributions] of byPeer.get(peer) ?? []) tell(rib, prefix, contributions);
+    },
+    detach: (peer) => void ribs.delete(peer),
+  };
+}
+
+function readPrefix(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (!prefix.ok) throw new Error(`unreachable: ${text} ${prefix.fault}`); // formatPrefix() made it
+  return prefix.value;
+}
+
+/** `64512:1` and `large:64512:1:2`, which the configuration has checked. */
+function readCommunities(texts: readonly string[]): Pick<AnnouncedAttributes, "communities" | "largeCommunities"> {
+  const communities: number[] = [];
+  const largeCommunities: LargeCommunity[] = [];
+  for (const text of texts) {
+    const numbers = text.replace("large:", "").split(":").map(Number);
+    const [a = 0, b = 0, c = 0] = numbers;
+    if (text.startsWith("large:")) largeCommunities.push([a, b, c]);
+    else communities.push(a * 0x10000 + b);
+  }
+  return { communities, largeCommunities };
+}
