@@ -1,11 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { load } from "js-yaml";
 import type { Logger } from "./net/logger.js";
+import { createBgpPorts } from "./bgp-edge.js";
+import { createBgpMetrics } from "./metrics/bgp-metrics.js";
 import type { Registry } from "./metrics/registry.js";
 import { aborted } from "./stop-on-signals.js";
 import { createSpeakerMetrics, type SpeakerMetrics } from "./metrics/speaker-metrics.js";
 import type { Layer2Interface } from "./layer2/messages.js";
 import { startLayer2, type Layer2Driver } from "./speaker/layer2-driver.js";
+import { createBgpSessions } from "./speaker/bgp-sessions.js";
 import { createSpeaker, type Speaker, type SpeakerOptions, type SpeakerPorts } from "./speaker/speaker.js";
 
 /** One node's speaker with all that it answers with: the same on a cluster and on manifests. */
@@ -46,11 +49,14 @@ export async function startSpeakerNode(
     await layer2.stop(); // or this node would win elections and answer nothing
     throw new Error(refusal);
   }
+  const sessions = createBgpSessions(createBgpPorts(log));
+  const setBgp = createBgpMetrics(options.registry);
   const speaker = createSpeaker(options, {
+    bgp: sessions,
     announce: (address, interfaces) => void layer2.announce(address, interfaces),
     withdraw: (address) => void layer2.withdraw(address),
     ...tell,
-    gaugeAnnounced: (service, address, announced) => metrics.setAnnounced(service, address, announced),
+    gaugeAnnounced: metrics.setAnnounced,
     gaugeConfig: (state) => metrics.setConfig(state),
     defer: (work) => void setImmediate(work),
     log,
@@ -61,6 +67,7 @@ export async function startSpeakerNode(
     notReadyReason: () => (layer2.interfaces().some(answers) ? undefined : "no interface to answer on"),
     metrics,
     async refreshMetrics() {
+      setBgp(sessions.counts());
       const { addresses, interfaces } = await layer2.counters();
       const counts = [...addresses].map(
         ([address, { requestsReceived, responsesSent, gratuitousSent, claimsHeard }]) => ({
@@ -78,6 +85,7 @@ export async function startSpeakerNode(
     },
     async stop() {
       speaker.stop();
+      sessions.stop();
       await layer2.stop();
     },
   };

@@ -2,6 +2,7 @@
 export { parseAddress, parsePrefix, type Family, type IpAddress, type Prefix } from "../net/address.js";
 export type { AdjRibOut } from "./adj-rib-out.js";
 export type { Capability } from "./capability.js";
+export { unicast } from "./family.js";
 export { CEASE, ERROR_CODE } from "./fault.js";
 export type { BgpStateName, PeerOptions, Side, Timer } from "./fsm-types.js";
 export type { LocalSpeaker, Negotiated } from "./negotiate.js";

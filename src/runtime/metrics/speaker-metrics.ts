@@ -16,7 +16,7 @@ export type LinkDrops = Readonly<{ protocol: string; reason: string; count: numb
 
 /** The speaker's metrics under the names that dashboards know. */
 export interface SpeakerMetrics {
-  setAnnounced(service: string, address: string, announced: boolean): void;
+  setAnnounced(service: string, address: string, protocol: string, announced: boolean): void;
   setConfig(state: Readonly<{ loaded: boolean; stale: boolean }>): void;
   countUpdate(): void;
   countUpdateError(): void;
@@ -56,8 +56,8 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
     ["protocol", "reason"],
   );
   return {
-    setAnnounced(service, ip, isAnnounced) {
-      const labels = { service, protocol: "layer2", node, ip };
+    setAnnounced(service, ip, protocol, isAnnounced) {
+      const labels = { service, protocol, node, ip };
       if (isAnnounced) announced.set(labels, 1);
       else announced.remove(labels);
     },

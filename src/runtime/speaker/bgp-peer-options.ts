@@ -1,7 +1,5 @@
 import type { Peer } from "../../config/model.js";
-import type { Capability } from "../bgp/capability.js";
-import { unicast } from "../bgp/family.js";
-import type { PeerOptions } from "../bgp/fsm-types.js";
+import { unicast, type Capability, type PeerOptions } from "#bgp-ts";
 import { formatAddress, parseAddress, type Family, type IpAddress } from "../net/address.js";
 import { refuse, succeed, type Result } from "../net/result.js";
 
@@ -59,25 +57,28 @@ export function sessionOptionsOf(peer: Peer, nodeIdentifier: IpAddress): Result<
 }
 
 function capabilitiesOf(peer: Peer, family: Family): readonly Capability[] {
-  const families: readonly Family[] = peer.dualStackAddressFamily ? ["ipv4", "ipv6"] : [family];
+  const families = (peer.dualStackAddressFamily ? (["ipv4", "ipv6"] as const) : [family]).map(unicast);
   // A peer that is to hear of no multiprotocol extensions takes IPv4 for granted.
   const multiprotocol = peer.disableMP && family === "ipv4" ? [] : families;
-  const restart: Capability = {
-    kind: "gracefulRestart",
-    restarting: false,
-    notification: false,
-    restartTimeSeconds: RESTART_TIME_SECONDS,
-    // Who forwards does so while we are away: the kernel and kube-proxy.
-    families: families.map((one) => ({ ...unicast(one), forwardingPreserved: true })),
-  };
   return [
-    ...multiprotocol.map((one): Capability => ({ kind: "multiprotocol", ...unicast(one) })),
+    ...multiprotocol.map(({ afi, safi }): Capability => ({ kind: "multiprotocol", afi, safi })),
     { kind: "routeRefresh" },
     { kind: "enhancedRouteRefresh" },
     { kind: "extendedMessage" },
     { kind: "fourOctetAs", asn: peer.myAsn },
-    ...(peer.gracefulRestart ? [restart] : []),
+    ...(peer.gracefulRestart ? [gracefulRestartOf(families)] : []),
   ];
+}
+
+/** Who forwards does so while we are away: the kernel and kube-proxy. RFC 4724 §3 */
+function gracefulRestartOf(families: readonly Readonly<{ afi: number; safi: number }>[]): Capability {
+  return {
+    kind: "gracefulRestart",
+    restarting: false,
+    notification: false,
+    restartTimeSeconds: RESTART_TIME_SECONDS,
+    families: families.map(({ afi, safi }) => ({ afi, safi, forwardingPreserved: true })),
+  };
 }
 
 /**

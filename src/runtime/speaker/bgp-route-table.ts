@@ -1,7 +1,5 @@
 import type { BgpRoute } from "../announce/decision.js";
-import type { AdjRibOut } from "../bgp/adj-rib-out.js";
-import type { LargeCommunity } from "../bgp/path-attribute.js";
-import type { AnnouncedAttributes } from "../bgp/peer.js";
+import type { AdjRibOut, AnnouncedAttributes, LargeCommunity } from "#bgp-ts";
 import { parsePrefix, type Prefix } from "../net/address.js";
 import type { ObjectKey } from "../world/views.js";
 

@@ -1,6 +1,12 @@
-import type { BgpStateName, Timer } from "../bgp/fsm-types.js";
-import type { NotificationMessage } from "../bgp/notification.js";
-import { createBgpPeer, type BgpPeer, type NextHops, type PeerAction } from "../bgp/peer.js";
+import {
+  createBgpPeer,
+  type BgpPeer,
+  type BgpStateName,
+  type NextHops,
+  type NotificationMessage,
+  type PeerAction,
+  type Timer,
+} from "#bgp-ts";
 import type { Logger } from "../net/logger.js";
 import type { BgpSessionOptions, BgpTarget } from "./bgp-peer-options.js";
 
@@ -143,12 +149,13 @@ export function startBgpSession(
   }
 
   function flush(): void {
-    while (connection !== undefined && !isFull) {
+    const mine = connection;
+    if (mine === undefined || peer.session() === undefined) return;
+    while (!isFull) {
       const frames = peer.takeUpdates(PREFIXES_AT_ONCE, nextHops);
-      if (frames.length === 0 && peer.routes.isSettled()) return;
-      if (peer.session() === undefined) return;
-      for (const octets of frames) if (!connection.write(octets)) isFull = true;
+      for (const octets of frames) if (!mine.write(octets)) isFull = true;
       updatesSent += frames.length;
+      if (frames.length === 0 && peer.routes.isSettled()) return;
     }
   }
 

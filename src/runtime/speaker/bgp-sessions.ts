@@ -1,8 +1,7 @@
 import { revealingText } from "../../config/canonical.js";
 import type { Peer } from "../../config/model.js";
 import type { BgpRoute } from "../announce/decision.js";
-import { CEASE, ERROR_CODE } from "../bgp/fault.js";
-import { administrativeCease, type NotificationMessage } from "../bgp/notification.js";
+import { administrativeCease, CEASE, ERROR_CODE, type NotificationMessage } from "#bgp-ts";
 import { formatAddress, type IpAddress } from "../net/address.js";
 import type { ObjectKey } from "../world/views.js";
 import { sessionOptionsOf } from "./bgp-peer-options.js";
@@ -60,7 +59,7 @@ export function createBgpSessions(ports: BgpPorts): BgpSessions {
   return {
     usePeers(peers, nodeIdentifier) {
       const wanted = new Map(peers.map((peer) => [peer.name, peer]));
-      for (const name of [...running.keys()]) if (!wanted.has(name)) end(name, DECONFIGURED);
+      for (const name of running.keys()) if (!wanted.has(name)) end(name, DECONFIGURED);
       for (const [name, peer] of wanted) {
         // For whom it runs is nothing that the session sees.
         const text = revealingText({ ...peer, nodeSelectors: [], nodeIdentifier });

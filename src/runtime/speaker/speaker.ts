@@ -1,4 +1,4 @@
-import { parseAddress } from "../net/address.js";
+import { parseAddress, type IpAddress } from "../net/address.js";
 import type { Logger } from "../net/logger.js";
 import { describeFault } from "../net/fault.js";
 import type { EndpointSliceView, NodeView, ObjectKey, ServiceView } from "../world/views.js";
@@ -12,6 +12,10 @@ import type { AnnounceDecision, AnnounceWorld } from "../announce/decision.js";
 import { createNodePeersFinder, type NodePeersFinder } from "../announce/node-peers.js";
 import { createPoolFinder, type PoolFinder } from "../announce/pool-finder.js";
 import { createAnnouncedAddresses } from "./announced-addresses.js";
+import { createAnnouncementNews, type AnnounceProtocol, type SpeakerEvent } from "./announcement-news.js";
+import { createBgpAnnouncements } from "./bgp-announcements.js";
+import { identifierOf } from "./bgp-peer-options.js";
+import type { BgpSessions } from "./bgp-sessions.js";
 import { createOwnPeers } from "./own-peers.js";
 
 /** What the shell needs of the world around it; the join passes edges in, a test passes arrays. */
@@ -20,8 +24,9 @@ export type SpeakerPorts = Readonly<{
   announce(address: string, interfaces: readonly string[]): void;
   withdraw(address: string): void;
   recordEvent(service: ServiceView, event: SpeakerEvent): void;
+  bgp: Pick<BgpSessions, "usePeers" | "setRoutes" | "flush">;
   /** The gauge of announced addresses, and whether the newest configuration is in use. */
-  gaugeAnnounced(service: ObjectKey, address: string, announced: boolean): void;
+  gaugeAnnounced(service: ObjectKey, address: string, protocol: AnnounceProtocol, announced: boolean): void;
   gaugeConfig(state: Readonly<{ loaded: boolean; stale: boolean }>): void;
   /** What is wrong with the newest configuration, in sentences; [] where it is in use. */
   configResult?(problems: readonly string[]): void;
@@ -29,7 +34,7 @@ export type SpeakerPorts = Readonly<{
   defer(work: () => void): void;
   log: Logger;
 }>;
-export type SpeakerEvent = Readonly<{ type: "Normal" | "Warning"; reason: string; message: string }>;
+export type { SpeakerEvent };
 
 /**
  * One node's speaker: what announce decides for this node, kept true. Level-triggered: every input only marks what to
@@ -84,8 +89,16 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   const nodes = new Map<string, NodeView>();
   const decisions = new Map<ObjectKey, AnnounceDecision>(); // BOUNDED by the Services that exist
   const dirty = new Set<ObjectKey>(); // BOUNDED by the Services that exist or are announced
-  const announced = createAnnouncedAddresses(ports);
+  const announced = createAnnouncedAddresses({
+    ...ports,
+    gaugeAnnounced: (key, address, on) => ports.gaugeAnnounced(key, address, "layer2", on),
+  });
+  const announcedByBgp = createBgpAnnouncements(ports.bgp, (key, address, on) =>
+    ports.gaugeAnnounced(key, address, "bgp", on),
+  );
+  let nodeIdentifier: IpAddress | undefined; // of BGP: once chosen it stays, or every session would begin anew
   const ownPeers = createOwnPeers(ports.log);
+  const news = createAnnouncementNews(options.node, ports);
   let alive: ReadonlySet<string> = new Set();
   let inForce: IndexedModel | undefined;
   let waiting: IndexedModel | undefined; // a model that has no room yet for what is announced
@@ -128,6 +141,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     const world: AnnounceWorld = { ...inForce, nodes, alive, ignoreExcludeLabel: options.ignoreExcludeLabel };
     for (const key of dirty) reconcile(key, world);
     dirty.clear();
+    ports.bgp.flush();
   }
 
   function reconcile(key: ObjectKey, world: AnnounceWorld): void {
@@ -135,39 +149,24 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     const before = decisions.get(key);
     if (service === undefined || !isOurs(service)) {
       decisions.delete(key);
-      if (announced.update(key, [], [])) logWithdrawn(key, service === undefined ? "serviceDeleted" : "notOurClass");
+      const isGone = [announced.update(key, [], []), announcedByBgp.update(key, [], [])];
+      if (isGone.includes(true)) news.withdrawn(key, service === undefined ? "serviceDeleted" : "notOurClass");
       return;
     }
     const endpointSlices = [...(slicesByService.get(key)?.values() ?? [])];
     const decision = decideService(world, { service, endpointSlices }, options.node);
     decisions.set(key, decision);
-    const { layer2 } = decision;
-    if (!layer2.announce) {
-      if (announced.update(key, [], [])) logWithdrawn(key, layer2.reason, layer2.explanation);
-      else if (before === undefined || before.layer2.announce || before.layer2.reason !== layer2.reason) {
-        ports.log.debug({ event: "serviceNotAnnounced", service: key, reason: layer2.reason }, layer2.explanation);
-      }
-      return;
-    }
-    const ips = layer2.addresses;
-    if (!announced.update(key, ips, layer2.interfaces)) return;
-    ports.log.info({ event: "serviceAnnounced", service: key, ips, protocol: "layer2" }, "service has IP, announcing");
-    ports.recordEvent(service, {
-      type: "Normal",
-      reason: "nodeAssigned",
-      message: `announcing from node "${options.node}" with protocol "layer2"`,
-    });
+    const { layer2, bgp } = decision;
+    const byLayer2 = layer2.announce ? layer2.addresses : [];
+    const layer2Changed = announced.update(key, byLayer2, layer2.announce ? layer2.interfaces : []);
+    news.tell(service, "layer2", { now: layer2, before: before?.layer2, isChanged: layer2Changed, ips: byLayer2 });
+    const byBgp = bgp.announce ? service.ingress.flatMap(({ ip }) => ip ?? []) : [];
+    const bgpChanged = announcedByBgp.update(key, byBgp, bgp.announce ? bgp.routes : []);
+    news.tell(service, "bgp", { now: bgp, before: before?.bgp, isChanged: bgpChanged, ips: byBgp });
   }
 
   function isOurs(service: ServiceView): boolean {
     return service.type !== "LoadBalancer" || (service.loadBalancerClass ?? "") === options.loadBalancerClass;
-  }
-
-  function logWithdrawn(key: ObjectKey, reason: string, explanation?: string): void {
-    ports.log.info(
-      { event: "serviceWithdrawn", service: key, reason, ...(explanation === undefined ? {} : { explanation }) },
-      "withdrawing service announcement",
-    );
   }
 
   /** The model that the documents make, or undefined where they are refused, which is logged. */
@@ -196,7 +195,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
 
   /** An address that is announced and in no pool of the model. */
   function strandedBy({ findPool }: IndexedModel): string | undefined {
-    return announced.addresses().find((text) => {
+    return [...announced.addresses(), ...announcedByBgp.addresses()].find((text) => {
       const address = parseAddress(text);
       return address === undefined || findPool(address) === undefined;
     });
@@ -205,8 +204,11 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   /** @returns whether the Node or the model now says others */
   function followOwnPeers(): boolean {
     const node = nodes.get(options.node);
-    if (inForce === undefined) return false;
-    return ownPeers.update(node === undefined ? { peers: [], faults: [] } : inForce.findPeers(node));
+    if (inForce === undefined || !isSynced) return false;
+    const isChanged = ownPeers.update(node === undefined ? { peers: [], faults: [] } : inForce.findPeers(node));
+    if (node !== undefined) nodeIdentifier ??= identifierOf(node.name, node.internalIPs);
+    if (nodeIdentifier !== undefined) ports.bgp.usePeers(ownPeers.list(), nodeIdentifier);
+    return isChanged;
   }
 
   /** A model without room for an announced address waits until the controller has moved the Service. */
@@ -307,7 +309,10 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     stop() {
       stopped = true;
       dirty.clear();
-      for (const key of services.keys()) announced.update(key, [], []);
+      for (const key of services.keys()) {
+        announced.update(key, [], []);
+        announcedByBgp.update(key, [], []);
+      }
     },
   };
 

@@ -11,9 +11,9 @@ async function get(port: number, path: string): Promise<[number, string]> {
 it("serves metrics as they are after a refresh, and nothing else", async () => {
   const registry = createRegistry();
   const metrics = createSpeakerMetrics(registry, "node1");
-  metrics.setAnnounced("default/nginx", "192.0.2.1", true);
-  metrics.setAnnounced("default/gone", "192.0.2.2", true);
-  metrics.setAnnounced("default/gone", "192.0.2.2", false);
+  metrics.setAnnounced("default/nginx", "192.0.2.1", "layer2", true);
+  metrics.setAnnounced("default/gone", "192.0.2.2", "layer2", true);
+  metrics.setAnnounced("default/gone", "192.0.2.2", "layer2", false);
   metrics.setConfig({ loaded: true, stale: false });
   let scrapes = 0;
   const refresh = async (): Promise<void> => {

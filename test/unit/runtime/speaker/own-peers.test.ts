@@ -42,6 +42,7 @@ function begin(config = CONFIG) {
       announce: () => undefined,
       withdraw: () => undefined,
       recordEvent: () => undefined,
+      bgp: { usePeers: () => undefined, setRoutes: () => undefined, flush: () => undefined },
       gaugeAnnounced: () => undefined,
       gaugeConfig: () => undefined,
       defer: (work) => work(),

@@ -60,6 +60,7 @@ beforeEach(() => {
       announce: (address) => wire.push(`+${address}`),
       withdraw: (address) => wire.push(`-${address}`),
       recordEvent: (_, { reason, message }) => events.push(`${reason}: ${message}`),
+      bgp: { usePeers: () => undefined, setRoutes: () => undefined, flush: () => undefined },
       gaugeAnnounced: () => undefined,
       gaugeConfig: (state) => (stale = state.stale),
       defer: (work) => deferred.push(work),

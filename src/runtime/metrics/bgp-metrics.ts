@@ -1,0 +1,32 @@
+import { createCounter, createGauge, type Registry } from "./registry.js";
+
+/** What is counted of one session; totals since the start. */
+export type SessionCounts = Readonly<{
+  isUp: boolean;
+  updatesSent: number;
+  announced: number;
+  notificationsSent: number;
+}>;
+
+/** BGP metrics under the names that dashboards know. @returns what takes over the counts, by `address:port` */
+export function createBgpMetrics(registry: Registry): (sessions: ReadonlyMap<string, SessionCounts>) => void {
+  const labels = ["peer"];
+  const up = createGauge(registry, "metallb_bgp_session_up", "1 while the BGP session is established", labels);
+  const announced = createGauge(
+    registry,
+    "metallb_bgp_announced_prefixes_total",
+    "Prefixes that the peer has been told of",
+    labels,
+  );
+  const updates = createCounter(registry, "metallb_bgp_updates_total", "UPDATE messages sent", labels);
+  const notifications = createCounter(registry, "metallb_bgp_notifications_sent", "NOTIFICATION messages sent", labels);
+  return (sessions) => {
+    for (const metric of [up, announced, updates, notifications]) metric.reset();
+    for (const [peer, counts] of sessions) {
+      up.set({ peer }, counts.isUp ? 1 : 0);
+      announced.set({ peer }, counts.announced);
+      updates.inc({ peer }, counts.updatesSent);
+      notifications.inc({ peer }, counts.notificationsSent);
+    }
+  };
+}
