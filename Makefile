@@ -49,6 +49,7 @@ unit: node_modules/.package-lock.json $(ADDON) ## Unit tests alone
 .PHONY: testbed
 testbed: ## Packages, etcd and the Kubernetes programs that the tests talk to
 	@scripts/install-packages.sh test
+	@scripts/fetch-routers.sh
 	@scripts/build-testbed.sh
 
 .PHONY: test

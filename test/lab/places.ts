@@ -68,3 +68,10 @@ export function testbedFolder(name: keyof typeof MAIN_MODULE): string {
   if (existsSync(join(folder, ".complete"))) return folder;
   throw new Error(`Cannot run ${name} ${version}: ${folder} is not there: run make testbed`);
 }
+
+/** The folder into which scripts/fetch-routers.sh unpacks BGP routers. Throws when it is not there. */
+export function routersFolder(): string {
+  const folder = join(cacheFolder(), "testbed", "routers");
+  if (existsSync(join(folder, ".complete"))) return folder;
+  throw new Error(`Cannot start a router: ${folder} is not there: run make testbed`);
+}
