@@ -13,7 +13,7 @@ export function readConfigDocument(object: unknown): Result<KubernetesDocument, 
   const { apiVersion, kind, namespace, name, body } = document.value;
   const labels = isRecord(body["metadata"]) ? body["metadata"]["labels"] : undefined;
   const metadata = { namespace, name, ...(labels === undefined ? {} : { labels }) };
-  const content = kind === "ConfigMap" ? dataOf(body) : specOf(body, kind);
+  const content = kind === "ConfigMap" ? dataOf(body) : kind === "Secret" ? passwordOf(body) : specOf(body);
   return succeed({ apiVersion, kind, namespace, name, body: { apiVersion, kind, metadata, ...content } });
 }
 
@@ -25,13 +25,23 @@ function dataOf({ data }: KubernetesDocument["body"]): Readonly<Record<string, u
   return { data: { ...(config === undefined ? {} : { config }), ...(hasExtras ? { extras: HIDDEN_VALUE } : {}) } };
 }
 
+function specOf({ spec }: KubernetesDocument["body"]): Readonly<Record<string, unknown>> {
+  return spec === undefined ? {} : { spec };
+}
+
+/** Of a Secret nothing is kept but what a peer may name it for. */
+function passwordOf({ type, data }: KubernetesDocument["body"]): Readonly<Record<string, unknown>> {
+  const password = isRecord(data) ? data["password"] : undefined;
+  return { type, data: password === undefined ? {} : { password } };
+}
+
 type PeerSpec = Readonly<{ passwordSecret?: unknown }>;
 
-function specOf(body: KubernetesDocument["body"], kind: string): Readonly<Record<string, unknown>> {
+/** For one that cannot read Secrets, or need not: a peer is not to be refused for want of one. */
+export function withoutPasswordSecret(document: KubernetesDocument): KubernetesDocument {
+  const { kind, body } = document;
   const { spec } = body;
-  if (spec === undefined) return {};
-  if (kind !== "BGPPeer" || !isRecord(spec)) return { spec };
-  // Nothing opens sessions yet: no permission on Secrets is needed, and a peer must not be refused for want of one.
+  if (kind !== "BGPPeer" || !isRecord(spec) || spec["passwordSecret"] === undefined) return document;
   const { passwordSecret: _, ...others } = spec as PeerSpec;
-  return { spec: others };
+  return { ...document, body: { ...body, spec: others } };
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KubernetesDocument } from "../config/documents.js";
 import { USUAL_NAME } from "../config/find-config-map.js";
-import { readConfigDocument } from "./config-document.js";
+import { readConfigDocument, withoutPasswordSecret } from "./config-document.js";
 import type { ApiClient } from "./kubernetes/api-client.js";
 import type { ApiFailure } from "./kubernetes/api-failure.js";
 import { RECONNECT_BACKOFF, backoffDelay, type Backoff } from "./kubernetes/backoff.js";
@@ -13,6 +13,7 @@ import type { EdgePorts } from "./kubernetes/ports.js";
 import {
   LEFTOVER_KINDS,
   METALLB_KINDS,
+  basicAuthResource,
   configMapResource,
   configMapsResource,
   resourceName,
@@ -32,6 +33,8 @@ export type ConfigWatchOptions = Readonly<{
   configMapName: string | undefined;
   /** Also watch what has no effect, for one that tells people of it. */
   withLeftovers: boolean;
+  /** Also the passwords that peers name, for one that opens sessions. */
+  withSecrets: boolean;
   /** All documents there are. Called when everything has been listed, and then soon after each change. */
   changed(documents: readonly KubernetesDocument[]): void;
 }>;
@@ -91,7 +94,9 @@ export function watchConfiguration(options: ConfigWatchOptions): ConfigWatch {
     told = true;
     leaveOutTwins();
     const listed = [...watched.values()].filter(({ collection }) => collection.listed());
-    const documents = listed.flatMap(({ collection }) => collection.values());
+    const hasSecrets = watched.get(idOf(basicAuthResource(namespace)))?.collection.listed() === true;
+    const read = listed.flatMap(({ collection }) => collection.values());
+    const documents = hasSecrets ? read : read.map(withoutPasswordSecret);
     if (workloads !== undefined) documents.push(...workloads.documents());
     tellConfigMap(documents);
     options.changed(documents);
@@ -172,6 +177,16 @@ export function watchConfiguration(options: ConfigWatchOptions): ConfigWatch {
     return watchNeeded(configMapResource(namespace, USUAL_NAME), USUAL_NAME);
   }
 
+  async function lookForSecrets(): Promise<boolean> {
+    if (!options.withSecrets) return true;
+    const watching = await watchIfPermitted(basicAuthResource(namespace), true);
+    if (watching === "denied") {
+      const message = `Cannot read secrets in ${namespace}: their list and watch are not permitted: peers with a passwordSecret are spoken to without a password`;
+      sayOnce("info", "secrets", "secrets", message);
+    }
+    return watching !== "unanswered";
+  }
+
   async function lookForWorkloads(): Promise<boolean> {
     const seen = (await workloads?.look()) ?? "same";
     if (seen === "different" && told) onChange();
@@ -205,7 +220,8 @@ export function watchConfiguration(options: ConfigWatchOptions): ConfigWatch {
 
   async function run(): Promise<void> {
     for (let attempt = 0; !signal.aborted; attempt += 1) {
-      const answered = await Promise.all([lookForWorkloads(), lookForKinds(), lookForConfigMaps()]);
+      const looks = [lookForWorkloads(), lookForKinds(), lookForConfigMaps(), lookForSecrets()];
+      const answered = await Promise.all(looks);
       if (!lookedOnce && answered.every(Boolean)) {
         lookedOnce = true;
         onChange();

@@ -193,6 +193,7 @@ export function joinController(options: ControllerJoinOptions, need: Need): Join
     namespace,
     configMapName,
     withLeftovers: true,
+    withSecrets: false, // it opens no sessions
     changed: createLastGoodConfig({
       load: options,
       read: () => lastGood.read(),

@@ -103,6 +103,7 @@ export function watchWorld(
     namespace: options.namespace,
     configMapName: options.configMapName,
     withLeftovers: false, // the controller tells of them, once for all
+    withSecrets: true,
     changed: createLastGoodConfig({
       load: options,
       read: () => lastGood.read(),

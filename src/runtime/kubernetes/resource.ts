@@ -69,6 +69,11 @@ export function secretsResource(namespace: string): Resource {
   return { group: "", version: "v1", plural: "secrets", kind: "Secret", namespace };
 }
 
+/** The Secrets that hold passwords of peers. */
+export function basicAuthResource(namespace: string): Resource {
+  return { ...secretsResource(namespace), fieldSelector: "type=kubernetes.io/basic-auth" };
+}
+
 /** @param labelSelector in the API's syntax, for instance `app=metallb,component=speaker` */
 export function podsResource(namespace: string, labelSelector: string): Resource {
   return { group: "", version: "v1", plural: "pods", kind: "Pod", namespace, labelSelector };

@@ -5,7 +5,7 @@ import type { EndpointSliceView, NodeView, ObjectKey, ServiceView } from "../wor
 import { objectKey } from "../world/views.js";
 import type { KubernetesDocument } from "../../config/documents.js";
 import { loadConfig, type LoadOptions } from "../../config/load.js";
-import { canonicalText } from "../../config/canonical.js";
+import { revealingText } from "../../config/canonical.js";
 import type { Model, Peer } from "../../config/model.js";
 import { decideService } from "../announce/decide-service.js";
 import type { AnnounceDecision, AnnounceWorld } from "../announce/decision.js";
@@ -79,6 +79,7 @@ type IndexedModel = Readonly<{
   model: Model;
   findPool: PoolFinder;
   findPeers: NodePeersFinder;
+  /** With passwords in it: only to compare. */
   fingerprint: string;
 }>;
 
@@ -183,7 +184,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     const { model, sources } = config.value;
     if (sources.length > 0) {
       const [findPool, findPeers] = [createPoolFinder(model), createNodePeersFinder(model)];
-      return { model, findPool, findPeers, fingerprint: canonicalText(model) };
+      return { model, findPool, findPeers, fingerprint: revealingText(model) };
     }
     if (inForce !== undefined) {
       refusal = ["the configuration was deleted: keeping the former one"];
