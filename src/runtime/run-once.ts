@@ -71,9 +71,6 @@ export async function runOnce(
   for (const fault of discoveryFaults(world.nodes.values(), config.value.model)) {
     err.write(`Note (ignored): ${describeRemark(fault)}\n`);
   }
-  if (outcomes.some(({ announcedBy }) => announcedBy.some(({ protocol }) => protocol === "bgp"))) {
-    err.write("Note: BGP sessions are not opened yet: what is shown for bgp is what would be announced\n");
-  }
   if (outcomes.length === 0) err.write(`Note: there is no Service of type LoadBalancer in ${options.from}\n`);
   out.write(formatOutcomes(outcomes, output));
   return 0;

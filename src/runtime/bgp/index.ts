@@ -1,6 +1,6 @@
 /** BGP as a library: see README.md. */
 export { parseAddress, parsePrefix, type Family, type IpAddress, type Prefix } from "../net/address.js";
-export type { AdjRibOut } from "./adj-rib-out.js";
+export { createAdjRibOut, type AdjRibOut } from "./adj-rib-out.js";
 export type { Capability } from "./capability.js";
 export { unicast } from "./family.js";
 export { CEASE, ERROR_CODE } from "./fault.js";

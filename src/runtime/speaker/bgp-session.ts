@@ -72,6 +72,7 @@ export function startBgpSession(
   let nextHops = NO_ROUTES;
   let updatesSent = 0;
   let notificationsSent = 0;
+  let isWanted = true;
   let toldReason: string | undefined; // so that what fails again and again is said once
 
   function perform(actions: readonly PeerAction[]): void {
@@ -115,6 +116,7 @@ export function startBgpSession(
   }
 
   function tellDown(reason: string, wasEstablished: boolean): void {
+    if (!isWanted) return log.info({ event: "sessionEnded", peer: name }, "BGP session ended");
     const fields = { event: wasEstablished ? "sessionDown" : "sessionFailed", peer: name, reason };
     if (wasEstablished) log.error(fields, "BGP session lost");
     else if (reason !== toldReason) log.warn(fields, "failed to create BGP session, trying again");
@@ -171,6 +173,7 @@ export function startBgpSession(
     }),
     flush,
     stop(notification) {
+      isWanted = false;
       const actions = peer.stop(notification ?? { errorCode: 0, errorSubcode: 0, data: new Uint8Array() });
       perform(notification === undefined ? actions.filter((action) => action.do !== "write") : actions);
       for (const stopTimer of timers.values()) stopTimer();

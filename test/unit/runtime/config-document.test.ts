@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { readConfigDocument } from "../../../src/runtime/config-document.js";
+import { readConfigDocument, withoutPasswordSecret } from "../../../src/runtime/config-document.js";
 
 const METADATA = { namespace: "lb", name: "a", labels: { team: "net" } };
 const KEPT_BY_THE_SERVER = { resourceVersion: "7", uid: "u", managedFields: [], annotations: { a: "b" } };
@@ -16,9 +16,14 @@ it.each<[string, object, object]>([
     { apiVersion: "metallb.io/v1beta1", kind: "IPAddressPool", spec: { addresses: [] } },
   ],
   [
-    "a peer without its Secret",
-    { apiVersion: "metallb.io/v1beta2", kind: "BGPPeer", spec: { myASN: 1, passwordSecret: { name: "s" } } },
-    { apiVersion: "metallb.io/v1beta2", kind: "BGPPeer", spec: { myASN: 1 } },
+    "of a Secret its type and password",
+    {
+      apiVersion: "v1",
+      kind: "Secret",
+      type: "kubernetes.io/basic-auth",
+      data: { username: "eA==", password: "eQ==" },
+    },
+    { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/basic-auth", data: { password: "eQ==" } },
   ],
   [
     "a ConfigMap without its other keys",
@@ -39,6 +44,18 @@ it.each<[string, object, object]>([
 ])("readConfigDocument() keeps %s", (_, object, expected) => {
   const metadata = { ...METADATA, ...KEPT_BY_THE_SERVER };
   expect(bodyOf({ ...object, metadata })).toEqual({ ...expected, metadata: METADATA });
+});
+
+it("withoutPasswordSecret() takes from a peer what it has no permission to follow, and nothing from others", () => {
+  const read = (kind: string, spec: object) => {
+    const document = readConfigDocument({ apiVersion: "metallb.io/v1beta2", kind, metadata: METADATA, spec });
+    if (!document.ok) throw new Error(document.fault.problem);
+    return document.value;
+  };
+  const peer = read("BGPPeer", { myASN: 1, passwordSecret: { name: "s" } });
+  expect(withoutPasswordSecret(peer)).toEqual(read("BGPPeer", { myASN: 1 }));
+  const other = read("Community", { passwordSecret: { name: "s" } });
+  expect(withoutPasswordSecret(other)).toBe(other);
 });
 
 it("readConfigDocument() refuses what is no object of the API", () => {

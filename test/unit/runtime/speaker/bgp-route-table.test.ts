@@ -1,0 +1,69 @@
+import { expect, it } from "vitest";
+import { createAdjRibOut, type AnnouncedAttributes } from "#bgp-ts";
+import type { BgpRoute } from "../../../../src/runtime/announce/decision.js";
+import { formatPrefix } from "../../../../src/runtime/net/address.js";
+import { createBgpRouteTable, type BgpRouteTable } from "../../../../src/runtime/speaker/bgp-route-table.js";
+
+const route = (prefix: string, fields: Partial<BgpRoute> = {}): BgpRoute => ({
+  prefix,
+  localPref: 0,
+  communities: [],
+  peers: ["tor-a"],
+  ...fields,
+});
+
+function attach(table: BgpRouteTable, peer: string): () => readonly string[] {
+  const rib = createAdjRibOut<AnnouncedAttributes>();
+  table.attach(peer, rib);
+  return () => {
+    const { announced, withdrawn } = rib.take(100);
+    return [
+      ...withdrawn.ipv4.map((prefix) => `-${formatPrefix(prefix)}`),
+      ...announced.map(({ prefixes, attributes: { localPref, communities, largeCommunities } }) =>
+        [
+          `+${prefixes.map(formatPrefix).join()}`,
+          localPref,
+          ...communities,
+          ...largeCommunities.map((one) => one.join(":")),
+        ].join(" "),
+      ),
+    ];
+  };
+}
+
+it("tells each peer of the routes that name it, and of nothing twice", () => {
+  const table = createBgpRouteTable();
+  const [a, b] = [attach(table, "tor-a"), attach(table, "tor-b")];
+  table.setRoutes("ns/web", [route("192.0.2.1/32", { peers: ["tor-a", "tor-b"] }), route("192.0.2.0/24")]);
+  expect([a(), b()]).toEqual([["+192.0.2.1/32,192.0.2.0/24 0"], ["+192.0.2.1/32 0"]]);
+  table.setRoutes("ns/web", [route("192.0.2.1/32", { peers: ["tor-a", "tor-b"] }), route("192.0.2.0/24")]);
+  expect([a(), b()]).toEqual([[], []]);
+  table.setRoutes("ns/web", [route("192.0.2.1/32", { peers: ["tor-b"] })]);
+  expect([a(), b()]).toEqual([["-192.0.2.1/32", "-192.0.2.0/24"], []]);
+  table.setRoutes("ns/web", []);
+  expect([a(), b()]).toEqual([[], ["-192.0.2.1/32"]]);
+});
+
+it("tells a peer that comes later of everything, and one that left of nothing", () => {
+  const table = createBgpRouteTable();
+  table.setRoutes("ns/web", [route("192.0.2.1/32")]);
+  const early = attach(table, "tor-a");
+  expect(early()).toEqual(["+192.0.2.1/32 0"]);
+  table.detach("tor-a");
+  table.setRoutes("ns/web", []);
+  expect(early()).toEqual([]);
+  expect(attach(table, "tor-a")()).toEqual([]);
+});
+
+it("keeps a prefix while one of several Services is behind it, with the communities of all and the first's preference", () => {
+  const table = createBgpRouteTable();
+  const a = attach(table, "tor-a");
+  table.setRoutes("ns/b", [route("192.0.2.0/24", { localPref: 200, communities: ["64512:2"] })]);
+  expect(a()).toEqual([`+192.0.2.0/24 200 ${64512 * 65536 + 2}`]);
+  table.setRoutes("ns/a", [route("192.0.2.0/24", { localPref: 100, communities: ["64512:1", "large:64512:1:2"] })]);
+  expect(a()).toEqual([`+192.0.2.0/24 100 ${64512 * 65536 + 1} ${64512 * 65536 + 2} 64512:1:2`]);
+  table.setRoutes("ns/a", []);
+  expect(a()).toEqual([`+192.0.2.0/24 200 ${64512 * 65536 + 2}`]);
+  table.setRoutes("ns/b", []);
+  expect(a()).toEqual(["-192.0.2.0/24"]);
+});

@@ -1,0 +1,214 @@
+import { describe, expect, it } from "vitest";
+import { createBgpPeer, parseAddress, type BgpPeer, type IpAddress } from "#bgp-ts";
+import { Password } from "../../../../src/config/password.js";
+import type { Peer } from "../../../../src/config/model.js";
+import { identifierOf, sessionOptionsOf, type BgpTarget } from "../../../../src/runtime/speaker/bgp-peer-options.js";
+import type { BgpConnection, ConnectionHandlers } from "../../../../src/runtime/speaker/bgp-session.js";
+import { createBgpSessions } from "../../../../src/runtime/speaker/bgp-sessions.js";
+import { peer as basePeer } from "../announce/fixtures.js";
+
+function address(text: string): IpAddress {
+  const parsed = parseAddress(text);
+  if (parsed === undefined) throw new Error(text);
+  return parsed;
+}
+const ID = address("10.0.0.9");
+const peer = (name: string, fields: Partial<Peer> = {}): Peer => ({ ...basePeer(name), ...fields });
+
+/** Sessions whose network is this test: what is opened, written and closed, and routers that answer. */
+function begin() {
+  const opened: {
+    target: BgpTarget;
+    handlers: ConnectionHandlers;
+    router: BgpPeer;
+    isOpen: boolean;
+    written: number[];
+  }[] = [];
+  const timers: { milliseconds: number; work: () => void }[] = [];
+  const lines: string[] = [];
+  let room = Infinity;
+  const sessions = createBgpSessions({
+    connect(target, handlers) {
+      const router = createBgpPeer({
+        local: {
+          asn: 64_513,
+          peerAs: 64_512,
+          bgpIdentifier: address("10.0.0.1"),
+          holdTimeSeconds: 90,
+          capabilities: [],
+        },
+        passive: true,
+        connectRetrySeconds: 120,
+      });
+      router.start();
+      opened.push({ target, handlers, router, isOpen: true, written: [] });
+      return () => lines.push("gave up");
+    },
+    nextHops: () => ({ ipv4: [ID] }),
+    setTimer(milliseconds, work) {
+      const timer = { milliseconds, work };
+      timers.push(timer);
+      return () => void timers.splice(timers.indexOf(timer), 1);
+    },
+    random: () => 0,
+    log: {
+      debug: (fields) => lines.push(`debug ${String((fields as { event: unknown }).event)}`),
+      info: (fields) => lines.push(`info ${String((fields as { event: unknown }).event)}`),
+      warn: (fields) => lines.push(`warn ${String((fields as { event: unknown }).event)}`),
+      error: (fields, text) => lines.push(`error ${String((fields as { event: unknown }).event)}: ${text}`),
+    },
+  });
+  /** The router takes the newest connection, and both talk until they have said everything. */
+  const answer = (index = opened.length - 1): void => {
+    const one = opened[index];
+    if (one === undefined) throw new Error("nothing was opened");
+    const toUs: Uint8Array[] = [];
+    const hear = (actions: ReturnType<BgpPeer["start"]>): void => {
+      for (const action of actions) if (action.do === "write") toUs.push(action.octets);
+    };
+    const connection: BgpConnection = {
+      localAddress: "10.0.0.9",
+      write(octets) {
+        one.written.push(octets[18] ?? 0);
+        hear(one.router.received("incoming", octets));
+        room -= 1;
+        return room > 0;
+      },
+      end: () => void (one.isOpen = false),
+    };
+    hear(one.router.connected("incoming"));
+    one.handlers.connected(connection);
+    while (toUs.length > 0) {
+      const octets = toUs.shift();
+      if (octets !== undefined && one.isOpen) one.handlers.received(octets);
+    }
+  };
+  return { sessions, opened, timers, lines, answer, setRoom: (count: number) => void (room = count) };
+}
+
+const UPDATE = 2;
+const NOTIFICATION = 3;
+
+describe("sessions", () => {
+  it("are opened for each peer, and announce what there is", () => {
+    const { sessions, opened, answer, lines } = begin();
+    sessions.setRoutes("ns/web", [{ prefix: "192.0.2.1/32", localPref: 0, communities: [], peers: ["tor-a"] }]);
+    sessions.usePeers([peer("tor-a")], ID);
+    expect(opened.map(({ target }) => target)).toEqual([{ address: "10.0.0.1", port: 179 }]);
+    answer();
+    expect(lines).toEqual(["info sessionUp"]);
+    expect(opened[0]?.written.filter((type) => type === UPDATE)).toHaveLength(2); // the route, End-of-RIB
+    expect([...sessions.counts()]).toEqual([
+      ["10.0.0.1:179", { isUp: true, updatesSent: 2, announced: 1, notificationsSent: 0 }],
+    ]);
+  });
+
+  it.each<{ name: string; change: Partial<Peer>; isNew: boolean }>([
+    { name: "nothing", change: {}, isNew: false },
+    {
+      name: "the nodes that it is for",
+      change: { nodeSelectors: [{ matchLabels: [["a", "b"]], matchExpressions: [] }] },
+      isNew: false,
+    },
+    { name: "its hold time", change: { holdTimeSeconds: 30 }, isNew: true },
+    { name: "its password", change: { password: new Password("new") }, isNew: true },
+    { name: "its port", change: { port: 1790 }, isNew: true },
+  ])("begin anew where the peer changes: $name", ({ change, isNew }) => {
+    const { sessions, opened, answer } = begin();
+    const before = peer("tor-a", { password: new Password("old") });
+    sessions.usePeers([before, peer("tor-b", { address: address("10.0.0.2") })], ID);
+    answer(0);
+    answer(1);
+    sessions.usePeers([{ ...before, ...change }, peer("tor-b", { address: address("10.0.0.2") })], ID);
+    expect(opened.map(({ isOpen }) => isOpen)).toEqual(isNew ? [false, true, true] : [true, true]);
+    expect(opened[1]?.written).not.toContain(NOTIFICATION);
+  });
+
+  it("end with a NOTIFICATION, or without a word where the peer is to keep the routes", () => {
+    for (const gracefulRestart of [false, true]) {
+      const { sessions, opened, answer } = begin();
+      sessions.usePeers([peer("tor-a", { gracefulRestart })], ID);
+      answer();
+      sessions.stop();
+      expect([opened[0]?.isOpen, opened[0]?.written.includes(NOTIFICATION)]).toEqual([false, !gracefulRestart]);
+      expect([...sessions.counts()]).toEqual([]);
+    }
+  });
+
+  it("are tried again, which is said once, and stop being tried when the peer goes", () => {
+    const { sessions, opened, timers, lines } = begin();
+    sessions.usePeers([peer("tor-a")], ID);
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      opened.at(-1)?.handlers.closed("ECONNREFUSED");
+      timers.splice(-1)[0]?.work();
+    }
+    expect(opened).toHaveLength(4);
+    expect(lines).toEqual(["warn sessionFailed", "debug sessionFailed", "debug sessionFailed"]);
+    sessions.usePeers([], ID);
+    expect(lines.slice(-2)).toEqual(["gave up", "info sessionEnded"]);
+    expect(timers).toEqual([]);
+  });
+
+  it("wait with what the connection has no room for", () => {
+    const { sessions, opened, answer, setRoom } = begin();
+    sessions.usePeers([peer("tor-a")], ID);
+    answer();
+    setRoom(1);
+    const updates = (): number => opened[0]?.written.filter((type) => type === UPDATE).length ?? 0;
+    const before = updates();
+    for (const last of [1, 2, 3]) {
+      sessions.setRoutes(`ns/s${last}`, [
+        { prefix: `192.0.2.${last}/32`, localPref: 0, communities: [`1:${last}`], peers: ["tor-a"] },
+      ]);
+      sessions.flush();
+    }
+    expect(updates()).toBe(before + 1);
+    setRoom(Infinity);
+    opened[0]?.handlers.drained();
+    expect(updates()).toBe(before + 3);
+  });
+
+  it("say of a peer why there can be none, and go on with the others", () => {
+    const { sessions, opened, lines } = begin();
+    const long = peer("long", { password: new Password("x".repeat(81)) });
+    sessions.usePeers([long, peer("tor-a")], ID);
+    expect(opened).toHaveLength(1);
+    expect(lines[0]).toMatch(/^error peerUnusable: Cannot open a session with peer long: its password has more than/);
+    expect(lines.join()).not.toContain("xxx");
+  });
+});
+
+it.each<{ name: string; fields: Partial<Peer>; target: BgpTarget }>([
+  {
+    name: "a source address",
+    fields: { sourceAddress: address("10.0.0.8") },
+    target: { address: "10.0.0.1", port: 179, localAddress: "10.0.0.8" },
+  },
+  { name: "a VRF", fields: { vrf: "red" }, target: { address: "10.0.0.1", port: 179, device: "red" } },
+  {
+    name: "a password",
+    fields: { password: new Password("é") },
+    target: { address: "10.0.0.1", port: 179, md5Key: Uint8Array.of(0xc3, 0xa9) },
+  },
+])("connects with $name", ({ fields, target }) => {
+  expect(sessionOptionsOf(peer("tor-a", fields), ID)).toMatchObject({ ok: true, value: { target } });
+});
+
+it.each<{ name: string; fields: Partial<Peer>; families: readonly number[] }>([
+  { name: "its own", fields: {}, families: [1] },
+  { name: "IPv6 over IPv6", fields: { address: address("2001:db8::1") }, families: [2] },
+  { name: "both where it says so", fields: { dualStackAddressFamily: true }, families: [1, 2] },
+  { name: "none where it is to hear of none", fields: { disableMP: true }, families: [] },
+])("speaks of the family of the peer: $name", ({ fields, families }) => {
+  const options = sessionOptionsOf(peer("tor-a", fields), ID);
+  if (!options.ok) throw new Error(options.fault);
+  const said = options.value.peer.local.capabilities.flatMap((one) => (one.kind === "multiprotocol" ? [one.afi] : []));
+  expect(said).toEqual(families);
+});
+
+it.each([
+  { name: "node1", ips: [], identifier: "64.37.239.133" }, // as the original makes it
+  { name: "node1", ips: ["2001:db8::1", "10.0.0.7", "10.0.0.8"], identifier: "10.0.0.7" },
+])("has $identifier for its identifier on $name with $ips", ({ name, ips, identifier }) => {
+  expect(identifierOf(name, ips)).toEqual(address(identifier));
+});
