@@ -260,6 +260,80 @@ const cases = {
     await until(() => received === 1);
     native.closePacketSocket(a);
   },
+  async "TCP connections: lies are refused, what is given up says nothing more, sockets are handed on or closed"() {
+    const nothing = () => {};
+    const key = new Uint8Array();
+    const refusals = [
+      [[], /remoteAddress/],
+      [["x".repeat(64), 1, "", "", 0, 0, key, nothing, nothing], /remoteAddress/],
+      [["127.0.0.1", 0, "", "", 0, 0, key, nothing, nothing], /remotePort/],
+      [["127.0.0.1", 65536, "", "", 0, 0, key, nothing, nothing], /remotePort/],
+      [["127.0.0.1", 1, null, "", 0, 0, key, nothing, nothing], /localAddress/],
+      [["127.0.0.1", 1, "", 7, 0, 0, key, nothing, nothing], /device/],
+      [["127.0.0.1", 1, "", "", 256, 0, key, nothing, nothing], /ttl/],
+      [["127.0.0.1", 1, "", "", 0, -1, key, nothing, nothing], /minTtl/],
+      [["127.0.0.1", 1, "", "", 0, 0, "key", nothing, nothing], /md5Key/],
+      [["127.0.0.1", 1, "", "", 0, 0, new Uint16Array(1), nothing, nothing], /md5Key/],
+      [["127.0.0.1", 1, "", "", 0, 0, new Uint8Array(81), nothing, nothing], /md5Key/],
+      [["127.0.0.1", 1, "", "", 0, 0, key, {}, nothing], /onConnected/],
+      [["127.0.0.1", 1, "", "", 0, 0, key, nothing], /onError/],
+      [["localhost", 1, "", "", 0, 0, key, nothing, nothing], /address/],
+      [["127.0.0.1", 1, "::x", "", 0, 0, key, nothing, nothing], /address/],
+    ];
+    for (const [values, message] of refusals) assert.throws(() => native.openTcpConnect(...values), message);
+    assert.throws(() => native.closeTcpConnect({}), /not of this kind/);
+    const descriptors = () => require("node:fs").readdirSync("/proc/self/fd").length;
+    await turn();
+    const before = descriptors();
+    const net = require("node:net");
+    const server = net.createServer((socket) => socket.end("hello").on("error", nothing)).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address();
+    const connect = (options = {}) =>
+      new Promise((resolve, reject) => {
+        const { local = "", to = port } = options;
+        native.openTcpConnect("127.0.0.1", to, local, "", 0, 0, key, resolve, reject);
+      });
+    for (let round = 0; round < 50; round += 1) {
+      native.closeTcpConnect(native.openTcpConnect("127.0.0.1", port, "", "", 0, 0, key, assert.fail, assert.fail));
+      native.openTcpConnect(
+        "127.0.0.1",
+        port,
+        "",
+        "",
+        0,
+        0,
+        key,
+        (fd) => new net.Socket({ fd }).destroy(),
+        assert.fail,
+      );
+      await turn();
+      global.gc();
+    }
+    await assert.rejects(connect({ to: 1 }), { code: "ECONNREFUSED" });
+    await assert.rejects(async () => connect({ local: "192.0.2.1" }), { code: "EADDRNOTAVAIL" });
+    const handle = await new Promise((resolve) => {
+      const mine = native.openTcpConnect(
+        "127.0.0.1",
+        port,
+        "127.0.0.7",
+        "",
+        9,
+        1,
+        key,
+        (fd) => resolve([mine, fd]),
+        assert.fail,
+      );
+    });
+    native.closeTcpConnect(handle[0]); // too late: what was handed on stays open
+    const socket = new net.Socket({ fd: handle[1] });
+    assert.equal(socket.localAddress, "127.0.0.7");
+    const text = await new Promise((resolve) => socket.once("data", (octets) => resolve(octets.toString())));
+    assert.equal(text, "hello");
+    socket.destroy();
+    server.close();
+    await until(() => descriptors() === before);
+  },
   async "threads that end, by themselves or by force, take their sockets with them"() {
     const threads = Array.from({ length: 24 }, async (_, number) => {
       const thread = new Worker(__filename, { workerData: { addon: process.argv[2], number }, execArgv: [] });
@@ -286,6 +360,7 @@ async function inThread() {
   const groups = native.openGroupSocket();
   await native.joinSolicitedNodeGroups(groups, indexOf("right"), groupsFrom(0xe00000, 10));
   native.joinSolicitedNodeGroups(groups, indexOf("right"), groupsFrom(0xe01000, 1000)); // under way at the end
+  native.openTcpConnect("192.0.2.1", 179, "", "", 0, 0, new Uint8Array(), assert.fail, () => {}); // goes nowhere
   fillIn(a, 0);
   native.sendFrames(a, 1); // the two threads of each kind keep one another busy
   parentPort.postMessage("ready", []);
