@@ -65,11 +65,14 @@ demo: build ## Three nodes and a client in network namespaces: see an address se
 bench: build testbed ## Speed as ratios to the machine's own; BENCH=arp runs one
 	@node scripts/run-ts.mjs bench/run.ts $(BENCH)
 
+RANDOM_TESTS := arp-responder ndp-responder bfd/ bgp/ convert-property discovered-peers election/several membership/fuzz \
+  membership/lzw random-life world/read
+
 .PHONY: soak
 soak: build testbed ## The random tests, SOAK=50 times as long, and 60 kills of controllers; SEED=… repeats a run
 	SMELTER_SOAK=$(or $(SOAK),50) SMELTER_SEED=$(or $(SEED),1) node_modules/.bin/vitest run --project unit \
-	  --testTimeout=3600000 arp-responder random-life convert-property world/read election/several
-	SMELTER_SOAK=$(or $(SOAK),50) node_modules/.bin/vitest run --project lab --testTimeout=3600000 several-controllers
+	  --testTimeout=3600000 $(RANDOM_TESTS)
+	SMELTER_SOAK=$(or $(SOAK),50) node_modules/.bin/vitest run --project lab --testTimeout=3600000 several-controllers legacy-releases
 
 .PHONY: clean
 clean: ## Remove what was built in the checkout (the cache stays)
