@@ -23,13 +23,13 @@ export type Checked = Readonly<{ pool: AddressPool; conflicts: readonly string[]
  * May the Service of `wish` have exactly these addresses, as far as the pools, their scope and other Services go? Where
  * it is in conflict with others over an address already, as it then was when they were adopted, it may keep it, and where
  * the address turns out to be somebody else's, too: what goes on all the time is not for us to cut off. A conflict that its own change would bring is refused.
- * @param stands those that it has and does not ask for anew; default: all
+ * @param stands those that its status shows: only there may it stay in a conflict
  * @returns the pool that has all of them, or why not
  */
 export function checkAddresses(
   wish: Wish,
   addresses: readonly IpAddress[],
-  { pools, book, stands = addresses }: Readonly<{ pools: PoolSet; book: AddressBook; stands?: readonly IpAddress[] }>,
+  { pools, book, stands }: Readonly<{ pools: PoolSet; book: AddressBook; stands: readonly IpAddress[] }>,
 ): Result<Checked, string> {
   const { claim } = wish;
   const pool = pools.pools.get(commonPool(pools, addresses) ?? "");

@@ -16,6 +16,8 @@ export type Situation = Readonly<{
   key: ObjectKey;
   /** Sets of addresses that it has: what counts most first. None is empty. */
   held: readonly (readonly IpAddress[])[];
+  /** What its status shows: only there may it stay in a conflict. */
+  shown: readonly IpAddress[];
   /** What it may come back to before all others, as nobody else had it meanwhile; may be empty. */
   former: readonly IpAddress[];
   pools: PoolSet;
@@ -78,7 +80,7 @@ function findStanding(
   wish: Wish,
   events: DecisionEvent[],
 ): Readonly<{ standing?: Standing; problem?: string }> {
-  const { key, held, pools, book } = situation;
+  const { key, held, shown, pools, book } = situation;
   let problem: string | undefined;
   for (const addresses of held) {
     const quoted = quoteList(addresses.map(formatAddress));
@@ -94,7 +96,7 @@ function findStanding(
       problem ??= `${quoted} is not of the family of its clusterIPs (${wish.families.map(familyName).join(", ")})`;
       continue;
     }
-    const checked = checkAddresses(wish, kept, { pools, book });
+    const checked = checkAddresses(wish, kept, { pools, book, stands: shown });
     if (checked.ok) {
       const dropped = addresses.filter((address) => !kept.includes(address)).map(formatAddress);
       if (dropped.length > 0) {
@@ -116,7 +118,7 @@ function comeBack({ former, pools, book }: Situation, wish: Wish): Standing | un
   const suits = former.every(({ family }) => wish.families.includes(family));
   if (former.length === 0 || !suits || new Set(former.map(({ family }) => family)).size < former.length)
     return undefined;
-  const checked = checkAddresses(wish, former, { pools, book });
+  const checked = checkAddresses(wish, former, { pools, book, stands: [] });
   if (!checked.ok || checked.value.conflicts.length > 0) return undefined;
   return { addresses: former, pool: checked.value.pool.name, conflicts: [] };
 }
@@ -126,13 +128,12 @@ function assignAnew(
   wish: Wish,
   requested: readonly IpAddress[] | undefined,
   events: readonly DecisionEvent[],
-  stands: readonly IpAddress[] = [],
 ): Convergence {
-  const { pools, book, key } = situation;
+  const { pools, book, key, shown } = situation;
   const found = findAddresses(wish, requested, {
     pools,
     book,
-    stands,
+    stands: shown,
     octets: MAX_EVENT_OCTETS - octetsOf(failureOf(key, "")),
   });
   if (!found.ok) return giveUp(situation, found.fault.reason, found.fault.refusals, events);
@@ -151,7 +152,7 @@ function move(
   standing: Standing,
   events: readonly DecisionEvent[],
 ): Convergence {
-  const decision = assignAnew(situation, wish, requested, events, standing.addresses);
+  const decision = assignAnew(situation, wish, requested, events);
   if (decision.outcome === "assigned") {
     const former = quoteList(standing.addresses.map(formatAddress));
     return { ...decision, reason: `${decision.reason}; ${former} given up for what the Service asks for` };

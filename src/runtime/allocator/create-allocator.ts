@@ -126,7 +126,7 @@ export function createAllocator({ loadBalancerClass }: AllocatorOptions): Alloca
     const isAnothers = presentTexts.join() !== before?.texts.join();
     if (isAnothers) giveWay(key, readClaim(service, key), shown);
     const held = [isAnothers ? shown : [], before?.addresses ?? []].filter((addresses) => addresses.length > 0);
-    const converged = converge({ service, key, held, former: book.leaving(key), pools: current, book });
+    const converged = converge({ service, key, held, shown: present, former: book.leaving(key), pools: current, book });
     const displacement = displaced.get(key);
     const decision =
       displacement === undefined ? converged : { ...converged, events: [displacement, ...converged.events] };

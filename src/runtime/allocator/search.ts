@@ -22,7 +22,7 @@ export type Refusal = Readonly<{ reason: string; refusals: readonly PoolRefusal[
 export type SearchContext = Readonly<{
   pools: PoolSet;
   book: AddressBook;
-  /** What the Service has and goes on having unless it finds what it wants. */
+  /** What the status of the Service shows. */
   stands: readonly IpAddress[];
   /** Room for the reason of a refusal. */
   octets: number;

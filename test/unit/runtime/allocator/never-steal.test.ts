@@ -110,6 +110,13 @@ describe("an address of a Node", () => {
     expect(outcomeOf(allocator.decide(moved))).toMatchObject({ outcome: "kept", addresses: "192.0.2.3" });
   });
 
+  it("is not given back to who had it and lost its status to another controller", () => {
+    const allocator = allocatorWith(POOL);
+    allocator.useNodeAddresses([node("n1", ["192.0.2.1"])]);
+    allocator.adopt(serviceOf("web", { ingress: ["192.0.2.1"] }));
+    expect(outcomeOf(allocator.decide(serviceOf("web"))).addresses).toBe("192.0.2.2");
+  });
+
   it("can be shared and given out again when the Node is gone", () => {
     const allocator = allocatorWith(POOL);
     const web = serviceOf("web", sharing(["TCP/80"]));
