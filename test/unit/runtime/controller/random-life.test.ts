@@ -269,7 +269,7 @@ it(
       // The same life gives the same addresses, in the same order.
       if (repeated === 0) expect(await live(commands as Iterable<Command>, poolChange)).toBe(outcome);
     });
-    await fc.assert(property, { numRuns: runs(140) });
+    await fc.assert(property, { numRuns: runs(170) });
     expect(lived).toBeGreaterThanOrEqual(runs(5_000));
   },
   runs(120_000),
