@@ -55,6 +55,10 @@ export interface BgpSession {
 }
 
 const PREFIXES_AT_ONCE = 1000;
+/** So long a peer may take to answer at all: less than the kernel waits, and enough for a few lost packets. */
+const CONNECT_MILLISECONDS = 10_000;
+const NO_ANSWER =
+  "no answer within 10 s: look whether the peer is there, lets this port in, and has the same MD5 password";
 const NO_ROUTES: NextHops = {};
 
 /** @param name how logs call the peer */
@@ -126,21 +130,32 @@ export function startBgpSession(
 
   function open(): void {
     let mine: BgpConnection | undefined;
-    giveUp = ports.connect(target, {
+    const closed = (reason: string): void => {
+      stopWaiting();
+      if (mine === connection) [connection, giveUp] = [undefined, undefined];
+      perform(peer.disconnected("outgoing", reason));
+    };
+    const abandon = ports.connect(target, {
       connected(opened) {
+        stopWaiting();
         [mine, connection, isFull, giveUp] = [opened, opened, false, undefined];
         perform(peer.connected("outgoing"));
       },
-      closed(reason) {
-        if (mine === connection) [connection, giveUp] = [undefined, undefined];
-        perform(peer.disconnected("outgoing", reason));
-      },
+      closed,
       received: (octets) => perform(peer.received("outgoing", octets)),
       drained() {
         isFull = false;
         flush();
       },
     });
+    const stopWaiting = ports.setTimer(CONNECT_MILLISECONDS, () => {
+      abandon();
+      closed(NO_ANSWER);
+    });
+    giveUp = () => {
+      stopWaiting();
+      abandon();
+    };
   }
 
   function close(): void {

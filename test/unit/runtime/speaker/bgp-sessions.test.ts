@@ -149,6 +149,14 @@ describe("sessions", () => {
     expect(timers).toEqual([]);
   });
 
+  it("give up an attempt that nobody answers, and say so", () => {
+    const { sessions, timers, lines } = begin();
+    sessions.usePeers([peer("tor-a")], ID);
+    timers.find(({ milliseconds }) => milliseconds === 10_000)?.work();
+    expect(lines).toEqual(["gave up", "warn sessionFailed"]);
+    expect(timers.map(({ milliseconds }) => milliseconds)).toEqual([1000]); // the next attempt
+  });
+
   it("wait with what the connection has no room for", () => {
     const { sessions, opened, answer, setRoom } = begin();
     sessions.usePeers([peer("tor-a")], ID);
