@@ -44,7 +44,7 @@ manifests: node_modules/.package-lock.json ## Write manifests/crds, docs/schemas
 
 .PHONY: unit
 unit: node_modules/.package-lock.json $(ADDON) ## Unit tests alone
-	node_modules/.bin/vitest run --project unit
+	node_modules/.bin/vitest run --project 'unit*'
 
 .PHONY: testbed
 testbed: ## Packages, etcd and the Kubernetes programs that the tests talk to

@@ -14,8 +14,8 @@ const parts = [
   check("lint", "node_modules/.bin/oxlint", "--deny-warnings"),
   check("format", "node_modules/.bin/prettier", "--check", "--log-level", "warn", "."),
   check("manifests", process.execPath, "scripts/run-ts.mjs", "scripts/generate-crds.ts", "--check"),
-  suite(`unit on Node.js ${process.versions.node}`, process.execPath, "unit"),
-  suite("unit on Node.js 24", node24, "unit"),
+  suite(`unit on Node.js ${process.versions.node}`, process.execPath, "unit*"),
+  suite("unit on Node.js 24", node24, "unit*"),
   suite("lab", process.execPath, "lab"),
 ];
 rmSync(reports, { recursive: true, force: true });
@@ -39,7 +39,7 @@ function check(name, command, ...args) {
 function suite(name, node, project) {
   const started = Date.now();
   console.log(`\n== ${name}`);
-  const report = join(reports, `${project}-${started}.json`);
+  const report = join(reports, `${started}.json`);
   const { status } = spawnSync(
     node ?? process.execPath,
     [vitest, "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],

@@ -111,6 +111,9 @@ export function createController(options: ControllerOptions, allocator: Allocato
   /** A Service whose address no pool has is left alone, rather than moved behind its owner's back. */
   function isHeld(key: ObjectKey, service: ServiceView): boolean {
     if (!configuration.stranded().has(key)) return false;
+    const shown = service.ingress.flatMap(({ ip }) => ip ?? []).join();
+    // Written meanwhile, by another controller or in an earlier life of ours: that is what it has.
+    if (shown !== allocator.assignment(key)?.addresses.join()) freeingWay(key, () => allocator.adopt(service));
     const assignment = allocator.assignment(key);
     return service.type === "LoadBalancer" && assignment !== undefined && assignment.pool === undefined;
   }

@@ -1,7 +1,8 @@
 import { Session } from "node:inspector/promises";
-import { afterAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Allocator } from "../../../../src/runtime/allocator/allocator.js";
 import type { Decision } from "../../../../src/runtime/allocator/decision.js";
+import { allocatorWith, outcomeOf, performed, poolOf, serviceOf } from "./fixtures.js";
 
 /*
  * What a decision costs is counted, not timed: how often V8 enters the blocks of the allocator's sources. The same run
@@ -9,16 +10,13 @@ import type { Decision } from "../../../../src/runtime/allocator/decision.js";
  */
 
 const session = new Session();
-session.connect();
-await session.post("Profiler.enable");
-await session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
-// Anew, so that none of the sources' functions has run yet: what is compiled from now on is counted, block by block.
-vi.resetModules();
-const { allocatorWith, outcomeOf, performed, poolOf, serviceOf } = await import("./fixtures.js");
-afterAll(async () => {
-  await session.post("Profiler.disable");
-  session.disconnect();
+beforeAll(async () => {
+  session.connect();
+  await session.post("Profiler.enable");
+  // Before any of the sources' functions ran: what is compiled from now on is counted, block by block.
+  await session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
 });
+afterAll(() => session.disconnect());
 
 /** How many blocks of the allocator's sources were entered since the last call. */
 async function takeSteps(): Promise<number> {

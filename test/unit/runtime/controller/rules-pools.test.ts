@@ -38,6 +38,23 @@ checkRules([
       ]);
     },
   },
+  {
+    rule: "§1.6 no room, v0.13 and before",
+    name: "who is left alone for want of room, and is given an address of a pool by another controller, has that one",
+    options: refuse,
+    pools: { p: P },
+    services: { a: { ingress: ["198.51.100.1"] } },
+    after: ({ stored, put, create }) => {
+      const a = stored.get("default/a");
+      if (a !== undefined) put({ ...a, ingress: [{ ip: "192.0.2.1" }] });
+      create("b", {});
+    },
+    gives: { a: "192.0.2.1", b: "192.0.2.2" },
+    and: ({ stored, config }) => {
+      expect(stored.get("default/a")?.annotations["metallb.io/ip-allocated-from-pool"]).toBe("p");
+      expect(config()).toEqual({ loaded: true, stale: false });
+    },
+  },
   ...([{ poolChange: "reassign" }, refuse] as const).map((options) => ({
     rule: "§1.6 renamed",
     name: `a pool of another name with the same addresses takes over, annotation and all (${options.poolChange})`,
