@@ -1,5 +1,5 @@
 import type { AfiSafi } from "./family.js";
-import { createOctetReader, uint16Octets, uint32Octets, type OctetReader } from "./octets.js";
+import { createOctetReader, readAll, uint16Octets, uint32Octets, type OctetReader } from "./octets.js";
 
 /** One thing that a speaker can do, as it says in its OPEN. RFC 5492 */
 export type Capability =
@@ -142,11 +142,4 @@ function gracefulRestartOctets(capability: GracefulRestart): number[] {
       forwardingPreserved ? FORWARDING_FLAG : 0,
     ]),
   ];
-}
-
-/** What `read` makes of all the octets that are left; it takes some each time. BOUNDED by them. */
-function readAll<Value>(reader: OctetReader, read: (reader: OctetReader) => Value): Value[] {
-  const values: Value[] = [];
-  while (reader.remaining() > 0) values.push(read(reader));
-  return values;
 }

@@ -3,7 +3,7 @@ import { refuse, succeed, type Result } from "../net/result.js";
 import { unicastFamily } from "./family.js";
 import { UPDATE_ERROR } from "./fault.js";
 import { decodeNlri } from "./nlri.js";
-import { createOctetReader, type OctetReader } from "./octets.js";
+import { createOctetReader, readAll, type OctetReader } from "./octets.js";
 import {
   SEGMENT,
   type AsPathSegment,
@@ -160,12 +160,6 @@ function readIpv6Address(reader: OctetReader): IpAddress {
   let value = 0n;
   for (let word = 0; word < 4; word += 1) value = (value << 32n) | BigInt(reader.uint32());
   return { family: "ipv6", value };
-}
-
-function readAll<Value>(reader: OctetReader, read: () => Value): Value[] {
-  const values: Value[] = []; // BOUNDED by the octets
-  while (reader.remaining() > 0) values.push(read());
-  return values;
 }
 
 function wrongLength(name: AttributeName, { length }: Uint8Array, treatment: Treatment): Decoded {

@@ -2,12 +2,11 @@ import { addressOctets } from "../net/address.js";
 import { unicast, type AfiSafi } from "./family.js";
 import { encodePrefix } from "./nlri.js";
 import { uint16Octets, uint32Octets } from "./octets.js";
+import { AS_TRANS } from "./open.js";
 import { ATTRIBUTE_CODE, CATEGORY, FLAG, type AsPathSegment, type PathAttribute } from "./path-attribute.js";
 
 /** A segment holds 255 AS numbers; more are more segments. RFC 4271 §4.3 */
 const MAX_SEGMENT_ASNS = 255;
-/** In place of a number that two octets cannot hold. RFC 6793 §4.2.2 */
-const AS_TRANS = 23_456;
 
 /** Inverse of decodeAttribute, with flags, code and length in front. RFC 4271 §4.3 */
 export function encodeAttribute(attribute: PathAttribute, fourOctetAs: boolean): number[] {
@@ -70,7 +69,8 @@ function valueOctets(attribute: Known, fourOctetAs: boolean): readonly number[] 
   }
 }
 
-function familyOctets({ afi, safi }: AfiSafi): number[] {
+/** As attributes have it: without the reserved octet of the capability. RFC 4760 §3 */
+export function familyOctets({ afi, safi }: AfiSafi): number[] {
   return [...uint16Octets(afi), safi];
 }
 

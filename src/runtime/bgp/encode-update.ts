@@ -1,7 +1,7 @@
 import { addressOctets, type Family, type IpAddress, type Prefix } from "../net/address.js";
 import type { UpdateMessage } from "./decode-update.js";
-import { encodeAttribute } from "./encode-attribute.js";
-import { AFI, SAFI_UNICAST } from "./family.js";
+import { encodeAttribute, familyOctets } from "./encode-attribute.js";
+import { unicast } from "./family.js";
 import { HEADER_OCTETS, MAX_EXTENDED_MESSAGE_OCTETS, MAX_MESSAGE_OCTETS } from "./frame.js";
 import { encodePrefix, prefixOctets } from "./nlri.js";
 import { uint16Octets } from "./octets.js";
@@ -69,7 +69,13 @@ export function* encodeAnnouncements(
       const nextHop = nextHops.flatMap((address) => encodeAttribute({ name: "nextHop", address }, true));
       yield withAttributes([...beforeNextHop, ...nextHop, ...behindNextHop], nlri);
     } else {
-      const value = [...familyOctets(family), nextHopOctets.length, ...nextHopOctets, 0, ...nlri.flatMap(encodePrefix)];
+      const value = [
+        ...familyOctets(unicast(family)),
+        nextHopOctets.length,
+        ...nextHopOctets,
+        0,
+        ...nlri.flatMap(encodePrefix),
+      ];
       yield withAttributes([...multiprotocol("mpReachNlri", value), ...beforeNextHop, ...behindNextHop], []);
     }
   }
@@ -87,7 +93,7 @@ export function* encodeWithdrawals(
       const octets = withdrawnRoutes.flatMap(encodePrefix);
       yield Uint8Array.from([...uint16Octets(octets.length), ...octets, 0, 0]);
     } else {
-      const octets = [...familyOctets(family), ...withdrawnRoutes.flatMap(encodePrefix)];
+      const octets = [...familyOctets(unicast(family)), ...withdrawnRoutes.flatMap(encodePrefix)];
       yield withAttributes(multiprotocol("mpUnreachNlri", octets), []);
     }
   }
@@ -151,10 +157,6 @@ const MULTIPROTOCOL_HEADER_OCTETS = 4;
 function multiprotocol(name: "mpReachNlri" | "mpUnreachNlri", value: readonly number[]): number[] {
   const flags = CATEGORY[name] | FLAG.extendedLength;
   return [flags, ATTRIBUTE_CODE[name], ...uint16Octets(value.length), ...value];
-}
-
-function familyOctets(family: Family): number[] {
-  return [...uint16Octets(AFI[family]), SAFI_UNICAST];
 }
 
 function withAttributes(attributes: readonly number[], nlri: readonly Prefix[]): Uint8Array {

@@ -5,6 +5,7 @@ export type { Capability } from "./capability.js";
 export { unicast } from "./family.js";
 export { CEASE, ERROR_CODE } from "./fault.js";
 export type { BgpStateName, PeerOptions, Side, Timer } from "./fsm-types.js";
+export { HEADER_OCTETS, MESSAGE_TYPE } from "./frame.js";
 export type { LocalSpeaker, Negotiated } from "./negotiate.js";
 export { administrativeCease, nameNotification, type NotificationMessage } from "./notification.js";
 export type { LargeCommunity } from "./path-attribute.js";

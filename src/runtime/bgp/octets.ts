@@ -28,6 +28,13 @@ export function createOctetReader(input: Uint8Array): OctetReader {
   };
 }
 
+/** What `read` makes of all the octets that are left; it takes some each time. BOUNDED by them. */
+export function readAll<Value>(reader: OctetReader, read: (reader: OctetReader) => Value): Value[] {
+  const values: Value[] = [];
+  while (reader.remaining() > 0) values.push(read(reader));
+  return values;
+}
+
 export function uint16Octets(value: number): number[] {
   return [(value >>> 8) & 0xff, value & 0xff];
 }

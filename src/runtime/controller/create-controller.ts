@@ -60,7 +60,11 @@ export function createController(options: ControllerOptions, allocator: Allocato
     const service = services.get(key);
     if (service === undefined) return undefined; // forgotten when it went
     if (!leading) return noteStatus(key, service);
-    if (isHeld(key, service)) return void allocator.adopt(service); // who may share with it is up to how it is now
+    if (isHeld(key, service)) {
+      // As it is now: who may share with it, and an address that somebody has written meanwhile.
+      freeingWay(key, () => allocator.adopt(service));
+      if (isHeld(key, service)) return undefined;
+    }
     if (isLeftToOthers(key, service)) return undefined;
     metrics.updateHandled();
     const decision = decide(key, service);
@@ -111,9 +115,6 @@ export function createController(options: ControllerOptions, allocator: Allocato
   /** A Service whose address no pool has is left alone, rather than moved behind its owner's back. */
   function isHeld(key: ObjectKey, service: ServiceView): boolean {
     if (!configuration.stranded().has(key)) return false;
-    const shown = service.ingress.flatMap(({ ip }) => ip ?? []).join();
-    // Written meanwhile, by another controller or in an earlier life of ours: that is what it has.
-    if (shown !== allocator.assignment(key)?.addresses.join()) freeingWay(key, () => allocator.adopt(service));
     const assignment = allocator.assignment(key);
     return service.type === "LoadBalancer" && assignment !== undefined && assignment.pool === undefined;
   }

@@ -1,5 +1,7 @@
 import {
   createBgpPeer,
+  HEADER_OCTETS,
+  MESSAGE_TYPE,
   type BgpPeer,
   type BgpStateName,
   type NextHops,
@@ -90,7 +92,7 @@ export function startBgpSession(
       case "close":
         return close();
       case "write":
-        if (action.octets[18] === 3) notificationsSent += 1;
+        if (action.octets[HEADER_OCTETS - 1] === MESSAGE_TYPE.notification) notificationsSent += 1;
         connection?.write(action.octets);
         return undefined;
       case "startTimer": {
