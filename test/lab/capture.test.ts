@@ -36,10 +36,10 @@ it("frames() has all that passed, decoded, with direction and time", async () =>
   ]);
   const text = Buffer.from(frames.find(({ tcp }) => (tcp?.payload.length ?? 0) > 0)?.tcp?.payload ?? []).toString();
   expect(text).toMatch(/^GET \/ HTTP\/1\.1\r\n/);
+  // Two CPUs may put what goes out and what comes in into the ring in another order than they read the clock.
   const times = frames.map(({ at }) => at);
-  expect(times).toEqual(times.toSorted((a, b) => a - b));
-  expect(times[0]).toBeGreaterThanOrEqual(before - 1);
-  expect(times.at(-1)).toBeLessThanOrEqual(Date.now() + 1);
+  expect(Math.min(...times)).toBeGreaterThanOrEqual(before - 1);
+  expect(Math.max(...times)).toBeLessThanOrEqual(Date.now() + 1);
   expect(existsSync(capture.file)).toBe(true);
   await capture.stop();
 });

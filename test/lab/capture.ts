@@ -11,7 +11,7 @@ import { wireProgram } from "./wire-programs.js";
 export type Capture = Readonly<{
   /** A pcapng file, for other programs. */
   file: string;
-  /** All frames that passed until this call, none left out; rejects if the kernel had to drop one. */
+  /** All frames that passed until this call, in the kernel's order, none left out; rejects if it had to drop one. */
   frames: () => Promise<readonly Frame[]>;
   /** The first frame for which `wanted` holds, from the `since`-th on (0 if left out): it may have passed already. */
   waitFor: (
