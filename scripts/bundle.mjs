@@ -60,7 +60,7 @@ await cp("build/Release/smelter_native.node", "dist/smelter_native.node");
 await cp("scripts/start.cjs", "dist/start.cjs");
 await writeFile("dist/package.json", '{ "type": "module" }\n');
 const typicalRuns = [
-  ["migrate", "convert", "examples/legacy/layer2-range.yaml"],
+  ["migrate", "convert", "examples/legacy-config.yaml"],
   ["run", "--from", "examples/legacy", "--once"],
   ["controller", "--kubeconfig", "/dev/null"],
 ];

@@ -10,20 +10,31 @@ const { Script } = require("node:vm");
 const PROGRAM = join(__dirname, "smelter.cjs");
 const CACHE = join(__dirname, "smelter.cache");
 
-// Of V8 as it is in Node.js 20 and 22 the helper threads take a fifth of all CPU time in a life of seconds, to optimise
-// what has hardly run. This has code run six times as long before. V8 13 knows no such flag, and is less eager.
-if (Number.parseInt(process.versions.v8, 10) < 13) setFlagsFromString("--interrupt-budget=400000");
-
-// By itself V8 lets the heap grow to several times of what is in use before it looks what is not: a fifth of all memory
-// with 5,000 Services, for no time that could be measured.
-setFlagsFromString("--heap-growing-percent=60");
-
 function load(cachedData) {
   const module = { exports: {} };
   const source = readFileSync(PROGRAM, "latin1"); // the bundler escapes all else
   const script = new Script(source, { filename: PROGRAM, cachedData });
   script.runInThisContext()(module.exports, createRequire(PROGRAM), module, PROGRAM);
   return { script, main: module.exports.main };
+}
+
+/** Commands that run for weeks start seldom, and memory on each node counts for more than their first second. */
+const DAEMONS = new Set(["controller", "speaker", "run"]);
+
+// After the program is loaded: V8 refuses a code cache that was made with other flags.
+function tune([command]) {
+  if (!DAEMONS.has(command)) return;
+  // Of V8 as it is in Node.js 20 and 22 the helper threads take a fifth of all CPU time in a life of seconds, to
+  // optimise what has hardly run. This has code run six times as long before. V8 13 knows no such flag, and is less
+  // eager.
+  if (Number.parseInt(process.versions.v8, 10) < 13) setFlagsFromString("--interrupt-budget=400000");
+
+  // With so small a young generation its helpers cost more than they save.
+  setFlagsFromString("--no-parallel-scavenge");
+
+  // By itself V8 lets the heap grow to several times of what is in use before it looks what is not: a fifth of all
+  // memory with 5,000 Services, for no time that could be measured.
+  setFlagsFromString("--heap-growing-percent=60");
 }
 
 /** Keeps what V8 compiles for runs of these kinds: a cache of all functions would take longer to read than it saves. */
@@ -36,4 +47,9 @@ async function writeCodeCache(runs) {
 
 const runs = process.env.SMELTER_WRITE_CODE_CACHE;
 if (runs !== undefined) writeCodeCache(JSON.parse(runs));
-else load(existsSync(CACHE) ? readFileSync(CACHE) : undefined).main(process.argv.slice(2));
+else {
+  const { main } = load(existsSync(CACHE) ? readFileSync(CACHE) : undefined);
+  const args = process.argv.slice(2);
+  tune(args);
+  main(args);
+}

@@ -1,6 +1,8 @@
 /** One step down a JSON pointer. RFC 6901 §3 */
 export function pointerTo(parent: string, key: string | number): string {
-  return `${parent}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+  const text = String(key);
+  if (!text.includes("~") && !text.includes("/")) return `${parent}/${text}`;
+  return `${parent}/${text.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
 /** The keys of a JSON pointer, unescaped. RFC 6901 §4 */

@@ -1,5 +1,6 @@
 import { isMergeKey, mergeSources } from "./manifest-value.js";
 import { pointerTo } from "./json-pointer.js";
+import { isRecord } from "./read-documents.js";
 import type { ScalarMeaning } from "./yaml-scalar.js";
 import { meaningOf } from "./yaml-scalar.js";
 import type { YamlMapping, YamlNode, YamlScalar } from "./yaml-node.js";
@@ -52,7 +53,7 @@ export function decodeLegacy(root: YamlNode | undefined, schema: DecodeSchema): 
   const value = root === undefined ? undefined : decode(decoding, root, schema, { path: "", depth: 0 });
   const { faults, truncated, offsets, excess } = decoding;
   if (excess !== undefined) return { value: {}, faults: [excess], isIncomplete: true, truncated: [], offsets };
-  return { value: plainOf(value ?? new Map()), faults, isIncomplete: false, truncated, offsets };
+  return { value: value ?? {}, faults, isIncomplete: false, truncated, offsets };
 }
 
 type Decoding = {
@@ -65,7 +66,6 @@ type Decoding = {
 type Where = Readonly<{ path: string; depth: number }>;
 
 /**
- * Mappings come back as Map, so that a later merge can add to them.
  * @param before what an earlier key or merge put in the same place
  * @returns undefined for null
  */
@@ -81,9 +81,9 @@ function decode(decoding: Decoding, node: YamlNode, schema: DecodeSchema, where:
         return decode(decoding, item, schema.items ?? {}, itemWhere) ?? zeroOf(schema.items);
       });
     case "mapping": {
-      const into = new Map<string, unknown>(before instanceof Map ? before : undefined);
+      const into = new Map<string, unknown>(isRecord(before) ? Object.entries(before) : undefined);
       collect(decoding, node, schema, where, into);
-      return into;
+      return Object.fromEntries(into); // unlike an assignment, it makes __proto__ a key like any other
     }
   }
 }
@@ -113,9 +113,10 @@ function collect(
       continue;
     }
     seen.add(name);
-    if (key.offset >= 0) decoding.offsets.set(path, key.offset);
+    if (value.offset < 0 && key.offset >= 0) decoding.offsets.set(path, key.offset);
     const property = propertySchema(schema, name);
     if (property === undefined) {
+      if (key.offset >= 0) decoding.offsets.set(path, key.offset);
       into.set(name, null); // the schema refuses the key, whatever its value
       continue;
     }
@@ -196,7 +197,7 @@ function zeroOf(schema: DecodeSchema | undefined): unknown {
     case "array":
       return [];
     case "object":
-      return new Map();
+      return {};
     default:
       return null;
   }
@@ -218,10 +219,4 @@ function isWithinBounds(decoding: Decoding, { offset }: YamlNode, { path, depth 
 function note({ faults }: Decoding, path: string, { offset }: YamlNode, problem: string, remedy: string): undefined {
   if (faults.length < MAX_FAULTS) faults.push({ path, offset, problem, remedy });
   return undefined;
-}
-
-function plainOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plainOf);
-  if (!(value instanceof Map)) return value;
-  return Object.fromEntries([...(value as Map<string, unknown>)].map(([key, part]) => [key, plainOf(part)]));
 }

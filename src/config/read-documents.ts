@@ -77,7 +77,8 @@ function readSlice(stream: Stream, slice: DocumentSlice): void {
   if (faults.length > 0) {
     for (const fault of faults) stream.faults.push(syntaxFault(stream, slice, fault));
   } else if (value !== null) {
-    addObject(stream, createSource(stream, slice), value);
+    const { root, size } = parsed.value;
+    addObject(stream, createSource(stream, slice, size <= MAX_KEPT_NODES ? root : undefined), value);
   }
 }
 
@@ -169,10 +170,17 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Positions are rarely asked for, so the tree is not kept: the first question parses the document again. */
-function createSource({ text, file, positionAt }: Stream, { start, end }: DocumentSlice): DocumentSource {
-  let root: YamlNode | undefined;
-  let isParsed = false;
+/** A ConfigMap is a handful of nodes around one long text. */
+const MAX_KEPT_NODES = 64;
+
+/** Positions are rarely asked for, so only a small tree is kept: else the first question parses the document again. */
+function createSource(
+  { text, file, positionAt }: Stream,
+  { start, end }: DocumentSlice,
+  kept: YamlNode | undefined,
+): DocumentSource {
+  let root = kept;
+  let isParsed = kept !== undefined;
   let last: Readonly<{ path: string; nodes: readonly YamlNode[] }> | undefined; // many questions are about one text
   const nodesAt = (path: string): readonly YamlNode[] => {
     if (last?.path === path) return last.nodes;

@@ -36,7 +36,12 @@ export type YamlLimits = Readonly<{ characters: number; marks: number }>;
 export const MANIFEST_LIMITS: YamlLimits = { characters: 32 * 1024 * 1024, marks: 1_000_000 };
 
 /** A parsed document. `shared`: the nodes that aliases refer to, which a walk over the tree meets more than once. */
-export type YamlDocument = Readonly<{ root: YamlNode | undefined; shared: ReadonlySet<YamlNode> }>;
+export type YamlDocument = Readonly<{
+  root: YamlNode | undefined;
+  shared: ReadonlySet<YamlNode>;
+  /** Upper bound of the nodes of the tree, aliases not expanded. */
+  size: number;
+}>;
 
 /**
  * Parses one YAML document (or JSON, which is YAML). Never throws. Work and memory are BOUNDED by the limits, which
@@ -135,7 +140,7 @@ function documentOfEvents({ text, events, offsetOf }: YamlEvents): Result<YamlDo
       }
     }
   }
-  return succeed({ root, shared });
+  return succeed({ root, shared, size: events.length });
 }
 
 /** What the parser takes and go-yaml does not: the old releases, and Kubernetes, refuse it. */
@@ -152,10 +157,15 @@ function beyondGo(
   }
   if (parent.kind !== "mapping" || parent.key !== undefined) return undefined;
   let lineStart = Math.max(valueStart, 0); // lastIndexOf would search the whole text for the line end that it has not
-  while (lineStart > 0 && text[lineStart - 1] !== "\n" && text[lineStart - 1] !== "\r") lineStart -= 1;
+  while (lineStart > 0 && !isLineBreak(text.charCodeAt(lineStart - 1))) lineStart -= 1;
   const isFirst = valueStart >= 0 && KEY_PREFIX.test(text.slice(lineStart, valueStart));
   return isFirst ? undefined : { problem: "is a key in the wrong place", remedy: "begin a new line with the key" };
 }
+
+function isLineBreak(code: number): boolean {
+  return code === 0x0a || code === 0x0d;
+}
+
 /** What may stand before a key of a block mapping: indicators, an anchor, a tag. */
 const KEY_PREFIX = /^\uFEFF?(?:---[ \t]+)?[ \t]*(?:[-?:][ \t]+)*(?:[&!]\S*[ \t]+)*["']?$/;
 
@@ -197,11 +207,13 @@ const STYLES: Readonly<Record<number, YamlScalar["style"]>> = {
 function scalarOf(text: string, event: ScalarEvent, offsetOf: YamlEvents["offsetOf"]): YamlScalar {
   const style = STYLES[event.style] ?? "plain";
   const tag = event.tagStart < 0 ? "" : shortTag(text.slice(event.tagStart, event.tagEnd));
-  const node = { kind: "scalar", text: getScalarValue(text, event), style, tag } as const;
+  const value = getScalarValue(text, event);
   if (style === "literal" || style === "folded") {
-    return { ...node, offset: -1, block: { offset: offsetOf(event.valueStart), indent: Math.max(event.indent, 0) } };
+    const block = { offset: offsetOf(event.valueStart), indent: Math.max(event.indent, 0) };
+    return { kind: "scalar", text: value, style, tag, offset: -1, block };
   }
-  return { ...node, offset: offsetOf(style === "quoted" ? event.valueStart - 1 : event.valueStart) };
+  const offset = offsetOf(style === "quoted" ? event.valueStart - 1 : event.valueStart);
+  return { kind: "scalar", text: value, style, tag, offset };
 }
 
 /** `!!int`, `!<tag:yaml.org,2002:int>` and `!` (a string, whatever it looks like) as words. */

@@ -27,6 +27,8 @@ function floatFor(value: number): (word: string) => readonly [string, ScalarMean
   return (word) => [word, { type: "float", value }];
 }
 
+/** Most numbers that are written: exact as they are. */
+const PLAIN_DECIMAL = /^[1-9]\d{0,14}$/;
 const FLOAT = /^[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?$/;
 const MAX_UINT64 = 2n ** 64n - 1n;
 const MIN_INT64 = -(2n ** 63n);
@@ -45,6 +47,7 @@ export function meaningOf({ text, style, tag }: YamlScalar): ScalarMeaning {
 function plainMeaning(text: string): ScalarMeaning {
   const word = WORDS.get(text);
   if (word !== undefined) return word;
+  if (PLAIN_DECIMAL.test(text)) return { type: "int", value: Number(text) };
   if (/^[-+]?\d/.test(text)) {
     const digits = text.replaceAll("_", "");
     const integer = parseInteger(digits);

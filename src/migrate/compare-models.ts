@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from "node:util";
 import type { KubernetesDocument } from "../config/documents.js";
 import { loadConfig } from "../config/load.js";
 import type { Model } from "../config/model.js";
+import { Password } from "../config/password.js";
 import { compareTexts } from "../config/place.js";
 import { documentOfObject } from "../config/read-documents.js";
 import type { Renames } from "./legacy-resources.js";
@@ -45,13 +45,26 @@ export function differenceOf(
   return ["becomes resources that do not mean the same", remedy];
 }
 
-/** Passwords look all the same to a comparison of values: they are compared one by one. */
 export function isSameModel(a: Model, b: Model): boolean {
-  if (!isDeepStrictEqual(a, b)) return false;
-  return a.peers.every(({ password }, index) => {
-    const other = b.peers[index]?.password;
-    return password === undefined ? other === undefined : password.equals(other);
-  });
+  return isSame(a, b);
+}
+
+/** A model is plain data and passwords, which look all the same to a comparison that does not know them. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (a instanceof Password) return b instanceof Password && a.equals(b);
+  if (b instanceof Password) return false;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => isSame(item, b[index]));
+  }
+  const keys = Object.keys(a);
+  if (Array.isArray(b) || keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => Object.hasOwn(b, key) && isSame(valueAt(a, key), valueAt(b, key)));
+}
+
+function valueAt(object: object, key: string): unknown {
+  return (object as Readonly<Record<string, unknown>>)[key];
 }
 
 /** The model with the names that the resources have. */
