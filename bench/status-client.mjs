@@ -7,6 +7,7 @@
 // Prints one JSON line: {"startedAt","endedAt","cpuMs"}, times in milliseconds since the Unix epoch.
 import { Agent, request } from "node:https";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 
 const { do: task, server, token, namespace, from, count } = JSON.parse(process.argv[2]);
 const IN_FLIGHT = 16;
@@ -46,6 +47,29 @@ const addressOf = (index) => `10.64.${index >> 8}.${index & 255}`;
 const patch = (index, body) =>
   ask("PATCH", `${services}/s${index}/status`, "application/merge-patch+json", JSON.stringify(body));
 
+const read = (path) =>
+  open("GET", path, undefined, undefined, (response, resolve, reject) => {
+    text(response).then(resolve, reject);
+  });
+
+/** Shows each object that changes, until it is enough or the server ends it. */
+const follow = (resourceVersion, see, isEnough) =>
+  open(
+    "GET",
+    `${services}?watch=true&resourceVersion=${resourceVersion}`,
+    undefined,
+    undefined,
+    (response, resolve) => {
+      console.log(JSON.stringify({ ready: response.statusCode === 200 }));
+      const lines = createInterface({ input: response });
+      lines.on("close", resolve).on("line", (line) => {
+        if (!line.includes('"ingress":[{"ip"')) return;
+        see(JSON.parse(line).object);
+        if (isEnough()) resolve();
+      });
+    },
+  );
+
 const tasks = {
   patch: () => forEach((index) => patch(index, { status: { loadBalancer: { ingress: [{ ip: addressOf(index) }] } } })),
   create: () =>
@@ -59,16 +83,18 @@ const tasks = {
     const metadata = { annotations: { "metallb.io/ip-allocated-from-pool": null } };
     return forEach((index) => patch(index, { metadata, status: { loadBalancer: { ingress: null } } }));
   },
-  watch: () =>
-    open("GET", `${services}?watch=true`, undefined, undefined, (response, resolve) => {
-      console.log(JSON.stringify({ ready: response.statusCode === 200 }));
-      const seen = new Set();
-      createInterface({ input: response }).on("line", (line) => {
-        if (!line.includes('"ingress":[{"ip"')) return;
-        seen.add(JSON.parse(line).object.metadata.name);
-        if (seen.size === count) resolve();
-      });
-    }),
+  watch: async () => {
+    const served = new Set();
+    const see = ({ metadata, status }) => {
+      if (status?.loadBalancer?.ingress?.[0]?.ip !== undefined) served.add(metadata.name);
+    };
+    // The server ends a watch that falls behind, as it may with thousands of changes: the next one goes on from a list.
+    while (served.size < count) {
+      const { metadata, items } = JSON.parse(await read(services));
+      items.forEach(see);
+      if (served.size < count) await follow(metadata.resourceVersion, see, () => served.size === count);
+    }
+  },
 };
 
 const startedAt = Date.now();
