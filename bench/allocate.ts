@@ -140,7 +140,14 @@ async function resultOf(process: LabProcess): Promise<TaskResult> {
 }
 
 async function createWorld({ admin }: Kubernetes): Promise<void> {
-  await admin.apply(readFileSync(join(repositoryRoot(), "manifests/crds/ipaddresspools.yaml"), "utf8"));
+  for (const kind of ["ipaddresspools", "l2advertisements"]) {
+    await admin.apply(readFileSync(join(repositoryRoot(), `manifests/crds/${kind}.yaml`), "utf8"));
+  }
+  await admin.create({
+    apiVersion: "metallb.io/v1beta1",
+    kind: "L2Advertisement",
+    metadata: { name: "all", namespace: CONFIG_NAMESPACE },
+  });
   const pools = Array.from({ length: POOLS }, (_, index) => ({
     apiVersion: "metallb.io/v1beta1",
     kind: "IPAddressPool",

@@ -264,7 +264,7 @@ function createStatusPort({ client, ports }: Need, statuses: ServiceStatusWriter
   };
 }
 
-/** Namespaces come in lists: one look for all of them. */
+/** What changes in many Namespaces at once is looked at once; the first list is waited for, and told as it comes. */
 const GATHER_MILLISECONDS = 50;
 /** Permissions may be granted later; while they are not, the question costs little. */
 const ASK_AGAIN: Backoff = { baseMilliseconds: 2_000, limitMilliseconds: 60_000 };
@@ -294,7 +294,9 @@ async function watchNamespaces({ client, ports, signal, streamingList }: Need, c
     controller.namespacesChanged(views);
   };
   const namespaces = createCollection<NamespaceView>(() => {
-    if (namespaces.listed()) cancelGathering ??= ports.clock.setTimer(GATHER_MILLISECONDS, tell);
+    if (!namespaces.listed()) return;
+    if (told === undefined) tell();
+    else cancelGathering ??= ports.clock.setTimer(GATHER_MILLISECONDS, tell);
   });
   watchResource({
     client,

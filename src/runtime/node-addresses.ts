@@ -12,7 +12,7 @@ import { readNode } from "./world/read.js";
 
 /** What was granted at times is a list alone: Nodes come and go slowly. */
 const POLL_MILLISECONDS = 60_000;
-/** Nodes come in lists: one look for all of them. */
+/** What changes in many Nodes at once is looked at once; the first list is waited for, and told as it comes. */
 const GATHER_MILLISECONDS = 50;
 const ASK_AGAIN: Backoff = { baseMilliseconds: 2_000, limitMilliseconds: 60_000 };
 
@@ -51,12 +51,16 @@ export async function followNodeAddresses(
 
 function watch(edge: ClusterWatch, tell: (nodes: readonly NodeAddresses[]) => void): void {
   let cancelGathering: (() => void) | undefined;
+  let isFirst = true;
   const gathered = (): void => {
     cancelGathering = undefined;
+    isFirst = false;
     tell(nodes.values());
   };
   const nodes = createCollection<NodeAddresses>(() => {
-    if (nodes.listed()) cancelGathering ??= edge.ports.clock.setTimer(GATHER_MILLISECONDS, gathered);
+    if (!nodes.listed()) return;
+    if (isFirst) gathered();
+    else cancelGathering ??= edge.ports.clock.setTimer(GATHER_MILLISECONDS, gathered);
   });
   edge.signal.addEventListener("abort", () => cancelGathering?.(), { once: true });
   void watchResource({

@@ -34,6 +34,9 @@ type Need = Readonly<{
 
 type Candidate = Pick<LoadedConfig, "model" | "notices">;
 
+/** Of one document: a mistake that is made in one pool is often made in all of them. */
+const MAX_TOLD_NOTICES = 50;
+
 export function createConfiguration(options: ControllerOptions, { allocator, ports, unplaced }: Need): Configuration {
   const { log, metrics } = ports;
   const { namespace } = options;
@@ -57,7 +60,10 @@ export function createConfiguration(options: ControllerOptions, { allocator, por
   /** Logs what is worth telling of a state without faults; what a refused one comes between is not told twice. */
   function tellNotices(notices: readonly Notice[]): void {
     const messages = notices.map(describeRemark);
-    for (const message of messages) if (!noticed.has(message)) log.warn({ event: "configNotice" }, message);
+    const news = messages.filter((message) => !noticed.has(message));
+    for (const message of news.slice(0, MAX_TOLD_NOTICES)) log.warn({ event: "configNotice" }, message);
+    const rest = news.length - MAX_TOLD_NOTICES;
+    if (rest > 0) log.warn({ event: "configNotice" }, `and ${rest} more: smelter migrate lint shows them all`);
     noticed = new Set(messages);
   }
 

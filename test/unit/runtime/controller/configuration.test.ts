@@ -180,3 +180,19 @@ it("is not stale any more when the Service goes that no pool had room for at the
   await world.clock.advance(0);
   expect(world.config()).toEqual({ loaded: true, stale: false });
 });
+
+it("tells of 50 things that are made wrong everywhere, and how many more there are", async () => {
+  const pools = Array.from({ length: 60 }, (_, index) =>
+    document({
+      apiVersion: "metallb.io/v1beta1",
+      kind: "IPAddressPool",
+      metadata: { name: `pool-${index}`, namespace: "metallb-system" },
+      spec: { addresses: [`192.0.2.${index}/32`] },
+    }),
+  );
+  const world = createWorld();
+  await world.begin([], pools);
+  const warnings = world.log.flatMap(({ level, message }) => (level === "warn" ? [message] : []));
+  expect(warnings).toHaveLength(51); // each pool is announced by nobody
+  expect(warnings.at(-1)).toBe("and 10 more: smelter migrate lint shows them all");
+});
