@@ -33,11 +33,13 @@ export async function prepareCluster(
     namespace: string;
     /** The API server asks the controller on the control-plane host about each resource. */
     webhooks?: boolean;
+    /** false: no kube-proxy on the nodes, where nothing is forwarded anyway. */
+    kubeProxy?: boolean;
   }>,
 ): Promise<Smelter> {
   const lab = await createLab({ nodes: options.nodes ?? 3 });
   try {
-    const kubernetes = await startKubernetes(lab, { kubeProxy: lab.nodes });
+    const kubernetes = await startKubernetes(lab, { kubeProxy: options.kubeProxy === false ? [] : lab.nodes });
     await kubernetes.admin.apply(await renderBase(options.namespace, options));
     const [controllerConfig, speakerConfig] = await Promise.all([
       kubernetes.kubeconfigOf(`${options.namespace}/controller`),

@@ -52,12 +52,15 @@ function endBy(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
 }
 
+/** Ends what runs in these namespaces, and removes them. */
+export function removeNamespaces(namespaces: readonly string[]): void {
+  if (namespaces.length === 0) return;
+  killInside(namespaces);
+  runNow(["ip", "-force", "-batch", "-"], namespaces.map((name) => `netns delete ${name}\n`).join(""));
+}
+
 function removeAll(isOurs: (name: string) => boolean): void {
-  const namespaces = entries(NAMESPACES).filter(isOurs);
-  if (namespaces.length > 0) {
-    killInside(namespaces);
-    runNow(["ip", "-force", "-batch", "-"], namespaces.map((name) => `netns delete ${name}\n`).join(""));
-  }
+  removeNamespaces(entries(NAMESPACES).filter(isOurs));
   for (const folder of entries(tmpdir()).filter(isOurs)) {
     rmSync(join(tmpdir(), folder), { recursive: true, force: true, maxRetries: 3 });
   }

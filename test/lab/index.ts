@@ -1,6 +1,8 @@
 /** The lab's API in one place. */
 export { createLab, type Lab, type LabOptions, type LanHost, type Pod } from "./lab.js";
 export type { Cable, Match, Rule } from "./cable.js";
+export { startAsking, type Asking, type AskedPart } from "./asking.js";
+export type { AskedClaim, AskedRecord } from "./asked-record.js";
 export type { Capture } from "./capture.js";
 export { describeFrame, type Frame } from "./frames.js";
 export type { Delay, Delays, Relay } from "./relay.js";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { NUMBER, planAddresses, podNetwork } from "./address-plan.js";
 import { startCapture, type Capture } from "./capture.js";
 import { createCable, type Cable } from "./cable.js";
-import { guard, removeLab, removeLeftovers } from "./cleanup.js";
+import { guard, removeLab, removeLeftovers, removeNamespaces } from "./cleanup.js";
 import { createHost, type Host } from "./host.js";
 import { addNamespaces, addPodNetwork, ipBatch, makeSwitch, plugIn, type CableEnd } from "./network.js";
 import { nextLabName } from "./owner.js";
@@ -47,6 +47,10 @@ export type Lab = Readonly<{
   addHost: (name: string, options?: Readonly<{ number?: number; forwards?: boolean }>) => Promise<LanHost>;
   /** One more address behind the node, reachable from every node; the first of a node makes its pod network. */
   addPod: (node: LanHost) => Promise<Pod>;
+  /** The node is gone at once: its cable, every process on it, its namespace. Not for one that has pods. */
+  powerOff: (node: LanHost) => Promise<void>;
+  /** It is there again as when it was made; nothing runs on it. */
+  powerOn: (node: LanHost) => Promise<void>;
   /** Ends all that runs in the lab and removes it. Can be called again. */
   close: () => Promise<void>;
 }>;
@@ -140,6 +144,20 @@ async function build(name: string, plan: ReturnType<typeof planAddresses>, nodeC
     };
   }
 
+  async function powerOff({ name: node }: LanHost): Promise<void> {
+    const end = ends.get(node);
+    if (end === undefined || podsOf.has(node)) throw new Error(`Cannot switch ${node} off: it is no node without pods`);
+    await ipBatch(switchNamespace, [`link delete ${node}`]); // both ends of the cable
+    removeNamespaces([end.namespace]);
+  }
+
+  async function powerOn({ name: node }: LanHost): Promise<void> {
+    const end = ends.get(node);
+    if (end === undefined) throw new Error(`Cannot switch ${node} on: it is not a host of this lab`);
+    await addNamespaces([end.namespace]);
+    await plugIn(switchNamespace, [end], plan, NUMBER.router);
+  }
+
   async function close(): Promise<void> {
     await Promise.all([...processes].map((process) => process.kill()));
     removeLab(name);
@@ -161,6 +179,8 @@ async function build(name: string, plan: ReturnType<typeof planAddresses>, nodeC
     },
     addHost,
     addPod,
+    powerOff,
+    powerOn,
     close,
   };
 }

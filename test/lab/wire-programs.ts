@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { run } from "./command.js";
 import { cacheFolder, repositoryRoot } from "./places.js";
 
-export type WireProgram = "capture" | "inject" | "relay";
+export type WireProgram = "ask" | "capture" | "inject" | "relay";
 
 const compiling = new Map<WireProgram, Promise<string>>(); // BOUNDED by the programs that there are
 
