@@ -2,6 +2,7 @@ import type { CommandModule } from "yargs";
 import type { Exit } from "./commands.js";
 import { commonOptions } from "./controller.js";
 import { clusterOptions } from "./options.js";
+import { parseRelease, type Release } from "../runtime/announce/release.js";
 
 export function speakerCommand(exit: Exit): CommandModule {
   return {
@@ -30,6 +31,13 @@ export function speakerCommand(exit: Exit): CommandModule {
           default: false,
           describe: "Announce also from nodes labelled exclude-from-external-load-balancers",
         })
+        .option("fleet-generation", {
+          type: "string",
+          describe:
+            "Release of the original's speakers in this fleet, where neither image nor arguments of their Pods show it; without it the newest",
+          requiresArg: true,
+          coerce: readFleetGeneration,
+        })
         .option("exclude-interfaces", {
           type: "string",
           default: "/etc/metallb/excludel2.yaml",
@@ -44,10 +52,20 @@ export function speakerCommand(exit: Exit): CommandModule {
           ...commonOptions(args),
           node: args["nodeName"] as string,
           speakerLabels: args["mlLabels"] as string,
+          ...(args["fleetGeneration"] !== undefined && { fleetGeneration: args["fleetGeneration"] as Release }),
           ignoreExcludeLabel: args["ignoreExcludeLb"] as boolean,
           excludeInterfacesFile: args["excludeInterfaces"] as string,
         }),
       );
     },
   };
+}
+
+/** @throws Error with a remedy where the text names no release */
+function readFleetGeneration(text: string): Release {
+  const release = parseRelease(text);
+  if (release !== undefined) return release;
+  throw new Error(
+    `Cannot use --fleet-generation: it is ${JSON.stringify(text)}, not a release: write one as v0.11 or v0.13.10`,
+  );
 }

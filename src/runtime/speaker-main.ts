@@ -3,6 +3,7 @@ import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
 import { createConfigurationState } from "./kubernetes/configuration-state.js";
 import { connectToServer } from "./kubernetes/connect.js";
 import { createEventRecorder } from "./kubernetes/event-recorder.js";
+import type { Release } from "./announce/release.js";
 import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
 import { createRegistry } from "./metrics/registry.js";
 import { serveEndpoints } from "./serve-endpoints.js";
@@ -22,6 +23,8 @@ export type SpeakerMainOptions = ClusterEdgeOptions &
     excludeInterfacesFile: string;
     /** Our own Pod; "": not known. */
     podName: string;
+    /** Of speakers of the original that do not show it. */
+    fleetGeneration?: Release;
     metricsPort: number;
     metricsHost: string;
     healthPort: number;

@@ -6,15 +6,23 @@ import { ENDPOINT_SLICES, NODES, SERVICES, podsResource } from "./kubernetes/res
 import { watchResource, type WatchOptions } from "./kubernetes/watch.js";
 import type { SpeakerMetrics } from "./metrics/speaker-metrics.js";
 import { followSpeakerPods, type ClusterWatch } from "./speaker-pods.js";
+import type { Release } from "./announce/release.js";
 import { aliveNodes } from "./speaker/alive-nodes.js";
+import { createFleetFollower } from "./speaker/fleet-follower.js";
 import type { Speaker } from "./speaker/speaker.js";
 import { readEndpointSlice, readNode, readService } from "./world/read.js";
+import { startTimer } from "./transport/clock.js";
 import type { Labels, NodeView, PodView } from "./world/views.js";
 
 export type SpeakerWatchOptions = LoadOptions &
   Readonly<{
+    node: string;
     /** Of the speakers' Pods. */
     labels: Labels;
+    /** Name of our own Pod; "": not known. */
+    podName: string;
+    /** Of speakers of the original that do not show it. */
+    fleetGeneration?: Release;
   }>;
 
 /**
@@ -56,12 +64,24 @@ export function watchWorld(
     },
   });
 
+  const fleet = createFleetFollower(
+    { self: options.node, ownPod: options.podName, assumed: options.fleetGeneration },
+    {
+      changed: (next) => speaker.fleetChanged(next),
+      gauge: (generation) => metrics.setFleetGeneration(generation),
+      startTimer,
+      log: edge.ports.log,
+    },
+  );
+  edge.signal.addEventListener("abort", fleet.stop);
   const nodes = new Map<string, NodeView>(); // BOUNDED by the Nodes that exist
   let pods: readonly PodView[] | undefined = [];
   let refreshing = false;
   function tellAlive(): void {
     refreshing = false;
-    speaker.aliveChanged(aliveNodes(nodes.values(), pods, options.labels));
+    const alive = aliveNodes(nodes.values(), pods, options.labels);
+    fleet.livingChanged(alive, undefined);
+    speaker.aliveChanged(alive);
   }
   /** Once for what arrives together: a list of Nodes comes one by one. */
   function tellAliveSoon(): void {
@@ -93,6 +113,7 @@ export function watchWorld(
     .join(",");
   void followSpeakerPods(edge, podsResource(options.namespace, selector), (seen) => {
     pods = seen;
+    fleet.podsChanged(seen);
     tellAlive();
     arrived("the speakers' Pods");
   });

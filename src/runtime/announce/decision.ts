@@ -1,6 +1,7 @@
 import type { Model } from "../../config/model.js";
 import type { NodePeersFinder } from "./node-peers.js";
 import type { PoolFinder } from "./pool-finder.js";
+import type { ElectionRules } from "./fleet-generation.js";
 import type { EndpointSliceView, NodeView, ServiceView } from "../world/views.js";
 
 /** What one node needs to know to decide what it announces. */
@@ -11,10 +12,23 @@ export type AnnounceWorld = Readonly<{
   /** Names of the nodes whose speaker is alive. */
   alive: ReadonlySet<string>;
   ignoreExcludeLabel: boolean;
+  /** Where not all speakers are ours, or have not been for a moment; without it all are. */
+  fleet?: Fleet;
   /** createPoolFinder(model), for many decisions on one model; without it each looks through all pools. */
   findPool?: PoolFinder;
   /** createNodePeersFinder(model), likewise. */
   findPeers?: NodePeersFinder;
+}>;
+
+/** Whose rules the speakers elect by, ours and those of the original that live beside them. */
+export type Fleet = Readonly<{
+  rules: ElectionRules;
+  /** Names of the live nodes whose speaker is one of the original's. BOUNDED by the live nodes. */
+  old: ReadonlySet<string>;
+  /** Speakers tell each other who is alive; otherwise those of the original do not know who is. */
+  gossips: boolean;
+  /** Rules that others of ours may still go by: whom they elect keeps a new one waiting. BOUNDED by the rows of rules. */
+  former: readonly ElectionRules[];
 }>;
 
 export type ServiceWorld = Readonly<{ service: ServiceView; endpointSlices: readonly EndpointSliceView[] }>;

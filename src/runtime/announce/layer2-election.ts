@@ -2,8 +2,10 @@ import { hash } from "node:crypto";
 import type { Layer2Advertisement } from "../../config/model.js";
 import { anySelectorMatches, selectorMatches } from "../../config/selector.js";
 import { annotationOf } from "../world/annotations.js";
-import type { NodeView } from "../world/views.js";
-import type { AnnounceWorld, Layer2Announcement, WithholdReason } from "./decision.js";
+import { objectKey, type NodeView } from "../world/views.js";
+import type { AnnounceWorld, Fleet, Layer2Announcement, WithholdReason } from "./decision.js";
+import { usableEndpoints, type UsableEndpoints } from "./endpoints.js";
+import { NEWEST_RULES, type ElectionRules } from "./fleet-generation.js";
 import { advertisementsOn, EXCLUDE_LABEL, isExcluded, nameNodes } from "./nodes.js";
 import type { Situation } from "./situation.js";
 
@@ -19,24 +21,58 @@ export type Election = Readonly<{
   obstacle?: WithholdReason;
   /** undefined: nobody, for the obstacle or for want of a candidate. */
   winner?: string;
+  /** Who may still answer by the rules that the fleet went by until now; the winner waits for it. */
+  formerWinner?: string;
+  /** Why a node is no candidate; undefined where it is one. There once it came to candidates. */
+  objectionTo?: (node: string) => string | undefined;
   /** A sentence about all nodes. */
   explanation: string;
 }>;
 
+/** All speakers are ours. */
+const OURS: Fleet = { rules: NEWEST_RULES, old: new Set(), gossips: true, former: [] };
+
 /**
- * What a candidate is ordered by: SHA-256 of `<node>#<address>` in hex, the lowest wins. `address` is the canonical text
- * of the first one in the status, whatever the protocol version of the others: Services that share it elect the same.
+ * What a candidate is ordered by: SHA-256 of `<node>#<input>` in hex, the lowest wins. `input` is the canonical text of the
+ * first address in the status, whatever its version: Services that share it elect the same. Releases up to v0.10 took
+ * `namespace/name`.
  */
-export function electionHash(node: string, address: string): string {
-  return hash("sha256", `${node}#${address}`, "hex");
+export function electionHash(node: string, input: string): string {
+  return hash("sha256", `${node}#${input}`, "hex");
 }
 
-/** O(nodes × advertisements of the pool) */
+/** O(nodes × advertisements of the pool), once for each set of rules. */
 export function electLayer2(world: AnnounceWorld, situation: Situation): Election {
-  const { service, pool, texts, endpoints } = situation;
-  const advertisements = pool.layer2.filter(({ serviceSelectors }) =>
-    anySelectorMatches(serviceSelectors, service.labels),
-  );
+  const { rules, old, former } = world.fleet ?? OURS;
+  const election = electBy(rules, world, situation);
+  const { winner, explanation } = election;
+  if (winner === undefined) return election;
+  for (const rules of former) {
+    const formerWinner = electBy(rules, world, situation).winner;
+    // One of the original's has its own rules, whatever ours were.
+    if (formerWinner === undefined || formerWinner === winner || old.has(formerWinner)) continue;
+    const waits = `${explanation}, once ${formerWinner} has stopped, which it was by other rules until now`;
+    return { ...election, formerWinner, explanation: waits };
+  }
+  return election;
+}
+
+/** What one set of rules looks at. */
+type Ballot = Readonly<{
+  rules: ElectionRules;
+  world: AnnounceWorld;
+  situation: Situation;
+  endpoints: UsableEndpoints;
+  advertisements: readonly Layer2Advertisement[];
+}>;
+
+function electBy(rules: ElectionRules, world: AnnounceWorld, situation: Situation): Election {
+  const { service, pool, texts } = situation;
+  const endpoints =
+    rules.usable === NEWEST_RULES.usable ? situation.endpoints : usableEndpoints(situation.endpointSlices, rules);
+  const advertisements = rules.serviceSelectors
+    ? pool.layer2.filter(({ serviceSelectors }) => anySelectorMatches(serviceSelectors, service.labels))
+    : pool.layer2;
   const stopAt = (obstacle: WithholdReason, why: string): Election => {
     return { advertisements, obstacle, explanation: `nobody announces it: ${why}` };
   };
@@ -46,48 +82,76 @@ export function electLayer2(world: AnnounceWorld, situation: Situation): Electio
   if (advertisements.length === 0) {
     return stopAt("noMatchingAdvertisement", `no L2Advertisement of pool ${pool.name} selects it`);
   }
-  if (annotationOf(service, "allow-shared-ip") !== undefined && advertisements.some(hasServiceSelectors)) {
+  const isShared = annotationOf(service, "allow-shared-ip") !== undefined;
+  if (rules.serviceSelectors && isShared && advertisements.some(hasServiceSelectors)) {
     const why = "it may share its address, and an L2Advertisement of its pool has serviceSelectors";
     return stopAt("sharedIPWithServiceSelector", why);
   }
 
-  let best: NodeView[] = []; // candidates of the highest preference; BOUNDED by the nodes that are alive
+  const ballot: Ballot = { rules, world, situation, endpoints, advertisements };
+  let best: string[] = []; // candidates of the highest preference; BOUNDED by the nodes that are alive
   let highest = 0;
   let candidates = 0;
-  for (const name of world.alive) {
-    const node = world.nodes.get(name);
-    if (node === undefined || objectionTo(node, world, situation, advertisements) !== undefined) continue;
+  const inQuestion = speakersOf(ballot);
+  const objectionTo = (name: string): string | undefined =>
+    inQuestion.has(name) ? objectionToCandidate(name, ballot) : reasonForAbsence(name, world);
+  for (const name of inQuestion) {
+    if (objectionToCandidate(name, ballot) !== undefined) continue;
     candidates += 1;
-    const preference = preferenceFor(node, advertisements);
-    if (best.length === 0 || preference > highest) [best, highest] = [[node], preference];
-    else if (preference === highest) best.push(node);
+    const preference = rules.preferredNodes ? preferenceFor(world.nodes.get(name), advertisements) : 0;
+    if (best.length === 0 || preference > highest) [best, highest] = [[name], preference];
+    else if (preference === highest) best.push(name);
   }
+  const by = rules === NEWEST_RULES ? "" : `, by the rules since ${rules.since}`;
   const [first, ...rest] = best;
   if (first === undefined) {
-    const why = describeObjections(world, situation, advertisements);
-    return { advertisements, explanation: `nobody announces it: ${why}` };
+    const why = describeObjections(world.nodes.keys(), objectionTo);
+    return { advertisements, objectionTo, explanation: `nobody announces it${by}: ${why}` };
   }
-  const winner = rest.length === 0 ? first.name : lowestHash(best, texts[0] ?? "");
+  const hashed = rules.hashedWith === "service" ? objectKey(service) : (texts[0] ?? "");
+  const winner = rest.length === 0 ? first : lowestHash(best, hashed);
   const among = candidates === 1 ? "the only candidate" : `chosen from ${candidates} candidates`;
   const how = highest > 0 ? `, by preference ${highest}` : "";
-  return { advertisements, winner, explanation: `${winner} announces it, ${among}${how}` };
+  return { advertisements, winner, objectionTo, explanation: `${winner} announces it, ${among}${how}${by}` };
+}
+
+/** Names of the nodes that come into question. */
+function speakersOf({ rules, world, endpoints, situation }: Ballot): ReadonlySet<string> {
+  const { old, gossips } = world.fleet ?? OURS;
+  if (gossips || old.size === 0) return world.alive;
+  switch (rules.withoutGossip) {
+    case "everyNode":
+      return new Set(world.nodes.keys());
+    case "endpointNodes":
+      return endpoints.nodes;
+    case "nobodyUnderCluster":
+      return situation.service.externalTrafficPolicy === "Local" ? endpoints.nodes : oursOf(world);
+    case "nobody":
+      return oursOf(world);
+  }
+}
+
+/** Where speakers of the original announce nothing, those of ours may. */
+function oursOf({ alive, fleet = OURS }: AnnounceWorld): ReadonlySet<string> {
+  return new Set([...alive].filter((name) => !fleet.old.has(name)));
 }
 
 function hasServiceSelectors({ serviceSelectors }: Layer2Advertisement): boolean {
   return serviceSelectors.length > 0;
 }
 
-function lowestHash(nodes: readonly NodeView[], address: string): string {
+function lowestHash(nodes: readonly string[], input: string): string {
   let [winner, lowest] = ["", ""];
-  for (const { name } of nodes) {
-    const digest = electionHash(name, address);
+  for (const name of nodes) {
+    const digest = electionHash(name, input);
     if (lowest === "" || digest < lowest) [winner, lowest] = [name, digest];
   }
   return winner;
 }
 
 /** Weights of the preferences that a node meets, summed over the advertisements that reach it. */
-function preferenceFor(node: NodeView, advertisements: readonly Layer2Advertisement[]): number {
+function preferenceFor(node: NodeView | undefined, advertisements: readonly Layer2Advertisement[]): number {
+  if (node === undefined) return 0;
   let sum = 0;
   for (const { preferredNodes } of advertisementsOn(advertisements, node)) {
     for (const { weight, preference } of preferredNodes) if (selectorMatches(preference, node.labels)) sum += weight;
@@ -95,39 +159,56 @@ function preferenceFor(node: NodeView, advertisements: readonly Layer2Advertisem
   return sum;
 }
 
-/** Why a node is no candidate, or undefined where it is one. */
-function objectionTo(
-  node: NodeView,
-  world: AnnounceWorld,
-  { service, endpoints }: Situation,
-  advertisements: readonly Layer2Advertisement[],
-): string | undefined {
-  if (!world.alive.has(node.name)) return "its speaker is not alive";
-  if (node.networkUnavailable) return "its network is unavailable";
-  if (isExcluded(node, world)) return `it has the label ${EXCLUDE_LABEL}`;
-  if (!advertisements.some(({ nodeSelectors }) => anySelectorMatches(nodeSelectors, node.labels))) {
-    return "no L2Advertisement selects it";
+/** Why a node that comes into question is no candidate, or undefined where it is one. */
+function objectionToCandidate(name: string, ballot: Ballot): string | undefined {
+  const { rules, world, situation, endpoints, advertisements } = ballot;
+  const node = world.nodes.get(name);
+  if (node === undefined) {
+    if (rules.nodeSelectors) return "its Node is not known";
+  } else {
+    if (rules.networkUnavailable && node.networkUnavailable) return "its network is unavailable";
+    if (isExcludedBy(rules, node, world)) return `it has the label ${EXCLUDE_LABEL}`;
+    if (rules.nodeSelectors && advertisementsOn(advertisements, node).length === 0) {
+      return "no L2Advertisement selects it";
+    }
   }
-  if (service.externalTrafficPolicy === "Local" && !endpoints.nodes.has(node.name)) {
-    return "it has no usable endpoint, and externalTrafficPolicy is Local";
+  const { service, texts } = situation;
+  const isLocal = service.externalTrafficPolicy === "Local";
+  if ((isLocal || rules.endpointNeeded === "always") && !endpoints.nodes.has(name)) {
+    const why = isLocal ? "and externalTrafficPolicy is Local" : "which each announcer needs by these rules";
+    return `it has no usable endpoint, ${why}`;
+  }
+  if (texts.length > rules.mostAddresses && world.fleet?.old.has(name) === true) {
+    return "its speaker announces no Service with two addresses";
   }
   return undefined;
 }
 
-function describeObjections(
-  world: AnnounceWorld,
-  situation: Situation,
-  advertisements: readonly Layer2Advertisement[],
-): string {
-  const nodesBy = new Map<string, string[]>(); // BOUNDED by the kinds of objections
-  for (const node of world.nodes.values()) {
-    const objection = objectionTo(node, world, situation, advertisements) ?? "";
-    const names = nodesBy.get(objection) ?? [];
-    nodesBy.set(objection, names);
-    names.push(node.name);
+function isExcludedBy({ excludeLabel }: ElectionRules, node: NodeView, world: AnnounceWorld): boolean {
+  switch (excludeLabel) {
+    case "ignored":
+      return false;
+    case "counts":
+      return isExcluded(node, { ignoreExcludeLabel: false });
+    case "countsUnlessIgnored":
+      return isExcluded(node, world);
   }
-  if (nodesBy.size === 0) return "no node is known";
-  return [...nodesBy].map(([objection, names]) => `${nameNodes(names)}: ${objection}`).join("; ");
+}
+
+function reasonForAbsence(name: string, { alive }: AnnounceWorld): string {
+  return alive.has(name) ? "its speaker announces nothing without gossip" : "its speaker is not alive";
+}
+
+function describeObjections(names: Iterable<string>, objectionTo: (name: string) => string | undefined): string {
+  const namesBy = new Map<string, string[]>(); // BOUNDED by the kinds of objections
+  for (const name of names) {
+    const objection = objectionTo(name) ?? "";
+    const alike = namesBy.get(objection) ?? [];
+    namesBy.set(objection, alike);
+    alike.push(name);
+  }
+  if (namesBy.size === 0) return "no node is known";
+  return [...namesBy].map(([objection, alike]) => `${nameNodes(alike)}: ${objection}`).join("; ");
 }
 
 /** What an election means for one node. */
@@ -137,22 +218,31 @@ export function layer2On(
   situation: Situation,
   election: Election,
 ): Layer2Announcement {
-  const { advertisements, obstacle, explanation } = election;
+  const { advertisements, obstacle, explanation, formerWinner } = election;
   if (obstacle !== undefined) return { announce: false, reason: obstacle, explanation };
   const winner = election.winner === undefined ? {} : { winner: election.winner };
   const self = world.nodes.get(node);
-  const own = self === undefined ? [] : advertisementsOn(advertisements, self);
-  if (self === undefined || own.length === 0) {
+  const own = ownAdvertisements(self, advertisements, world);
+  if (own.length === 0) {
     const why = self === undefined ? "its Node is not known" : "no L2Advertisement selects it";
     const told = `${explanation}; ${node} cannot: ${why}`;
     return { announce: false, reason: "noMatchingAdvertisement", ...winner, explanation: told };
   }
-  if (winner.winner === node) {
+  if (winner.winner === node && formerWinner === undefined) {
     return { announce: true, addresses: situation.texts, interfaces: unionOfInterfaces(own), explanation };
   }
-  const objection = winner.winner === undefined ? undefined : objectionTo(self, world, situation, advertisements);
+  const objection = winner.winner === undefined ? undefined : election.objectionTo?.(node);
   const remark = objection === undefined ? "" : `; ${node} cannot: ${objection}`;
   return { announce: false, reason: "notOwner", ...winner, explanation: `${explanation}${remark}` };
+}
+
+function ownAdvertisements(
+  self: NodeView | undefined,
+  advertisements: readonly Layer2Advertisement[],
+  { fleet = OURS }: AnnounceWorld,
+): readonly Layer2Advertisement[] {
+  if (!fleet.rules.nodeSelectors) return advertisements;
+  return self === undefined ? [] : advertisementsOn(advertisements, self);
 }
 
 /** One advertisement without interfaces means all of them. */

@@ -8,7 +8,10 @@ export const EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-bala
 
 const MAX_NAMED = 5; // nodes named one by one in a sentence
 
-export function isExcluded({ labels }: NodeView, { ignoreExcludeLabel }: AnnounceWorld): boolean {
+export function isExcluded(
+  { labels }: NodeView,
+  { ignoreExcludeLabel }: Pick<AnnounceWorld, "ignoreExcludeLabel">,
+): boolean {
   return !ignoreExcludeLabel && Object.hasOwn(labels, EXCLUDE_LABEL);
 }
 

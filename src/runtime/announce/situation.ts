@@ -3,7 +3,7 @@ import type { IpAddress } from "../net/address.js";
 import { formatAddress, parseAddress } from "../net/address.js";
 import type { Result } from "../net/result.js";
 import { refuse, succeed } from "../net/result.js";
-import { objectKey, type ServiceView } from "../world/views.js";
+import { objectKey, type EndpointSliceView, type ServiceView } from "../world/views.js";
 import type { AnnounceWorld, ServiceWorld, WithholdReason } from "./decision.js";
 import { usableEndpoints, type UsableEndpoints } from "./endpoints.js";
 import { poolFinderWithoutIndex } from "./pool-finder.js";
@@ -17,6 +17,8 @@ export type Situation = Readonly<{
   /** The same as canonical texts. */
   texts: readonly string[];
   endpoints: UsableEndpoints;
+  /** What `endpoints` was made of: releases differ in what is usable. */
+  endpointSlices: readonly EndpointSliceView[];
 }>;
 
 export type Withheld = Readonly<{ reason: WithholdReason; explanation: string }>;
@@ -49,5 +51,5 @@ export function readSituation(
     const explanation = `no pool has ${texts.join(" and ")}, so nothing says how to announce it`;
     return refuse({ reason: "ipNotAllowed", explanation });
   }
-  return succeed({ service, pool, addresses, texts, endpoints: usableEndpoints(endpointSlices) });
+  return succeed({ service, pool, addresses, texts, endpoints: usableEndpoints(endpointSlices), endpointSlices });
 }

@@ -18,6 +18,8 @@ export type LinkDrops = Readonly<{ protocol: string; reason: string; count: numb
 export interface SpeakerMetrics {
   setAnnounced(service: string, address: string, protocol: string, announced: boolean): void;
   setConfig(state: Readonly<{ loaded: boolean; stale: boolean }>): void;
+  /** The first release that elects as this speaker does now, or "newest". */
+  setFleetGeneration(generation: string): void;
   countUpdate(): void;
   countUpdateError(): void;
   /** Takes over the totals that the worker keeps; called before each scrape. */
@@ -55,7 +57,17 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
     "Layer 2 frames that were received and not answered, by reason",
     ["protocol", "reason"],
   );
+  const generation = createGauge(
+    registry,
+    "smelter_speaker_fleet_generation",
+    "1 for the first release that elects announcers as this speaker does now; newest where all speakers are ours",
+    ["generation"],
+  );
   return {
+    setFleetGeneration(name) {
+      generation.reset();
+      generation.set({ generation: name }, 1);
+    },
     setAnnounced(service, ip, protocol, isAnnounced) {
       const labels = { service, protocol, node, ip };
       if (isAnnounced) announced.set(labels, 1);

@@ -8,7 +8,7 @@ import { loadConfig, type LoadOptions } from "../../config/load.js";
 import { revealingText } from "../../config/canonical.js";
 import type { Model, Peer } from "../../config/model.js";
 import { decideService } from "../announce/decide-service.js";
-import type { AnnounceDecision, AnnounceWorld } from "../announce/decision.js";
+import type { AnnounceDecision, AnnounceWorld, Fleet } from "../announce/decision.js";
 import { createNodePeersFinder, type NodePeersFinder } from "../announce/node-peers.js";
 import { createPoolFinder, type PoolFinder } from "../announce/pool-finder.js";
 import { createAnnouncedAddresses } from "./announced-addresses.js";
@@ -50,6 +50,8 @@ export interface Speaker {
   nodeDeleted(name: string): void;
   /** Names of the nodes whose speaker is alive. */
   aliveChanged(alive: ReadonlySet<string>): void;
+  /** By whose rules the speakers elect; the newest until this is called. */
+  fleetChanged(fleet: Fleet): void;
   /** All documents that are configuration. Where they are refused the last good model stays in force. */
   configChanged(documents: readonly KubernetesDocument[]): void;
   /** Documents that were good in an earlier life: in force where the first present ones are refused. Before configChanged. */
@@ -101,6 +103,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   const ownPeers = createOwnPeers(ports.log);
   const news = createAnnouncementNews(options.node, ports);
   let alive: ReadonlySet<string> = new Set();
+  let fleet: Fleet | undefined;
   let inForce: IndexedModel | undefined;
   let waiting: IndexedModel | undefined; // a model that has no room yet for what is announced
   let restored: IndexedModel | undefined; // of an earlier life, for the first documents that are refused
@@ -139,7 +142,8 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     if (inForce === undefined) return;
     if (allDirty) for (const key of services.keys()) dirty.add(key);
     allDirty = false;
-    const world: AnnounceWorld = { ...inForce, nodes, alive, ignoreExcludeLabel: options.ignoreExcludeLabel };
+    const { ignoreExcludeLabel } = options;
+    const world: AnnounceWorld = { ...inForce, nodes, alive, ignoreExcludeLabel, ...(fleet && { fleet }) };
     for (const key of dirty) reconcile(key, world);
     dirty.clear();
     ports.bgp.flush();
@@ -274,6 +278,10 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     aliveChanged(names) {
       if (names.size === alive.size && [...names].every((name) => alive.has(name))) return;
       alive = names;
+      touchAll();
+    },
+    fleetChanged(next) {
+      fleet = next;
       touchAll();
     },
     configRestored(documents) {

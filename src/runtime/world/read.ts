@@ -11,7 +11,7 @@ import {
   type FieldReader,
 } from "./fields.js";
 import { readObject } from "./object.js";
-import type { EndpointSliceView, NamespaceView, NodeView, PodView } from "./views.js";
+import type { ContainerView, EndpointSliceView, NamespaceView, NodeView, PodView } from "./views.js";
 
 export { readService, withDefaultClusterIPs } from "./read-service.js";
 
@@ -92,7 +92,41 @@ export function readPod(object: unknown): Result<PodView, Fault> {
       ...optional("podIP", readText(reader, status["podIP"], "/status/podIP") || undefined),
       phase: readText(reader, status["phase"], "/status/phase", "Unknown"),
       ready: conditionIsTrue(reader, status, "Ready") && !deleted,
+      containers: readContainers(reader, spec["containers"]),
     };
+  });
+}
+
+const MAX_CONTAINERS = 16;
+const MAX_ARGUMENTS = 64;
+const MAX_ARGUMENT_LENGTH = 256;
+/** The gossip's secret itself, which releases took as an argument: here, or in the next one. */
+const SECRET_FLAG = /^--?ml-secret-key(?:=|$)/;
+
+function readContainers(reader: FieldReader, value: unknown): readonly ContainerView[] {
+  const containers = readEach(reader, value, "/spec/containers", (container, path) => {
+    const variables = readEach(reader, container["env"], `${path}/env`, (variable, variablePath) =>
+      readText(reader, variable["name"], `${variablePath}/name`),
+    );
+    const words = [
+      ...readTexts(reader, container["command"], `${path}/command`),
+      ...readTexts(reader, container["args"], `${path}/args`),
+    ];
+    return {
+      name: readText(reader, container["name"], `${path}/name`),
+      image: readText(reader, container["image"], `${path}/image`).slice(0, MAX_ARGUMENT_LENGTH),
+      arguments: withoutSecrets(words.slice(0, MAX_ARGUMENTS)),
+      environment: variables.slice(0, MAX_ARGUMENTS),
+    };
+  });
+  return containers.slice(0, MAX_CONTAINERS);
+}
+
+function withoutSecrets(words: readonly string[]): readonly string[] {
+  return words.map((word, index) => {
+    const isSecret = words[index - 1]?.endsWith("-ml-secret-key") === true;
+    if (isSecret) return "";
+    return SECRET_FLAG.test(word) ? "--ml-secret-key" : word.slice(0, MAX_ARGUMENT_LENGTH);
   });
 }
 

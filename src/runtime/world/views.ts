@@ -73,6 +73,16 @@ export type EndpointSliceView = Readonly<{
 
 export type NamespaceView = Readonly<{ name: string; labels: Labels }>;
 
+/** A container of a Pod, as far as it tells which program runs in it. */
+export type ContainerView = Readonly<{
+  name: string;
+  image: string;
+  /** Of command and args, in this order; at most 64, each of at most 256 characters, without the values of secrets. */
+  arguments: readonly string[];
+  /** Names alone; at most 64. */
+  environment: readonly string[];
+}>;
+
 export type PodView = Readonly<{
   namespace: string;
   name: string;
@@ -83,4 +93,6 @@ export type PodView = Readonly<{
   phase: string;
   /** Condition Ready is True and the Pod is not being deleted. */
   ready: boolean;
+  /** At most 16, none that only prepare the others. */
+  containers: readonly ContainerView[];
 }>;

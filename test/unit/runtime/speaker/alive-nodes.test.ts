@@ -18,6 +18,7 @@ const pod = (nodeName: string, changes: Partial<PodView> = {}): PodView => ({
   nodeName,
   phase: "Running",
   ready: true,
+  containers: [],
   ...changes,
 });
 

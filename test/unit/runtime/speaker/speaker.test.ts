@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from "vitest";
 import { readDocuments } from "../../../../src/config/read-documents.js";
+import { electionRulesOf } from "../../../../src/runtime/announce/fleet-generation.js";
 import { createSpeaker, type Speaker } from "../../../../src/runtime/speaker/speaker.js";
 import { readEndpointSlice, readNode, readService } from "../../../../src/runtime/world/read.js";
 import type { EndpointSliceView, NodeView, ServiceView } from "../../../../src/runtime/world/views.js";
@@ -112,6 +113,21 @@ it.each<{ name: string; change: () => void }>([
   change();
   settle();
   expect(wire).toEqual(["+192.0.2.1", "-192.0.2.1"]);
+});
+
+it("elects by the rules of the fleet", () => {
+  speaker.nodeChanged(node("n2"));
+  begin();
+  settle();
+  wire.length = 0;
+  const alive = new Set(["n1", "n2"]);
+  speaker.aliveChanged(alive); // who has the lowest hash, and no endpoint
+  settle();
+  expect(wire).toEqual(["-192.0.2.1"]);
+  const rules = electionRulesOf({ minor: 10, patch: 0 });
+  speaker.fleetChanged({ rules, old: new Set(["n2"]), gossips: true, former: [] });
+  settle();
+  expect(wire).toEqual(["-192.0.2.1", "+192.0.2.1"]);
 });
 
 it("changes its address when the Service does", () => {

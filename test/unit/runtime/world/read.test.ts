@@ -296,9 +296,65 @@ describe("readPod() and readNamespace()", () => {
         podIP: "10.1.0.1",
         phase: "Running",
         ready,
+        containers: [],
       },
     }),
   );
+
+  it("reads what tells the program of a container, and no secret", () => {
+    const container = {
+      name: "speaker",
+      image: "quay.io/metallb/speaker:v0.11.0",
+      command: ["/speaker"],
+      args: [
+        "--ml-secret-key=hush",
+        "--ml-secret-key",
+        "hush",
+        "-ml-secret-key",
+        "hush",
+        "--ml-secret-key-path=/etc/k",
+      ],
+      env: [{ name: "METALLB_ML_SECRET_KEY", value: "hush" }],
+    };
+    expect(readPod({ metadata: { name: "speaker-1" }, spec: { containers: [container] } })).toMatchObject({
+      value: {
+        containers: [
+          {
+            name: "speaker",
+            image: "quay.io/metallb/speaker:v0.11.0",
+            arguments: [
+              "/speaker",
+              "--ml-secret-key",
+              "--ml-secret-key",
+              "",
+              "--ml-secret-key",
+              "",
+              "--ml-secret-key-path=/etc/k",
+            ],
+            environment: ["METALLB_ML_SECRET_KEY"],
+          },
+        ],
+      },
+    });
+  });
+
+  it("keeps a Pod small, whatever is written into it", () => {
+    const container = {
+      name: "c",
+      image: "i".repeat(1000),
+      args: Array.from({ length: 200 }, () => "a".repeat(1000)),
+      env: Array.from({ length: 200 }, (_, index) => ({ name: `V${index}` })),
+    };
+    const read = readPod({
+      metadata: { name: "p" },
+      spec: { containers: Array.from({ length: 50 }, () => container) },
+    });
+    const containers = read.ok ? read.value.containers : [];
+    expect(containers).toHaveLength(16);
+    expect(containers[0]).toMatchObject({ image: "i".repeat(256) });
+    expect(containers[0]?.arguments).toEqual(Array.from({ length: 64 }, () => "a".repeat(256)));
+    expect(containers[0]?.environment).toHaveLength(64);
+  });
 
   it("reads a Namespace", () =>
     expect(readNamespace({ metadata: { name: "shop", labels: { team: "a" } } })).toEqual({
