@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { createAllocator } from "./allocator/create-allocator.js";
 import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
@@ -15,6 +16,7 @@ import { connectToServer } from "./kubernetes/connect.js";
 import { createEventRecorder, type EventRecorder } from "./kubernetes/event-recorder.js";
 import { gateWrites } from "./kubernetes/gated-client.js";
 import { createKeptSecret } from "./kubernetes/kept-secret.js";
+import { ensureMemberlistSecret } from "./kubernetes/memberlist-secret.js";
 import { pause } from "./kubernetes/pause.js";
 import { createOtherWriters } from "./kubernetes/other-writers.js";
 import { isPermitted } from "./kubernetes/permission.js";
@@ -51,6 +53,8 @@ export type ControllerMainOptions = ClusterEdgeOptions &
     podName: string;
     webhooks: WebhookOptions;
     election: Omit<LeaderElectionOptions, "namespace" | "podName" | "hostName">;
+    /** With the key of the speakers' gossip; absent or without a name: none is made. */
+    memberlistSecret?: Readonly<{ name: string; deployment: string }>;
     logLevel: LogLevel;
   }>;
 
@@ -123,7 +127,7 @@ type Joined = Readonly<{
 
 /** What a controller is told besides how its process is to be seen from outside. */
 export type ControllerJoinOptions = LoadOptions &
-  Pick<ControllerMainOptions, "loadBalancerClass" | "poolChange" | "podName" | "election">;
+  Pick<ControllerMainOptions, "loadBalancerClass" | "poolChange" | "podName" | "election" | "memberlistSecret">;
 
 /** Joins the shell to the edge: watches in, statuses and Events out. All of a controller but its process. */
 export function joinController(options: ControllerJoinOptions, need: Need): Joined {
@@ -222,6 +226,8 @@ export function joinController(options: ControllerJoinOptions, need: Need): Join
         controller.lead();
         outputs.resume();
         if (goodText !== undefined) lastGood.keep(goodText);
+        const { memberlistSecret: secret = { name: "", deployment: "" } } = options;
+        void ensureMemberlistSecret({ ...secret, client: writer, ports, signal, namespace, randomOctets: randomBytes });
       },
       end() {
         turn += 1;

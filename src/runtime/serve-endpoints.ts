@@ -1,5 +1,5 @@
 import type { Logger } from "./metrics/log.js";
-import { serveHealth, serveMetrics, type HttpEndpoint } from "./metrics/http.js";
+import { serveHealth, serveMetrics, type HttpAnswer, type HttpEndpoint } from "./metrics/http.js";
 import type { Registry } from "./metrics/registry.js";
 
 export type EndpointOptions = Readonly<{
@@ -14,17 +14,20 @@ export type EndpointOptions = Readonly<{
   /** Brings the registry up to date before each scrape. */
   refresh?: () => Promise<void>;
   notReadyReason: () => string | undefined;
+  /** Answers /explain, beside health. */
+  explain?: (query: URLSearchParams) => HttpAnswer;
 }>;
 
 /** Serves metrics and health. @returns undefined where one of them cannot be served, which has been logged */
 export async function serveEndpoints(
-  { metricsHost, metricsPort, healthHost, healthPort, registry, refresh, notReadyReason }: EndpointOptions,
+  options: EndpointOptions,
   log: Logger,
 ): Promise<readonly HttpEndpoint[] | undefined> {
+  const { metricsHost, metricsPort, healthHost, healthPort, registry, refresh } = options;
   const refreshing = refresh === undefined ? {} : { refresh };
   const served = await Promise.all([
     ...(metricsPort === 0 ? [] : [serveMetrics({ host: metricsHost, port: metricsPort, registry, ...refreshing })]),
-    ...(healthPort === 0 ? [] : [serveHealth({ host: healthHost, port: healthPort, notReadyReason })]),
+    ...(healthPort === 0 ? [] : [serveHealth({ ...options, host: healthHost, port: healthPort })]),
   ]);
   const endpoints = served.flatMap((one) => (one.ok ? [one.value] : []));
   for (const one of served) if (!one.ok) log.error({ event: "startFailed" }, one.fault.message);

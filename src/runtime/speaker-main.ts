@@ -6,8 +6,10 @@ import { createEventRecorder } from "./kubernetes/event-recorder.js";
 import type { Release } from "./announce/release.js";
 import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
 import { createRegistry } from "./metrics/registry.js";
+import { explainAnnouncement } from "./explain-announcement.js";
 import { serveEndpoints } from "./serve-endpoints.js";
 import { readExcludedInterfaces, startSpeakerNode } from "./speaker-node.js";
+import { createSpeakerStatuses } from "./speaker-statuses.js";
 import { watchWorld } from "./speaker-watches.js";
 import { aborted, stopOnSignals } from "./stop-on-signals.js";
 import type { Labels } from "./world/views.js";
@@ -77,6 +79,7 @@ async function serve(options: SpeakerMainOptions, log: Logger, signal: AbortSign
       events.record({ apiVersion: "v1", kind: "Service", namespace, name, uid, resourceVersion }, event);
     },
     configResult: (problems) => state.report(problems),
+    ...createSpeakerStatuses({ ...options, client, ports, signal, streamingList: false }), // there are few of one node
   });
   let waitingFor = (): string | undefined => "the API server has not answered yet";
   const endpoints = await serveEndpoints(
@@ -86,6 +89,7 @@ async function serve(options: SpeakerMainOptions, log: Logger, signal: AbortSign
       registry,
       refresh: () => node.refreshMetrics(),
       notReadyReason: () => waitingFor() ?? node.notReadyReason(),
+      explain: (query) => explainAnnouncement(options.node, node.speaker, query),
     },
     log,
   );

@@ -29,15 +29,19 @@ const WORKER_URL = new URL("./layer2-worker.js", import.meta.url);
 export async function startSpeakerNode(
   options: SpeakerOptions & Readonly<{ excludes: readonly RegExp[]; registry: Registry; signal: AbortSignal }>,
   log: Logger,
-  tell: Pick<SpeakerPorts, "recordEvent" | "configResult">,
+  tell: Pick<SpeakerPorts, "recordEvent" | "configResult" | "announces" | "decided">,
 ): Promise<SpeakerNode> {
   const metrics = createSpeakerMetrics(options.registry, options.node);
   let onConflict: Speaker["conflictHeard"] = () => {}; // nothing is announced yet
+  let onInterfaces = (): void => {};
+  let interfaceNames: ReadonlySet<string> = new Set(); // also while the thread that tells of them is started again
   const layer2: Layer2Driver = startLayer2({
     workerUrl: WORKER_URL,
     excludes: options.excludes,
     onError: (error) => log.error({ interface: error.interface, code: error.code }, error.message),
     onInterfaces: (interfaces) => {
+      interfaceNames = new Set(interfaces.map(({ name }) => name));
+      onInterfaces();
       const answering = interfaces.filter(answers).map(({ name }) => name);
       log.info({ event: "interfaces", interfaces: answering }, "answering on these interfaces");
     },
@@ -56,19 +60,21 @@ export async function startSpeakerNode(
     announce: (address, interfaces) => void layer2.announce(address, interfaces),
     withdraw: (address) => void layer2.withdraw(address),
     ...tell,
+    interfaceNames: () => interfaceNames,
     gaugeAnnounced: metrics.setAnnounced,
     gaugeConfig: (state) => metrics.setConfig(state),
     defer: (work) => void setImmediate(work),
     log,
   });
   onConflict = (conflict) => speaker.conflictHeard(conflict);
+  onInterfaces = () => speaker.interfacesChanged();
   return {
     speaker,
     notReadyReason: () => (layer2.interfaces().some(answers) ? undefined : "no interface to answer on"),
     metrics,
     async refreshMetrics() {
       setBgp(sessions.counts());
-      const { addresses, interfaces } = await layer2.counters();
+      const { addresses, interfaces, restarts } = await layer2.counters();
       const counts = [...addresses].map(
         ([address, { requestsReceived, responsesSent, gratuitousSent, claimsHeard }]) => ({
           address,
@@ -78,10 +84,12 @@ export async function startSpeakerNode(
           claims: claimsHeard,
         }),
       );
-      const drops = interfaces.flatMap(({ protocol, drops: ofInterface }) =>
-        Object.entries(ofInterface).map(([reason, count]) => ({ protocol: protocol.toLowerCase(), reason, count })),
-      );
-      metrics.setLayer2(counts, drops);
+      const links = interfaces.map(({ protocol, drops, queueOverflows, unsent, errors }) => ({
+        protocol: protocol.toLowerCase(),
+        drops: { ...drops, queueOverflow: queueOverflows, unsent },
+        errors,
+      }));
+      metrics.setLayer2(counts, links, restarts);
     },
     async stop() {
       speaker.stop();

@@ -44,7 +44,11 @@ export function watchWorld(
 
   watch({
     resource: SERVICES,
-    read: readService,
+    read(object) {
+      const service = readService(object);
+      if (!service.ok) metrics.countUpdateError();
+      return service;
+    },
     handlers: {
       changed(service) {
         metrics.countUpdate();

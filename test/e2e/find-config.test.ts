@@ -84,7 +84,7 @@ it("controller and speaker read the ConfigMap that an old install beside them wa
   await prepare(namespace);
   await create(namespace, "config", pools("other", "10.77.201.0/24"));
   await create(namespace, "metallb", pools("meant", "10.77.200.0/24"));
-  await kubernetes.admin.create(oldWorkload("DaemonSet", namespace, ["--port=7472", "--config=metallb"]));
+  await kubernetes.admin.replace(oldWorkload("DaemonSet", namespace, ["--port=7472", "--config=metallb"]));
   const [controller, speaker] = await Promise.all([start("controller", namespace), start("speaker", namespace)]);
   await kubernetes.createService(`${namespace}/web`);
   expect(await addressOf(`${namespace}/web`)).toMatch(/^10\.77\.200\./);

@@ -28,7 +28,7 @@ beforeAll(async () => {
   await admin.create(legacyConfigMap(NAMESPACE, goodConfig()));
   await admin.create(legacyConfigMap(NAMESPACE, "", "bgpextras"));
   await admin.patch("v1/ConfigMap", `${NAMESPACE}/bgpextras`, { data: { extras: `neighbor x password ${MARK}` } });
-  await admin.create(oldSpeaker());
+  await admin.replace(oldSpeaker()); // in the place of ours
   await admin.create(peer("inline", { password: MARK }));
   const type = "kubernetes.io/basic-auth";
   await admin.create({ ...secret("referred", { password: MARK }), type });

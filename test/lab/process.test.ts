@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createLab, type Lab } from "./lab.js";
 import type { LabProcess } from "./process.js";
@@ -87,6 +90,16 @@ it("spawn() runs in the host's namespace, as the user and with the capabilities 
   expect(await run({ privileges: { uid: 0, capabilities: ["net_raw"] } })).toBe("0 0000000000002000 eth0 lo");
   expect(await run({ privileges: { uid: 65534, capabilities: [] } })).toBe("65534 0000000000000000 eth0 lo");
   expect(await run({ privileges: { uid: 65534, capabilities: ["net_raw"] } })).toBe("65534 0000000000002000 eth0 lo");
+});
+
+it("spawn() keeps a process from writing anywhere, and nobody else, where it is told to", async () => {
+  const places = [tmpdir(), process.cwd()];
+  const facts = `echo $$; ${places.map((place) => `: > ${place}/smelter-written && echo wrote`).join("; ")}; echo done > /dev/null`;
+  const readOnly = shell(facts, { readOnlyRoot: true });
+  await readOnly.ended;
+  expect(readOnly.output("stdout").trim()).toBe(`${readOnly.pid}`); // the pid is the program's own
+  expect(readOnly.output("stderr").match(/Read-only file system/g)).toHaveLength(places.length);
+  await mkdtemp(join(tmpdir(), "smelter-")).then((folder) => rm(folder, { recursive: true }));
 });
 
 it("usage() says what a process costs", async () => {

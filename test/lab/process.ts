@@ -14,6 +14,8 @@ export type SpawnOptions = Readonly<{
   logFile?: string;
   /** Runs it as this user and group with exactly these capabilities, e.g. ["net_raw"]; as root with all if left out. */
   privileges?: Readonly<{ uid: number; capabilities: readonly string[] }>;
+  /** Nothing that is mounted can be written, but for /dev, /proc and /sys, as in a container with a read-only root. */
+  readOnlyRoot?: boolean;
 }>;
 
 export type Ended = Readonly<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -63,7 +65,7 @@ export function spawnIn(namespace: string, argv: readonly string[], options: Spa
 export function startIn(
   namespace: string,
   argv: readonly string[],
-  { env = {}, cwd, privileges }: SpawnOptions,
+  { env = {}, cwd, privileges, readOnlyRoot = false }: SpawnOptions,
   stdio: readonly ("pipe" | "ignore" | "inherit" | "ipc" | number)[],
 ): ChildProcess {
   // Each of these replaces itself by the next, so the pid is the program's own. The parent-death signal is the kernel's
@@ -73,6 +75,7 @@ export function startIn(
     "netns",
     "exec",
     namespace,
+    ...(readOnlyRoot ? READ_ONLY : []),
     "setpriv",
     "--pdeathsig",
     "KILL",
@@ -87,6 +90,19 @@ export function startIn(
     ...(cwd === undefined ? {} : { cwd }),
   });
 }
+
+/** In a mount namespace of its own: the machine's mounts stay as they are. */
+const READ_ONLY = [
+  "unshare",
+  "--mount",
+  "--propagation",
+  "private",
+  "sh",
+  "-c",
+  `awk '$6 ~ /^rw/ && $5 !~ /^\\/(dev|proc|sys)(\\/|$)/ { print $5 }' /proc/self/mountinfo | sort -u |
+    xargs -r -n 1 mount -o remount,bind,ro && exec "$@"`,
+  "sh",
+];
 
 function privilegeFlags(privileges: SpawnOptions["privileges"]): readonly string[] {
   if (privileges === undefined) return [];

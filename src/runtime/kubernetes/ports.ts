@@ -32,7 +32,10 @@ export type EdgeDrop =
   | "event_refused"
   | "event_failed"
   | "event_not_permitted"
-  | "event_at_shutdown";
+  | "event_at_shutdown"
+  | "status_refused" // what this node announces of a Service, by the server
+  | "status_not_permitted"
+  | "status_at_shutdown"; // it was not written yet
 
 export type EdgeCounters = Readonly<{
   /** `code` is the HTTP status, or "error" where there was no answer. */

@@ -7,6 +7,8 @@ import type { Registry } from "./registry.js";
 /** A listening HTTP server of ours. */
 export type HttpEndpoint = Readonly<{ port: number; close(): Promise<void> }>;
 export type HttpFault = Readonly<{ message: string }>;
+/** `body` is sent as JSON. */
+export type HttpAnswer = Readonly<{ status: number; body: unknown }>;
 
 /** Serves `/metrics` in the Prometheus text format, after `refresh` brought it up to date; anything else is 404. */
 export function serveMetrics(
@@ -21,12 +23,23 @@ export function serveMetrics(
 }
 
 /**
- * Serves `/healthz` (the process answers) and `/readyz` (it can do its work): 200 and "ok", or 503 and the reason.
+ * Serves `/healthz` (the process answers) and `/readyz` (it can do its work): 200 and "ok", or 503 and the reason; and
+ * `/explain` where there is something to explain.
  */
 export function serveHealth(
-  options: Readonly<{ host: string; port: number; notReadyReason: () => string | undefined }>,
+  options: Readonly<{
+    host: string;
+    port: number;
+    notReadyReason: () => string | undefined;
+    explain?: (query: URLSearchParams) => HttpAnswer;
+  }>,
 ): Promise<Result<HttpEndpoint, HttpFault>> {
-  return listen(options, async (path, response) => {
+  return listen(options, async (path, response, query) => {
+    if (path === "/explain" && options.explain !== undefined) {
+      const { status, body } = options.explain(query);
+      response.setHeader("content-type", "application/json");
+      return answer(response, status, `${JSON.stringify(body, undefined, 2)}\n`);
+    }
     if (path === "/healthz") return answer(response, 200, "ok\n");
     if (path !== "/readyz") return answer(response, 404, "not found\n");
     const reason = options.notReadyReason();
@@ -36,12 +49,14 @@ export function serveHealth(
 
 function listen(
   { host, port }: Readonly<{ host: string; port: number }>,
-  handle: (path: string, response: ServerResponse) => Promise<void>,
+  handle: (path: string, response: ServerResponse, query: URLSearchParams) => Promise<void>,
 ): Promise<Result<HttpEndpoint, HttpFault>> {
   const server = createServer((request: IncomingMessage, response) => {
     if (request.method !== "GET" && request.method !== "HEAD") return answer(response, 405, "only GET is served\n");
-    const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
-    handle(path, response).catch((error: unknown) => answer(response, 500, `${String(error)}\n`));
+    const [path = "/", ...query] = (request.url ?? "/").split("?");
+    handle(path, response, new URLSearchParams(query.join("?"))).catch((error: unknown) =>
+      answer(response, 500, `${String(error)}\n`),
+    );
   });
   return new Promise((resolve) => {
     server.on("error", (error: NodeJS.ErrnoException) => {

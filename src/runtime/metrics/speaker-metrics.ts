@@ -11,8 +11,12 @@ export type AddressCounts = Readonly<{
   claims: number;
 }>;
 
-/** Frames of one protocol that were not answered, for one reason. */
-export type LinkDrops = Readonly<{ protocol: string; reason: string; count: number }>;
+/** What happened to one protocol on one interface: frames that were not answered, by reason, and errors of its socket. */
+export type LinkCounts = Readonly<{
+  protocol: string;
+  drops: Readonly<Record<string, number>>;
+  errors: number;
+}>;
 
 /** The speaker's metrics under the names that dashboards know. */
 export interface SpeakerMetrics {
@@ -22,8 +26,8 @@ export interface SpeakerMetrics {
   setFleetGeneration(generation: string): void;
   countUpdate(): void;
   countUpdateError(): void;
-  /** Takes over the totals that the worker keeps; called before each scrape. */
-  setLayer2(counts: readonly AddressCounts[], drops: readonly LinkDrops[]): void;
+  /** Takes over the totals that the worker keeps; called before each scrape. `restarts`: of the worker. */
+  setLayer2(counts: readonly AddressCounts[], links: readonly LinkCounts[], restarts: number): void;
 }
 
 export function createSpeakerMetrics(registry: Registry, node: string): SpeakerMetrics {
@@ -63,6 +67,17 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
     "1 for the first release that elects announcers as this speaker does now; newest where all speakers are ours",
     ["generation"],
   );
+  const errors = createCounter(
+    registry,
+    "smelter_layer2_errors_total",
+    "What went wrong with the sockets of layer 2, opening them included",
+    ["protocol"],
+  );
+  const threadRestarts = createCounter(
+    registry,
+    "smelter_layer2_thread_restarts_total",
+    "How often the thread that answers ARP and NDP was started again",
+  );
   return {
     setFleetGeneration(name) {
       generation.reset();
@@ -79,15 +94,19 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
     },
     countUpdate: () => updates.inc(),
     countUpdateError: () => updateErrors.inc(),
-    setLayer2(counts, drops) {
-      for (const counter of [requests, responses, gratuitous, claims, dropped]) counter.reset();
+    setLayer2(counts, links, restarts) {
+      for (const counter of [requests, responses, gratuitous, claims, dropped, errors, threadRestarts]) counter.reset();
       for (const { address: ip, ...count } of counts) {
         requests.inc({ ip }, count.requests);
         responses.inc({ ip }, count.responses);
         gratuitous.inc({ ip }, count.gratuitous);
         if (count.claims > 0) claims.inc({ ip }, count.claims);
       }
-      for (const { protocol, reason, count } of drops) dropped.inc({ protocol, reason }, count);
+      for (const { protocol, drops, errors: count } of links) {
+        for (const [reason, frames] of Object.entries(drops)) dropped.inc({ protocol, reason }, frames);
+        errors.inc({ protocol }, count);
+      }
+      threadRestarts.inc(restarts);
     },
   };
 }

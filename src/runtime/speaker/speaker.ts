@@ -8,7 +8,7 @@ import { loadConfig, type LoadOptions } from "../../config/load.js";
 import { revealingText } from "../../config/canonical.js";
 import type { Model, Peer } from "../../config/model.js";
 import { decideService } from "../announce/decide-service.js";
-import type { AnnounceDecision, AnnounceWorld, Fleet } from "../announce/decision.js";
+import type { AnnounceDecision, AnnounceWorld, BgpRoute, Fleet } from "../announce/decision.js";
 import { createNodePeersFinder, type NodePeersFinder } from "../announce/node-peers.js";
 import { createPoolFinder, type PoolFinder } from "../announce/pool-finder.js";
 import { createAnnouncedAddresses } from "./announced-addresses.js";
@@ -16,6 +16,7 @@ import { createAnnouncementNews, type AnnounceProtocol, type SpeakerEvent } from
 import { createBgpAnnouncements } from "./bgp-announcements.js";
 import { identifierOf } from "./bgp-peer-options.js";
 import type { BgpSessions } from "./bgp-sessions.js";
+import { createMissingInterfaces } from "./missing-interfaces.js";
 import { createOwnPeers } from "./own-peers.js";
 
 /** What the shell needs of the world around it; the join passes edges in, a test passes arrays. */
@@ -30,11 +31,23 @@ export type SpeakerPorts = Readonly<{
   gaugeConfig(state: Readonly<{ loaded: boolean; stale: boolean }>): void;
   /** What is wrong with the newest configuration, in sentences; [] where it is in use. */
   configResult?(problems: readonly string[]): void;
+  /** The interfaces there are, up or down, without those that are left alone. */
+  interfaceNames?(): ReadonlySet<string>;
+  /** What this node announces of a Service, each time that it was looked at, for those who tell others. */
+  announces?(service: ObjectKey, announced: ServiceAnnouncement): void;
+  /** Everything there is has been looked at once. */
+  decided?(): void;
   /** Runs `work` once, soon, after what arrives together has arrived. */
   defer(work: () => void): void;
   log: Logger;
 }>;
 export type { SpeakerEvent };
+
+/** By layer 2 on these interfaces ([]: all), by BGP to these peers, sorted; undefined: not at all. */
+export type ServiceAnnouncement = Readonly<{
+  layer2: readonly string[] | undefined;
+  bgp: readonly string[] | undefined;
+}>;
 
 /**
  * One node's speaker: what announce decides for this node, kept true. Level-triggered: every input only marks what to
@@ -59,6 +72,8 @@ export interface Speaker {
   synced(): void;
   /** Another machine on the link has an address that is announced here: its Services are told by Event. */
   conflictHeard(conflict: Readonly<{ address: string; interface: string; mac: string }>): void;
+  /** Interfaces came or went. */
+  interfacesChanged(): void;
   /** The peers that this node is to have sessions with, in the order in which they count. */
   peers(): readonly Peer[];
   /** What is announced now, by address. */
@@ -101,7 +116,10 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   );
   let nodeIdentifier: IpAddress | undefined; // of BGP: once chosen it stays, or every session would begin anew
   const ownPeers = createOwnPeers(ports.log);
-  const news = createAnnouncementNews(options.node, ports);
+  const news = createAnnouncementNews(options, ports);
+  const { interfaceNames } = ports;
+  const missingInterfaces =
+    interfaceNames === undefined ? undefined : createMissingInterfaces(options.node, { ...ports, interfaceNames });
   let alive: ReadonlySet<string> = new Set();
   let fleet: Fleet | undefined;
   let inForce: IndexedModel | undefined;
@@ -147,6 +165,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     for (const key of dirty) reconcile(key, world);
     dirty.clear();
     ports.bgp.flush();
+    ports.decided?.();
   }
 
   function reconcile(key: ObjectKey, world: AnnounceWorld): void {
@@ -154,6 +173,8 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     const before = decisions.get(key);
     if (service === undefined || !isOurs(service)) {
       decisions.delete(key);
+      missingInterfaces?.forget(key);
+      ports.announces?.(key, { layer2: undefined, bgp: undefined });
       const isGone = [announced.update(key, [], []), announcedByBgp.update(key, [], [])];
       if (isGone.includes(true)) news.withdrawn(key, service === undefined ? "serviceDeleted" : "notOurClass");
       return;
@@ -168,6 +189,11 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     const byBgp = bgp.announce ? service.ingress.flatMap(({ ip }) => ip ?? []) : [];
     const bgpChanged = announcedByBgp.update(key, byBgp, bgp.announce ? bgp.routes : []);
     news.tell(service, "bgp", { now: bgp, before: before?.bgp, isChanged: bgpChanged, ips: byBgp });
+    missingInterfaces?.look(service, byLayer2, layer2.announce ? layer2.interfaces : []);
+    ports.announces?.(key, {
+      layer2: layer2.announce ? layer2.interfaces : undefined,
+      bgp: bgp.announce ? peersOf(bgp.routes) : undefined,
+    });
   }
 
   function isOurs(service: ServiceView): boolean {
@@ -312,6 +338,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
         if (service !== undefined) ports.recordEvent(service, { type: "Warning", reason: "addressConflict", message });
       }
     },
+    interfacesChanged: () => missingInterfaces?.lookAgain(),
     peers: ownPeers.list,
     announced: announced.byAddress,
     decision: (key) => decisions.get(key),
@@ -333,6 +360,10 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     if (siblings?.size === 0) slicesByService.delete(service);
     touch(service);
   }
+}
+
+function peersOf(routes: readonly BgpRoute[]): readonly string[] {
+  return [...new Set(routes.flatMap(({ peers }) => peers))].toSorted();
 }
 
 /** A Node's status is written every few minutes: most of what changes there decides nothing. */

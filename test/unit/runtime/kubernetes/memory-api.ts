@@ -94,6 +94,12 @@ export function createMemoryApi(
     const before = objects.get(key);
     if (before === undefined) return { status: 404, body: { message: "not found" } };
     if (method === "GET") return { status: 200, body: structuredClone(before) };
+    if (method === "DELETE") {
+      const { uid } = (body as { preconditions?: { uid?: string } } | undefined)?.preconditions ?? {};
+      if (uid !== undefined && uid !== before.metadata["uid"]) return { status: 409, body: { message: "another one" } };
+      remove(collection, key);
+      return { status: 200, body: { kind: "Status", status: "Success" } };
+    }
     const sent = body as Stored;
     if (method === "PATCH") return { status: 200, body: put(collection, { ...before, ...sent }) };
     const { resourceVersion } = sent.metadata;
@@ -196,9 +202,14 @@ function partsOf(path: string) {
 
 function selectorOf(namespace: string | undefined, url: URL): (object: Stored) => boolean {
   const field = url.searchParams.get("fieldSelector");
+  const labels = url.searchParams.get("labelSelector")?.split(",") ?? [];
   return ({ metadata }) =>
     (namespace === undefined || metadata.namespace === namespace) &&
-    (field === null || field === `metadata.name=${metadata.name}`);
+    (field === null || field === `metadata.name=${metadata.name}`) &&
+    labels.every((pair) => {
+      const [key = "", value] = pair.split("=");
+      return (metadata["labels"] as Record<string, string> | undefined)?.[key] === value;
+    });
 }
 
 function withoutStatus(object: Stored): Stored {

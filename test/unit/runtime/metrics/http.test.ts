@@ -21,10 +21,11 @@ it("serves metrics as they are after a refresh, and nothing else", async () => {
     metrics.setLayer2(
       [{ address: "192.0.2.1", requests: 7 * scrapes, responses: 5, gratuitous: 10, claims: 3 }],
       [
-        { protocol: "arp", reason: "truncated", count: 1 },
-        { protocol: "arp", reason: "truncated", count: 2 },
-        { protocol: "ndp", reason: "truncated", count: 4 },
+        { protocol: "arp", drops: { truncated: 1, queueOverflow: 8 }, errors: 1 },
+        { protocol: "arp", drops: { truncated: 2 }, errors: 1 },
+        { protocol: "ndp", drops: { truncated: 4 }, errors: 0 },
       ],
+      3,
     );
   };
   const served = await serveMetrics({ host: "127.0.0.1", port: 0, registry, refresh });
@@ -39,6 +40,9 @@ it("serves metrics as they are after a refresh, and nothing else", async () => {
   expect(text).toContain('metallb_layer2_requests_received{ip="192.0.2.1"} 14\n');
   expect(text).toContain('smelter_layer2_claims_total{ip="192.0.2.1"} 3\n');
   expect(text).toContain('smelter_layer2_dropped_total{protocol="arp",reason="truncated"} 3\n');
+  expect(text).toContain('smelter_layer2_dropped_total{protocol="arp",reason="queueOverflow"} 8\n');
+  expect(text).toContain('smelter_layer2_errors_total{protocol="arp"} 2\n');
+  expect(text).toContain("smelter_layer2_thread_restarts_total 3\n");
   expect(text).toContain("metallb_k8s_client_config_loaded_bool 1\n");
   expect(await get(served.value.port, "/debug")).toEqual([404, "not found\n"]);
   await served.value.close();
@@ -53,6 +57,22 @@ it("tells readiness with its reason", async () => {
   reason = undefined;
   expect(await get(served.value.port, "/readyz")).toEqual([200, "ok\n"]);
   await served.value.close();
+});
+
+it("explains, as JSON, where there is something to explain", async () => {
+  const health = { host: "127.0.0.1", port: 0, notReadyReason: () => undefined };
+  const served = await serveHealth({
+    ...health,
+    explain: (query) => ({ status: query.has("service") ? 200 : 400, body: { service: query.get("service") } }),
+  });
+  const without = await serveHealth(health);
+  if (!served.ok || !without.ok) throw new Error("cannot listen");
+  const response = await fetch(`http://127.0.0.1:${served.value.port}/explain?service=default/web%3F`);
+  expect(response.headers.get("content-type")).toBe("application/json");
+  expect(await response.json()).toEqual({ service: "default/web?" });
+  expect((await get(served.value.port, "/explain"))[0]).toBe(400);
+  expect((await get(without.value.port, "/explain?service=default/web"))[0]).toBe(404);
+  await Promise.all([served.value.close(), without.value.close()]);
 });
 
 it.each([
