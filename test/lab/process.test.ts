@@ -94,7 +94,7 @@ it("spawn() runs in the host's namespace, as the user and with the capabilities 
 
 it("spawn() keeps a process from writing anywhere, and nobody else, where it is told to", async () => {
   const places = [tmpdir(), process.cwd()];
-  const facts = `echo $$; ${places.map((place) => `: > ${place}/smelter-written && echo wrote`).join("; ")}; echo done > /dev/null`;
+  const facts = `echo $$; ${places.map((place) => `touch ${place}/smelter-written && echo wrote`).join("; ")}; echo done > /dev/null`;
   const readOnly = shell(facts, { readOnlyRoot: true });
   await readOnly.ended;
   expect(readOnly.output("stdout").trim()).toBe(`${readOnly.pid}`); // the pid is the program's own
