@@ -18,6 +18,7 @@ import { identifierOf } from "./bgp-peer-options.js";
 import type { BgpSessions } from "./bgp-sessions.js";
 import { createMissingInterfaces } from "./missing-interfaces.js";
 import { createOwnPeers } from "./own-peers.js";
+import { createSliceIndex } from "./slice-index.js";
 
 /** What the shell needs of the world around it; the join passes edges in, a test passes arrays. */
 export type SpeakerPorts = Readonly<{
@@ -102,8 +103,7 @@ type IndexedModel = Readonly<{
 
 export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Speaker {
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist
-  const slices = new Map<ObjectKey, EndpointSliceView>(); // BOUNDED by the EndpointSlices that exist
-  const slicesByService = new Map<ObjectKey, Map<ObjectKey, EndpointSliceView>>();
+  const slices = createSliceIndex();
   const nodes = new Map<string, NodeView>();
   const decisions = new Map<ObjectKey, AnnounceDecision>(); // BOUNDED by the Services that exist
   const dirty = new Set<ObjectKey>(); // BOUNDED by the Services that exist or are announced
@@ -179,8 +179,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       if (isGone.includes(true)) news.withdrawn(key, service === undefined ? "serviceDeleted" : "notOurClass");
       return;
     }
-    const endpointSlices = [...(slicesByService.get(key)?.values() ?? [])];
-    const decision = decideService(world, { service, endpointSlices }, options.node);
+    const decision = decideService(world, { service, endpointSlices: slices.of(key) }, options.node);
     decisions.set(key, decision);
     const { layer2, bgp } = decision;
     const byLayer2 = layer2.announce ? layer2.addresses : [];
@@ -276,20 +275,8 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       services.delete(key);
       touch(key);
     },
-    endpointSliceChanged(slice) {
-      const key = objectKey(slice);
-      const before = slices.get(key);
-      if (before !== undefined && before.service !== slice.service) forgetSlice(key, before);
-      slices.set(key, slice);
-      const service = objectKey({ namespace: slice.namespace, name: slice.service });
-      const siblings = slicesByService.get(service) ?? new Map<ObjectKey, EndpointSliceView>();
-      slicesByService.set(service, siblings.set(key, slice));
-      touch(service);
-    },
-    endpointSliceDeleted(key) {
-      const before = slices.get(key);
-      if (before !== undefined) forgetSlice(key, before);
-    },
+    endpointSliceChanged: (slice) => slices.set(slice).forEach(touch),
+    endpointSliceDeleted: (key) => slices.delete(key).forEach(touch),
     nodeChanged(node) {
       const before = nodes.get(node.name);
       nodes.set(node.name, node);
@@ -351,15 +338,6 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       }
     },
   };
-
-  function forgetSlice(key: ObjectKey, slice: EndpointSliceView): void {
-    slices.delete(key);
-    const service = objectKey({ namespace: slice.namespace, name: slice.service });
-    const siblings = slicesByService.get(service);
-    siblings?.delete(key);
-    if (siblings?.size === 0) slicesByService.delete(service);
-    touch(service);
-  }
 }
 
 function peersOf(routes: readonly BgpRoute[]): readonly string[] {
