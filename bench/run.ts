@@ -15,6 +15,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   arp: () => import("./arp.js"),
   ndp: () => import("./ndp.js"),
   allocate: () => import("./allocate.js"),
+  bfd: () => import("./bfd.js"),
   convert: () => import("./convert.js"),
   lint: () => import("./lint.js"),
   start: () => import("./start.js"),

@@ -13,7 +13,7 @@ const common = { bundle: true, platform: "node", target: "node20.19", legalComme
 
 await build({
   ...common,
-  entryPoints: ["src/runtime/layer2-worker.ts"],
+  entryPoints: ["src/runtime/layer2-worker.ts", "src/runtime/bfd-worker.ts"],
   outdir: "dist",
   format: "esm",
 });

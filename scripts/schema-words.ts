@@ -12,7 +12,6 @@ const say = (meaning: string, others: Omit<Words, "meaning"> = {}): Words => ({ 
 const ALL_POOLS = { absent: "with no `ipAddressPoolSelectors` either: all pools" };
 const ALL_NODES = { absent: "all nodes" };
 const ALL_SERVICES = { absent: "all Services", since: "v0.16.0" };
-const UNSAID = { absent: "left to the implementation" };
 const AUTOMATIC = { absent: "automatic" };
 
 const RESOURCE_WORDS: Readonly<Record<string, Words>> = {
@@ -144,11 +143,15 @@ const RESOURCE_WORDS: Readonly<Record<string, Words>> = {
   "BFDProfile.transmitInterval": say("Shortest time between packets that we send, in milliseconds.", {
     absent: "`300`",
   }),
-  "BFDProfile.detectMultiplier": say("So many packets missing in a row are a lost path.", UNSAID),
+  "BFDProfile.detectMultiplier": say("So many packets missing in a row are a lost path.", { absent: "`3`" }),
   "BFDProfile.echoInterval": say("Time between echo packets, in milliseconds.", { absent: "`50`" }),
-  "BFDProfile.echoMode": say("Sends echo packets. Not with pools of IPv6 addresses.", { absent: "`false`" }),
+  "BFDProfile.echoMode": say("Sends echo packets: without effect yet. Not with pools of IPv6 addresses.", {
+    absent: "`false`",
+  }),
   "BFDProfile.passiveMode": say("Waits for the peer to begin.", { absent: "`false`" }),
-  "BFDProfile.minimumTtl": say("For peers several hops away: packets with fewer hops left are dropped.", UNSAID),
+  "BFDProfile.minimumTtl": say("For peers several hops away: packets with fewer hops left are dropped.", {
+    absent: "`1`",
+  }),
 
   "AddressPool.protocol": say("How the addresses are announced."),
   "AddressPool.addresses": say("Prefixes and ranges, as in IPAddressPool."),
@@ -241,17 +244,20 @@ const LEGACY_WORDS: Readonly<Record<string, Words>> = {
   }),
   "ConfigMap.bfd-profiles[].detect-multiplier": say("So many packets missing in a row are a lost path.", {
     since: "v0.12.0",
-    absent: "left to the implementation",
+    absent: "`3`",
   }),
   "ConfigMap.bfd-profiles[].echo-interval": say("Time between echo packets, in milliseconds.", {
     since: "v0.12.0",
     absent: "`50`",
   }),
-  "ConfigMap.bfd-profiles[].echo-mode": say("Sends echo packets.", { since: "v0.12.0", absent: "`false`" }),
+  "ConfigMap.bfd-profiles[].echo-mode": say("Sends echo packets: without effect yet.", {
+    since: "v0.12.0",
+    absent: "`false`",
+  }),
   "ConfigMap.bfd-profiles[].passive-mode": say("Waits for the peer to begin.", { since: "v0.12.0", absent: "`false`" }),
   "ConfigMap.bfd-profiles[].minimum-ttl": say(
     "For peers several hops away: packets with fewer hops left are dropped.",
-    { since: "v0.12.0", ...UNSAID },
+    { since: "v0.12.0", absent: "`1`" },
   ),
   "ConfigMap.peer-autodiscovery": say("Peers that are described by annotations or labels of the nodes.", {
     since: "Lokomotive's fork",

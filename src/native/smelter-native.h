@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 struct sock_fprog;
@@ -25,6 +26,19 @@ void report_exception(napi_env env);
 bool read_arguments(napi_env env, napi_callback_info info, size_t count, napi_value *values);
 bool read_integer(napi_env env, napi_value value, const char *name, uint32_t lowest, uint32_t highest, uint32_t *out);
 bool read_function(napi_env env, napi_value value, const char *name, napi_ref *out);
+
+// inet.c: what sockets of the IP family have in common.
+
+enum { MAX_TEXT_OCTETS = 64 };
+
+// A text of less than MAX_TEXT_OCTETS octets, or false with a TypeError thrown.
+bool read_text(napi_env env, napi_value value, const char *name, char out[MAX_TEXT_OCTETS]);
+// Fills `out`; a link-local IPv6 address gets the zone, an index of an interface. Returns its length, 0 where the text is
+// no address.
+socklen_t parse_inet_address(const char *text, uint32_t port, unsigned int zone, struct sockaddr_storage *out);
+// Both return 0, or -1 with errno. No device: "".
+int set_integer_option(int fd, int level, int option, uint32_t value);
+int bind_to_device(int fd, const char *device);
 
 // descriptor.c: a file descriptor that libuv polls, and its life.
 //
@@ -79,6 +93,11 @@ napi_value group_socket_leave(napi_env env, napi_callback_info info);
 napi_value group_socket_close(napi_env env, napi_callback_info info);
 napi_value tcp_connect_open(napi_env env, napi_callback_info info);
 napi_value tcp_connect_close(napi_env env, napi_callback_info info);
+napi_value udp_receiver_open(napi_env env, napi_callback_info info);
+napi_value udp_receiver_close(napi_env env, napi_callback_info info);
+napi_value udp_sender_open(napi_env env, napi_callback_info info);
+napi_value udp_sender_send(napi_env env, napi_callback_info info);
+napi_value udp_sender_close(napi_env env, napi_callback_info info);
 napi_value links_list(napi_env env, napi_callback_info info);
 napi_value link_events_open(napi_env env, napi_callback_info info);
 napi_value link_events_close(napi_env env, napi_callback_info info);

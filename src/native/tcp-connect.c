@@ -6,15 +6,12 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "smelter-native.h"
-
-enum { MAX_TEXT = 64 };
 
 static const napi_type_tag TCP_CONNECT = {0x7c1be9f04d52a836, 0x9e8d03b6c4f5172a};
 
@@ -25,9 +22,9 @@ struct tcp_connect {
 };
 
 struct target {
-  char remote[MAX_TEXT];
-  char local[MAX_TEXT];
-  char device[MAX_TEXT];
+  char remote[MAX_TEXT_OCTETS];
+  char local[MAX_TEXT_OCTETS];
+  char device[MAX_TEXT_OCTETS];
   uint32_t port;
   uint32_t ttl;
   uint32_t min_ttl;
@@ -88,18 +85,6 @@ static void on_decided(struct descriptor *descriptor, int status) {
   napi_close_handle_scope(env, scope);
 }
 
-static bool read_text(napi_env env, napi_value value, const char *name, char *out) {
-  size_t length;
-  if (napi_get_value_string_utf8(env, value, NULL, 0, &length) == napi_ok && length < MAX_TEXT &&
-      napi_get_value_string_utf8(env, value, out, MAX_TEXT, &length) == napi_ok) {
-    return true;
-  }
-  char message[128];
-  snprintf(message, sizeof message, "Cannot call the native part: %s is not a text of less than %d octets", name, MAX_TEXT);
-  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", message);
-  return false;
-}
-
 static bool read_key(napi_env env, napi_value value, struct target *target) {
   napi_typedarray_type type;
   void *data;
@@ -115,39 +100,14 @@ static bool read_key(napi_env env, napi_value value, struct target *target) {
   return false;
 }
 
-// Fills `out`; a link-local address gets the device as its zone. Returns its length, 0 where the text is no address.
-static socklen_t read_address(const char *text, uint32_t port, unsigned int zone, struct sockaddr_storage *out) {
-  struct sockaddr_in *four = (struct sockaddr_in *)(void *)out;
-  struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)out;
-  memset(out, 0, sizeof *out);
-  if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
-    four->sin_family = AF_INET;
-    four->sin_port = htons((uint16_t)port);
-    return sizeof *four;
-  }
-  if (inet_pton(AF_INET6, text, &six->sin6_addr) != 1) return 0;
-  six->sin6_family = AF_INET6;
-  six->sin6_port = htons((uint16_t)port);
-  if (IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr)) six->sin6_scope_id = zone;
-  return sizeof *six;
-}
-
-static int set_integer(int fd, int level, int option, uint32_t value) {
-  int number = (int)value;
-  return setsockopt(fd, level, option, &number, sizeof number);
-}
-
 static const char *set_options(int fd, const struct target *target, const struct sockaddr_storage *remote) {
   bool four = remote->ss_family == AF_INET;
   int level = four ? IPPROTO_IP : IPPROTO_IPV6;
-  if (target->device[0] != '\0' &&
-      setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, target->device, (socklen_t)strlen(target->device)) != 0) {
-    return "setsockopt SO_BINDTODEVICE";
-  }
-  if (target->ttl != 0 && set_integer(fd, level, four ? IP_TTL : IPV6_UNICAST_HOPS, target->ttl) != 0) {
+  if (bind_to_device(fd, target->device) != 0) return "setsockopt SO_BINDTODEVICE";
+  if (target->ttl != 0 && set_integer_option(fd, level, four ? IP_TTL : IPV6_UNICAST_HOPS, target->ttl) != 0) {
     return "setsockopt IP_TTL";
   }
-  if (target->min_ttl != 0 && set_integer(fd, level, four ? IP_MINTTL : IPV6_MINHOPCOUNT, target->min_ttl) != 0) {
+  if (target->min_ttl != 0 && set_integer_option(fd, level, four ? IP_MINTTL : IPV6_MINHOPCOUNT, target->min_ttl) != 0) {
     return "setsockopt IP_MINTTL";
   }
   if (target->md5_key_length > 0) {
@@ -165,8 +125,8 @@ static const char *set_options(int fd, const struct target *target, const struct
 static int start(napi_env env, const struct target *target) {
   unsigned int zone = target->device[0] == '\0' ? 0 : if_nametoindex(target->device);
   struct sockaddr_storage remote, local;
-  socklen_t remote_length = read_address(target->remote, target->port, zone, &remote);
-  socklen_t local_length = target->local[0] == '\0' ? 0 : read_address(target->local, 0, zone, &local);
+  socklen_t remote_length = parse_inet_address(target->remote, target->port, zone, &remote);
+  socklen_t local_length = target->local[0] == '\0' ? 0 : parse_inet_address(target->local, 0, zone, &local);
   if (remote_length == 0 || (target->local[0] != '\0' && local_length == 0)) {
     napi_throw_range_error(env, "ERR_INVALID_ARG_VALUE", "Cannot call the native part: an address is not one");
     return -1;
@@ -178,7 +138,7 @@ static int start(napi_env env, const struct target *target) {
   }
   const char *failed = set_options(fd, target, &remote);
   if (failed == NULL && local_length > 0) {
-    set_integer(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);  // the port is chosen when it connects; IPv6 takes it too
+    set_integer_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);  // the port is chosen when it connects; IPv6 takes it too
     if (bind(fd, (struct sockaddr *)(void *)&local, local_length) != 0) failed = "bind";
   }
   if (failed == NULL && connect(fd, (struct sockaddr *)(void *)&remote, remote_length) != 0 && errno != EINPROGRESS) {

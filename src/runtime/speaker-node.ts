@@ -1,13 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { load } from "js-yaml";
 import type { Logger } from "./net/logger.js";
+import { bfdPorts } from "./bfd-edge.js";
 import { createBgpPorts } from "./bgp-edge.js";
+import { createBfdMetrics } from "./metrics/bfd-metrics.js";
 import { createBgpMetrics } from "./metrics/bgp-metrics.js";
 import type { Registry } from "./metrics/registry.js";
 import { aborted } from "./stop-on-signals.js";
 import { createSpeakerMetrics, type SpeakerMetrics } from "./metrics/speaker-metrics.js";
 import type { Layer2Interface } from "./layer2/messages.js";
 import { startLayer2, type Layer2Driver } from "./speaker/layer2-driver.js";
+import { createBfdPeers, type BfdPeerCounts } from "./speaker/bfd-peers.js";
 import { createBgpSessions } from "./speaker/bgp-sessions.js";
 import { createSpeaker, type Speaker, type SpeakerOptions, type SpeakerPorts } from "./speaker/speaker.js";
 
@@ -54,9 +57,12 @@ export async function startSpeakerNode(
     throw new Error(refusal);
   }
   const sessions = createBgpSessions(createBgpPorts(log));
+  const bfd = createBfdPeers({ ...bfdPorts, peerDown: sessions.bfdDown, peerUp: sessions.bfdUp, log });
   const setBgp = createBgpMetrics(options.registry);
+  const setBfd = createBfdMetrics(options.registry);
   const speaker = createSpeaker(options, {
     bgp: sessions,
+    bfd,
     announce: (address, interfaces) => void layer2.announce(address, interfaces),
     withdraw: (address) => void layer2.withdraw(address),
     ...tell,
@@ -74,6 +80,8 @@ export async function startSpeakerNode(
     metrics,
     async refreshMetrics() {
       setBgp(sessions.counts());
+      const { peers, drops: bfdDrops } = await bfd.counters();
+      setBfd(peers.map(countsOf), bfdDrops ?? {});
       const { addresses, interfaces, restarts } = await layer2.counters();
       const counts = [...addresses].map(
         ([address, { requestsReceived, responsesSent, gratuitousSent, claimsHeard }]) => ({
@@ -93,10 +101,14 @@ export async function startSpeakerNode(
     },
     async stop() {
       speaker.stop();
-      sessions.stop();
-      await layer2.stop();
+      sessions.stop(); // before BFD, so that peers hear why
+      await Promise.all([layer2.stop(), bfd.stop()]);
     },
   };
+}
+
+function countsOf({ counters: { state, ...counters }, ...counts }: BfdPeerCounts) {
+  return { ...counters, ...counts, isUp: state === "Up" };
 }
 
 function answers({ noResponder, error, noNdp, ndpError }: Layer2Interface): boolean {

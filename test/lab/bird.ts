@@ -1,7 +1,7 @@
 /** BIRD on a host of the lab: the router that speakers have BGP sessions with. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LanHost } from "./lab.js";
+import type { Host } from "./host.js";
 import { routersFolder } from "./places.js";
 import type { LabProcess } from "./process.js";
 import { until } from "./until.js";
@@ -28,7 +28,7 @@ export type Bird = Readonly<{
 }>;
 
 /** @param configuration of BIRD; its log goes to the process's output */
-export async function startBird(host: LanHost, folder: string, configuration: string): Promise<Bird> {
+export async function startBird(host: Host, folder: string, configuration: string): Promise<Bird> {
   const root = routersFolder();
   const env = { LD_LIBRARY_PATH: join(root, "usr/lib/x86_64-linux-gnu") };
   const [file, socket] = [join(folder, `bird-${host.name}.conf`), join(folder, `bird-${host.name}.sock`)];

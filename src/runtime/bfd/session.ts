@@ -261,7 +261,8 @@ function withTransmitTimer(session: BfdSession): BfdStep {
   ];
 }
 
-function packetOf(session: BfdSession): ControlPacket {
+/** What the session says now, unless it answers a poll. */
+export function packetOf(session: BfdSession): ControlPacket {
   const { options, state, localDiagnostic, remoteDiscriminator, isPolling } = session;
   return {
     diagnostic: localDiagnostic,

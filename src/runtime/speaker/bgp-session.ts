@@ -52,6 +52,10 @@ export interface BgpSession {
   counts(): BgpCounts;
   /** Routes have changed: sends what there is room for. */
   flush(): void;
+  /** BFD has lost the path: the session, or what is on its way to one, ends now. RFC 5882 §4.3 */
+  bfdDown(): void;
+  /** BFD has found the path: whoever waits for the next attempt makes it now. */
+  bfdUp(): void;
   /** Ends it; `notification` undefined: without a word, so that a peer that can will keep the routes. RFC 4724 §4 */
   stop(notification: NotificationMessage | undefined): void;
 }
@@ -189,6 +193,10 @@ export function startBgpSession(
       notificationsSent,
     }),
     flush,
+    bfdDown: () => perform(peer.bfdDown()),
+    bfdUp() {
+      if (isWanted && peer.state() === "Active") perform(peer.expired("ConnectRetryTimer"));
+    },
     stop(notification) {
       isWanted = false;
       const actions = peer.stop(notification ?? { errorCode: 0, errorSubcode: 0, data: new Uint8Array() });

@@ -15,6 +15,9 @@ export interface BgpSessions {
   /** All that a Service announces now; said to the peers by flush(). */
   setRoutes(service: ObjectKey, routes: readonly BgpRoute[]): void;
   flush(): void;
+  /** BFD has lost, or found, the path to the peer of this name. */
+  bfdDown(peer: string): void;
+  bfdUp(peer: string): void;
   /** By `address:port`, as the metrics call a peer. */
   counts(): ReadonlyMap<string, BgpCounts>;
   /** Ends all sessions: those that restart gracefully without a word, the others with a Cease. */
@@ -61,8 +64,8 @@ export function createBgpSessions(ports: BgpPorts): BgpSessions {
       const wanted = new Map(peers.map((peer) => [peer.name, peer]));
       for (const name of running.keys()) if (!wanted.has(name)) end(name, DECONFIGURED);
       for (const [name, peer] of wanted) {
-        // For whom it runs is nothing that the session sees.
-        const text = revealingText({ ...peer, nodeSelectors: [], nodeIdentifier });
+        // For whom it runs, and how the path is watched, is nothing that the session sees.
+        const text = revealingText({ ...peer, nodeSelectors: [], bfdProfile: "", nodeIdentifier });
         if (running.get(name)?.text === text) continue;
         end(name, { ...DECONFIGURED, errorSubcode: CEASE.otherConfigurationChange });
         begin(peer, text, nodeIdentifier);
@@ -72,6 +75,8 @@ export function createBgpSessions(ports: BgpPorts): BgpSessions {
     flush() {
       for (const { session } of running.values()) session?.flush();
     },
+    bfdDown: (peer) => running.get(peer)?.session?.bfdDown(),
+    bfdUp: (peer) => running.get(peer)?.session?.bfdUp(),
     counts() {
       return new Map(
         [...running.values()].flatMap(({ target, session }) =>

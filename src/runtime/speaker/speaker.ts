@@ -15,6 +15,7 @@ import { createAnnouncedAddresses } from "./announced-addresses.js";
 import { createAnnouncementNews, type AnnounceProtocol, type SpeakerEvent } from "./announcement-news.js";
 import { createBgpAnnouncements } from "./bgp-announcements.js";
 import { identifierOf } from "./bgp-peer-options.js";
+import type { BfdPeers } from "./bfd-peers.js";
 import type { BgpSessions } from "./bgp-sessions.js";
 import { createMissingInterfaces } from "./missing-interfaces.js";
 import { createOwnPeers } from "./own-peers.js";
@@ -27,6 +28,7 @@ export type SpeakerPorts = Readonly<{
   withdraw(address: string): void;
   recordEvent(service: ServiceView, event: SpeakerEvent): void;
   bgp: Pick<BgpSessions, "usePeers" | "setRoutes" | "flush">;
+  bfd?: Pick<BfdPeers, "usePeers">;
   /** The gauge of announced addresses, and whether the newest configuration is in use. */
   gaugeAnnounced(service: ObjectKey, address: string, protocol: AnnounceProtocol, announced: boolean): void;
   gaugeConfig(state: Readonly<{ loaded: boolean; stale: boolean }>): void;
@@ -238,6 +240,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     const isChanged = ownPeers.update(node === undefined ? { peers: [], faults: [] } : inForce.findPeers(node));
     if (node !== undefined) nodeIdentifier ??= identifierOf(node.name, node.internalIPs);
     if (nodeIdentifier !== undefined) ports.bgp.usePeers(ownPeers.list(), nodeIdentifier);
+    ports.bfd?.usePeers(ownPeers.list(), inForce.model.bfdProfiles);
     return isChanged;
   }
 

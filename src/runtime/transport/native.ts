@@ -6,6 +6,10 @@ export type NativePacketSocket = Readonly<{ buffer: ArrayBuffer }>;
 export type NativeGroupSocket = Readonly<Record<never, never>>;
 /** A connection of the addon that is on its way. */
 export type NativeTcpConnect = Readonly<Record<never, never>>;
+/** A socket of the addon that takes datagrams in; `buffer` is laid out as src/native/udp-receiver.c says. */
+export type NativeUdpReceiver = Readonly<{ buffer: ArrayBuffer }>;
+/** A socket of the addon that sends datagrams to one place. */
+export type NativeUdpSender = Readonly<Record<never, never>>;
 export type NativeLinkEvents = Readonly<Record<never, never>>;
 export type NativeLink = Readonly<{
   index: number;
@@ -48,6 +52,27 @@ export interface NativePart {
     onError: (error: SystemError) => void,
   ): NativeTcpConnect;
   closeTcpConnect(connect: NativeTcpConnect): void;
+  openUdpReceiver(
+    isIpv6: 0 | 1,
+    port: number,
+    device: string,
+    sharesPort: 0 | 1,
+    slots: number,
+    slotOctets: number,
+    onBatch: (count: number) => void,
+    onError: (error: SystemError) => void,
+  ): NativeUdpReceiver;
+  closeUdpReceiver(receiver: NativeUdpReceiver): void;
+  openUdpSender(
+    remoteAddress: string,
+    remotePort: number,
+    localAddress: string,
+    localPort: number,
+    device: string,
+    hopLimit: number,
+  ): NativeUdpSender;
+  sendDatagram(sender: NativeUdpSender, octets: Uint8Array): number;
+  closeUdpSender(sender: NativeUdpSender): void;
   listLinks(): NativeLink[];
   openLinkEvents(onChange: () => void): NativeLinkEvents;
   closeLinkEvents(events: NativeLinkEvents): void;
@@ -105,6 +130,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENODEV: "nothing to do, it is used again when it is back",
   ENXIO: "nothing to do, it is used again when it is back",
   ENETDOWN: "nothing to do, it is used again when it is up",
+  EADDRINUSE: "stop the other program on this node that has the port",
+  EADDRNOTAVAIL: "use an address that this node has",
   EMFILE: "raise the limit of open files (RLIMIT_NOFILE)",
   ENFILE: "raise the system's limit of open files (fs.file-max)",
   ENOBUFS: "give the system more memory for sockets",

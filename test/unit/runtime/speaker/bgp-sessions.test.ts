@@ -110,6 +110,7 @@ describe("sessions", () => {
       change: { nodeSelectors: [{ matchLabels: [["a", "b"]], matchExpressions: [] }] },
       isNew: false,
     },
+    { name: "how its path is watched", change: { bfdProfile: "fast" }, isNew: false },
     { name: "its hold time", change: { holdTimeSeconds: 30 }, isNew: true },
     { name: "its password", change: { password: new Password("new") }, isNew: true },
     { name: "its port", change: { port: 1790 }, isNew: true },
@@ -174,6 +175,25 @@ describe("sessions", () => {
     setRoom(Infinity);
     opened[0]?.handlers.drained();
     expect(updates()).toBe(before + 3);
+  });
+
+  it("end with a Cease for BFD when it has lost the path, and are opened again once it is back", () => {
+    const { sessions, opened, answer, lines } = begin();
+    sessions.usePeers([peer("tor-a"), peer("tor-b", { address: address("10.0.0.2") })], ID);
+    answer(0);
+    answer(1);
+    const before = opened[0]?.router.state();
+    sessions.bfdDown("tor-a");
+    expect([before, opened[0]?.router.state()]).toEqual(["Established", "Active"]);
+    expect(opened.map(({ isOpen, written }) => [isOpen, written.includes(NOTIFICATION)])).toEqual([
+      [false, true],
+      [true, false],
+    ]);
+    expect(lines.at(-1)).toBe("error sessionDown: BGP session lost");
+    sessions.bfdUp("tor-a");
+    sessions.bfdUp("tor-b"); // which has nothing to wait for
+    sessions.bfdUp("unknown");
+    expect(opened.map(({ target }) => target.address)).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.1"]);
   });
 
   it("say of a peer why there can be none, and go on with the others", () => {

@@ -1,0 +1,153 @@
+import type { BfdProfile, Peer } from "../../config/model.js";
+import type { BfdError, BfdSessionCounters, BfdSessionSpec, BfdStateReport } from "../bfd/messages.js";
+import { formatAddress, type IpAddress } from "../net/address.js";
+import type { Logger } from "../net/logger.js";
+import type { BfdClient, BfdCounters } from "./bfd-client.js";
+
+export type BfdPeersPorts = Readonly<{
+  startBfd(handlers: { onState: (state: BfdStateReport) => void; onError: (error: BfdError) => void }): BfdClient;
+  /** Whether an address is of a network that this node is in. */
+  isOnLink(address: IpAddress): boolean;
+  /** The path to a BGP peer was lost: its session is to end now. */
+  peerDown(peer: string): void;
+  /** The path is there (again): nothing speaks against a session. */
+  peerUp(peer: string): void;
+  log: Logger;
+}>;
+
+/** What is counted of a peer's BFD session. `vrf`: the device that it was asked for, "" for none. */
+export type BfdPeerCounts = Readonly<{
+  peer: string;
+  vrf: string;
+  counters: BfdSessionCounters;
+  notifications: number;
+}>;
+export type BfdPeerCounters = Readonly<{ peers: readonly BfdPeerCounts[]; drops: BfdCounters["drops"] }>;
+
+/** The BFD sessions that the BGP peers of a node ask for: one for all peers of the same address, device and source. */
+export interface BfdPeers {
+  /** The BGP peers that there are, and the profiles that they may name. A profile may change while its session runs. */
+  usePeers(peers: readonly Peer[], profiles: readonly BfdProfile[]): void;
+  counters(): Promise<BfdPeerCounters>;
+  stop(): Promise<void>;
+}
+
+/** Where a profile is silent, as in the original. */
+const DEFAULT_INTERVAL_MS = 300;
+const DEFAULT_DETECT_MULTIPLIER = 3;
+const MICROSECONDS = 1000;
+
+/** A session, and the names of the BGP peers that it is for. */
+type Shared = Readonly<{
+  spec: BfdSessionSpec;
+  address: string;
+  vrf: string;
+  profile: string;
+  peers: readonly string[];
+}>;
+
+export function createBfdPeers({ startBfd, isOnLink, peerDown, peerUp, log }: BfdPeersPorts): BfdPeers {
+  let shared: ReadonlyMap<string, Shared> = new Map(); // BOUNDED by the peers
+  const notifications = new Map<string, number>(); // BOUNDED by the sessions
+  let told: ReadonlySet<string> = new Set(); // BOUNDED by the peers: what was said of them
+  const bfd = startBfd({ onState, onError });
+
+  function onState({ session, from, to, isByPeersAdministrator, reason }: BfdStateReport): void {
+    const one = shared.get(session);
+    if (one === undefined) return;
+    const { address, peers } = one;
+    if (to === "Up") {
+      notifications.set(session, (notifications.get(session) ?? 0) + 1);
+      log.info({ event: "bfdUp", address, peers }, `The BFD session with ${address} is up`);
+      for (const peer of peers) peerUp(peer);
+    } else if (from === "Up") {
+      notifications.set(session, (notifications.get(session) ?? 0) + 1);
+      const fields = { event: "bfdDown", address, peers, reason };
+      if (isByPeersAdministrator) {
+        log.warn(fields, `The peer ${address} has shut BFD down: its BGP sessions go on without`);
+        return;
+      }
+      log.error(fields, `The BFD session with ${address} is down: ${reason}`);
+      for (const peer of peers) peerDown(peer);
+    }
+  }
+
+  function onError({ session, code, message }: BfdError): void {
+    log.error({ event: "bfdFailed", ...(session === undefined ? {} : { session }), code }, message);
+  }
+
+  return {
+    usePeers(peers, profiles) {
+      const problems: string[] = [];
+      shared = sharedSessions(peers, profiles, isOnLink, (problem) => problems.push(problem));
+      for (const problem of problems) if (!told.has(problem)) log.warn({ event: "bfdNotAsWritten" }, problem);
+      told = new Set(problems);
+      for (const key of notifications.keys()) if (!shared.has(key)) notifications.delete(key);
+      bfd.use([...shared.values()].map(({ spec }) => spec));
+    },
+    async counters() {
+      const { sessions, drops } = await bfd.counters();
+      const counts = sessions.flatMap((counters): BfdPeerCounts[] => {
+        const one = shared.get(counters.session);
+        if (one === undefined) return [];
+        return [{ peer: one.address, vrf: one.vrf, counters, notifications: notifications.get(counters.session) ?? 0 }];
+      });
+      return { peers: counts, drops };
+    },
+    stop: () => bfd.stop(),
+  };
+}
+
+/** By the sessions' keys. Of several profiles for one session that of the first peer by name counts. */
+function sharedSessions(
+  peers: readonly Peer[],
+  profiles: readonly BfdProfile[],
+  isOnLink: (address: IpAddress) => boolean,
+  tell: (problem: string) => void,
+): ReadonlyMap<string, Shared> {
+  const byName = new Map(profiles.map((profile) => [profile.name, profile]));
+  const shared = new Map<string, Shared>();
+  for (const peer of peers.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const profile = byName.get(peer.bfdProfile ?? "");
+    if (profile === undefined) continue;
+    if (peer.address === undefined) {
+      tell(
+        `Peer ${peer.name} has no BFD: it is found by its interface, for which there is none yet: give it an address`,
+      );
+      continue;
+    }
+    const spec = specOf(peer, peer.address, profile, isOnLink(peer.address));
+    if (profile.echoMode) {
+      tell(`BFD profile ${profile.name} is used without its echo mode, which is not there: see docs/limitations.md`);
+    }
+    const known = shared.get(spec.key);
+    if (known !== undefined && known.profile !== profile.name) {
+      const problem = `the BFD session with ${known.address} is shared by ${[...known.peers, peer.name].join(", ")}`;
+      tell(`${problem}, which name different profiles: ${known.profile} counts`);
+    }
+    const first = known ?? { spec, address: spec.remoteAddress, vrf: peer.vrf, profile: profile.name, peers: [] };
+    shared.set(spec.key, { ...first, peers: [...first.peers, peer.name] });
+  }
+  return shared;
+}
+
+function specOf(peer: Peer, address: IpAddress, profile: BfdProfile, isOnLink: boolean): BfdSessionSpec {
+  const remoteAddress = formatAddress(address);
+  const localAddress = peer.sourceAddress === undefined ? "" : formatAddress(peer.sourceAddress);
+  const isInternal = peer.peerAsn === "internal" || peer.peerAsn === peer.myAsn;
+  // As routers have it: a peer in our AS may be anywhere, another one is a neighbour unless it is said to be further away.
+  const isMultihop = peer.ebgpMultiHop || (isInternal && !isOnLink);
+  const kind = isMultihop ? "multihop" : "single hop";
+  return {
+    key: `${remoteAddress} ${kind} from ${localAddress || "any"} by ${peer.vrf || "any"}`,
+    remoteAddress,
+    localAddress,
+    device: peer.vrf,
+    isMultihop,
+    minimumTtl: profile.minimumTtl ?? 1,
+    desiredMinTxMicroseconds: (profile.transmitIntervalMs ?? DEFAULT_INTERVAL_MS) * MICROSECONDS,
+    requiredMinRxMicroseconds: (profile.receiveIntervalMs ?? DEFAULT_INTERVAL_MS) * MICROSECONDS,
+    detectMult: profile.detectMultiplier ?? DEFAULT_DETECT_MULTIPLIER,
+    passive: profile.passiveMode,
+  };
+}

@@ -1,0 +1,138 @@
+import type { BfdReport, BfdSessionSpec, BfdStateReport } from "../../../../src/runtime/bfd/messages.js";
+import { addressOctets, parseAddress } from "../../../../src/runtime/net/address.js";
+import type { Datagram } from "../../../../src/runtime/net/datagram.js";
+import type { BfdPorts } from "../../../../src/runtime/speaker/bfd-ports.js";
+import { createBfdSessions, type BfdSessions } from "../../../../src/runtime/speaker/bfd-sessions.js";
+
+const octetsOf = (text: string): Uint8Array => {
+  const address = parseAddress(text);
+  if (address === undefined) throw new Error(`${text} is no address`);
+  return Uint8Array.from(addressOctets(address));
+};
+
+type OpenReceiver = Readonly<{ port: number; device: string; onDatagram: (datagram: Datagram) => void }>;
+
+/** A machine of the network, and what the test can do to it. */
+export type Machine = Readonly<{
+  sessions: BfdSessions;
+  reports: BfdReport[];
+  states: () => BfdStateReport[];
+  counters: () => Extract<BfdReport, { type: "counters" }>;
+  receivers: Set<OpenReceiver>;
+  /** Ports that senders of it are bound to. */
+  senderPorts: Set<number>;
+  /** What opening a socket throws from now on; undefined: nothing. */
+  failWith: { receiver?: string; sender?: string; send?: string };
+  interfaces: Map<string, number>;
+}>;
+
+/** Machines whose clock only moves when the test says so, on a network of one millisecond. */
+export function createNetwork(random: () => number = () => 0.5) {
+  let now = 0;
+  let nextId = 0;
+  let timers: { at: number; id: number; work: () => void }[] = [];
+  const machines = new Map<string, Machine>();
+  const network = { isCut: false, hopLimit: 255, sent: [] as { from: string; octets: Uint8Array; at: number }[] };
+
+  function startTimer(milliseconds: number, work: () => void): () => void {
+    const timer = { at: now + Math.max(0, milliseconds), id: (nextId += 1), work };
+    timers.push(timer);
+    return () => void (timers = timers.filter((each) => each !== timer));
+  }
+
+  function addMachine(address: string): Machine {
+    let discriminator = octetsOf(address).at(-1) ?? 0;
+    const failing = (code: string | undefined): void => {
+      if (code !== undefined) throw Object.assign(new Error(`Cannot do it: ${code}`), { code });
+    };
+    const ports: BfdPorts = {
+      openReceiver({ port, device }, { onDatagram }) {
+        failing(machine.failWith.receiver);
+        const receiver = { port, device, onDatagram };
+        machine.receivers.add(receiver);
+        return { close: () => void machine.receivers.delete(receiver) };
+      },
+      openSender({ remoteAddress, remotePort, localPort }) {
+        failing(machine.failWith.sender);
+        machine.senderPorts.add(localPort);
+        return {
+          send(octets) {
+            if (machine.failWith.send !== undefined) return machine.failWith.send;
+            network.sent.push({ from: address, octets, at: now });
+            if (!network.isCut) startTimer(1, () => deliver(address, remoteAddress, remotePort, octets));
+            return undefined;
+          },
+          close: () => void machine.senderPorts.delete(localPort),
+        };
+      },
+      interfaceIndex: (device) => machine.interfaces.get(device),
+      explain: (error) => ({ code: (error as { code: string }).code, message: (error as Error).message }),
+      startTimer,
+      now: () => now,
+      randomUint32: () => (discriminator += 100),
+      random,
+      report: (report) => void machine.reports.push(report),
+    };
+    const machine: Machine = {
+      sessions: createBfdSessions(ports),
+      reports: [],
+      states: () => machine.reports.flatMap((report) => (report.type === "state" ? [report.state] : [])),
+      counters() {
+        machine.sessions.counters(1);
+        const report = machine.reports.findLast(({ type }) => type === "counters");
+        if (report?.type !== "counters") throw new Error("nothing was counted");
+        return report;
+      },
+      receivers: new Set(),
+      senderPorts: new Set(),
+      failWith: {},
+      interfaces: new Map([["eth0", 2]]),
+    };
+    machines.set(address, machine);
+    return machine;
+  }
+
+  function deliver(from: string, to: string, port: number, payload: Uint8Array): void {
+    for (const receiver of machines.get(to)?.receivers ?? []) {
+      if (receiver.port !== port) continue;
+      const [source, destination] = [octetsOf(from), octetsOf(to)];
+      const { hopLimit } = network;
+      receiver.onDatagram({ payload, source, destination, sourcePort: 50_000, hopLimit, interfaceIndex: 2 });
+    }
+  }
+
+  return {
+    network,
+    addMachine,
+    deliver,
+    run(milliseconds: number) {
+      const end = now + milliseconds;
+      for (;;) {
+        const next = timers.toSorted((a, b) => a.at - b.at || a.id - b.id)[0];
+        if (next === undefined || next.at > end) break;
+        timers = timers.filter((each) => each !== next);
+        now = Math.max(now, next.at);
+        next.work();
+      }
+      now = end;
+    },
+    /** Nobody runs for so long, and what was on its way is lost. */
+    standStill(milliseconds: number) {
+      now += milliseconds;
+    },
+  };
+}
+
+export const spec = (remoteAddress: string, fields: Partial<BfdSessionSpec> = {}): BfdSessionSpec => ({
+  key: `with ${remoteAddress}`,
+  remoteAddress,
+  localAddress: "",
+  device: "",
+  isMultihop: false,
+  minimumTtl: 1,
+  desiredMinTxMicroseconds: 300_000,
+  requiredMinRxMicroseconds: 300_000,
+  detectMult: 3,
+  passive: false,
+  ...fields,
+});
