@@ -13,7 +13,11 @@ export type BgpWorld = Readonly<{
 }>;
 
 /** A folder of manifests, by file, and the controller that allocates in it. */
-export async function beginWorld(lab: Lab, name: string, manifests: Readonly<Record<string, string>>): Promise<BgpWorld> {
+export async function beginWorld(
+  lab: Lab,
+  name: string,
+  manifests: Readonly<Record<string, string>>,
+): Promise<BgpWorld> {
   const folder = join(lab.folder, name);
   await mkdir(folder, { recursive: true });
   const running: LabProcess[] = []; // BOUNDED by the test
