@@ -19,6 +19,7 @@ import { SMELTER, SPEAKER_LABELS } from "./smelter.js";
 
 const NAMESPACE = "metallb-system";
 const STATUS = "metallb.io/v1beta1/ServiceL2Status";
+const BGP_STATUS = "metallb.io/v1beta1/ServiceBGPStatus";
 const WEB = "default/web";
 
 type Container = Readonly<{
@@ -69,6 +70,19 @@ apiVersion: metallb.io/v1beta1
 kind: L2Advertisement
 metadata: {name: both, namespace: ${NAMESPACE}}
 spec: {interfaces: [eth0]}
+`;
+
+/** Nobody listens there: what is to be sent is told all the same. */
+const bgp = (address: string): string => `
+apiVersion: metallb.io/v1beta2
+kind: BGPPeer
+metadata: {name: router, namespace: ${NAMESPACE}}
+spec: {myASN: 64512, peerASN: 64513, peerAddress: ${address}}
+---
+apiVersion: metallb.io/v1beta1
+kind: BGPAdvertisement
+metadata: {name: all, namespace: ${NAMESPACE}}
+spec: {}
 `;
 
 const containerOf = (workload: KubeObject): Container => workload["spec"].template.spec.containers[0];
@@ -283,6 +297,26 @@ it("the status moves with the owner, also where that one is killed, and back", a
   await ownerSays(WEB, (node) => isNode(node) && node !== first);
   await startSpeaker(lab.node(first));
   await ownerSays(WEB, (node) => node === first);
+});
+
+it("each node says in a ServiceBGPStatus to which peers it sends the Service, as long as it does", async () => {
+  const { admin } = kubernetes;
+  await admin.apply(bgp(lab.router.ipv4));
+  const sent = await until(
+    async () => {
+      const all = await admin.list(BGP_STATUS, { namespace: NAMESPACE });
+      const told = all.map(({ status }) => status as Record<string, unknown> | undefined);
+      return told.length === 2 && told.every((status) => status?.["peers"] !== undefined) ? told : undefined;
+    },
+    { what: "a ServiceBGPStatus of each node", deadlineMs: 60_000 },
+  );
+  expect(sent.toSorted((a, b) => String(a?.["node"]).localeCompare(String(b?.["node"])))).toEqual(
+    ["n1", "n2"].map((node) => ({ node, serviceName: "web", serviceNamespace: "default", peers: ["router"] })),
+  );
+  await admin.delete("metallb.io/v1beta1/BGPAdvertisement", `${NAMESPACE}/all`);
+  await until(async () => (await admin.list(BGP_STATUS, { namespace: NAMESPACE })).length === 0, {
+    what: "no ServiceBGPStatus to be left",
+  });
 });
 
 it("and goes with the Service", async () => {

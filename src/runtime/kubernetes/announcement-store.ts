@@ -138,7 +138,9 @@ export function createAnnouncementStore(options: AnnouncementStoreOptions): Anno
       const { name, resourceVersion } = stored.value;
       const status = announcementStatus(kind, service, node, names);
       const body = JSON.stringify({ ...head, metadata: { name, namespace, resourceVersion }, status });
-      return asStored(await ask({ method: "PUT", path: `${resourcePath(resource, name)}/status`, body }));
+      const said = asStored(await ask({ method: "PUT", path: `${resourcePath(resource, name)}/status`, body }));
+      if (!said.ok || said.value.names?.join() === names.join()) return said;
+      return refuse(forbidden("the server drops these fields: apply the definitions of manifests/crds"));
     },
     remove,
   };

@@ -293,6 +293,22 @@ it.each([
   expect(api.requests.length).toBeLessThan(10);
 });
 
+it("a definition that does not know the fields costs one write, not one after another", async () => {
+  api.fault = (method, path) => {
+    const object = stored(WEB);
+    return method === "PUT" && path.endsWith("/status") && object !== undefined
+      ? { status: 200, body: { ...object, status: { node: "n1" } } }
+      : undefined;
+  };
+  const status = await begin();
+  status.set(WEB, ["eth0"]);
+  await clock.advance(500_000);
+  expect(api.writes()).toHaveLength(2);
+  expect(noted.log.filter((line) => !line.startsWith("debug"))).toEqual([
+    expect.stringMatching(/drops these fields: apply the definitions/),
+  ]);
+});
+
 it("begins where the permission comes later, and ends where it goes", async () => {
   api.isGranted = () => false;
   const status = await begin();
