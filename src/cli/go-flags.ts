@@ -1,7 +1,7 @@
 /** The commands that stand in for programs whose arguments were read by Go's flag package. */
 const STAND_INS: ReadonlySet<string> = new Set(["controller", "speaker"]);
 /** Their flags that are on or off: the next word is not their value. */
-const SWITCHES: ReadonlySet<string> = new Set(["help", "version", "ignore-exclude-lb"]);
+const SWITCHES: ReadonlySet<string> = new Set(["help", "version", "ignore-exclude-lb", "ml-wan-config"]);
 const TRUE: ReadonlySet<string> = new Set(["1", "t", "T", "TRUE", "true", "True"]);
 const FALSE: ReadonlySet<string> = new Set(["0", "f", "F", "FALSE", "false", "False"]);
 

@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import type { Exit } from "./commands.js";
 import { commonOptions } from "./controller.js";
+import { membershipFlagsOf, membershipOptions, speakerLabelsOf } from "./membership-options.js";
 import { clusterOptions } from "./options.js";
 import { parseRelease, type Release } from "../runtime/announce/release.js";
 
@@ -20,12 +21,7 @@ export function speakerCommand(exit: Exit): CommandModule {
           describe: "Name of this node's Node object",
           requiresArg: true,
         })
-        .option("ml-labels", {
-          type: "string",
-          default: process.env["METALLB_ML_LABELS"] ?? "app=metallb,component=speaker",
-          describe: "Labels of the speakers' Pods, by which they find each other",
-          requiresArg: true,
-        })
+        .options(membershipOptions)
         .option("ignore-exclude-lb", {
           type: "boolean",
           default: false,
@@ -51,7 +47,8 @@ export function speakerCommand(exit: Exit): CommandModule {
         await runSpeaker({
           ...commonOptions(args),
           node: args["nodeName"] as string,
-          speakerLabels: args["mlLabels"] as string,
+          speakerLabels: speakerLabelsOf(args),
+          membershipFlags: membershipFlagsOf(args),
           ...(args["fleetGeneration"] !== undefined && { fleetGeneration: args["fleetGeneration"] as Release }),
           ignoreExcludeLabel: args["ignoreExcludeLb"] as boolean,
           excludeInterfacesFile: args["excludeInterfaces"] as string,

@@ -1,5 +1,6 @@
 // Entry of the worker thread that answers ARP and NDP: joins the layer 2 room with the sockets. Nothing in it waits for the main
-// thread, and no single piece of work takes long, so that an answer never waits for anything but answers before it.
+// thread, and no single piece of work takes long, so that an answer never waits for anything but answers before it. Gossip is
+// here too: whoever says that this node lives is the thread that answers for it.
 import { parentPort, workerData } from "node:worker_threads";
 import { KEY_WORDS, unpackKey, type AddressKey } from "./layer2/address-key.js";
 import {
@@ -24,7 +25,10 @@ import {
   type Layer2WorkerData,
 } from "./layer2/messages.js";
 import { ndpProtocol } from "./layer2/ndp-responder.js";
+import { membershipPorts } from "./membership-edge.js";
 import { createResponders } from "./speaker/layer2-responders.js";
+import { startMembershipHost, type MembershipHost } from "./speaker/membership-host.js";
+import type { MembershipStart } from "./speaker/membership-messages.js";
 import { monotonicMilliseconds } from "./transport/clock.js";
 import { openFrameSocket } from "./transport/frame-socket.js";
 import { groupError, openGroupSocket } from "./transport/group-socket.js";
@@ -57,6 +61,7 @@ const responders = createResponders(addresses, (workerData as Layer2WorkerData).
   scanSoon,
 });
 
+let membership: MembershipHost | undefined;
 let stopWatching = (): void => {};
 let scanTimer: NodeJS.Timeout | undefined;
 let scanAt = Infinity;
@@ -193,6 +198,7 @@ function stop(): void {
   clearTimeout(scanTimer);
   clearTimeout(burstTimer);
   stopWatching();
+  void membership?.stop();
   responders.close();
   port.close(); // nothing is left then that keeps the thread alive
 }
@@ -207,7 +213,11 @@ function work(): void {
   if (working !== undefined || inbox.length > 0) setImmediate(work);
 }
 
-port.on("message", (request: Layer2Request) => {
+port.on("message", (request: Layer2Request | MembershipStart) => {
+  if (request.type === "membership") {
+    membership = startMembershipHost(request.port, request.options, membershipPorts);
+    return;
+  }
   inbox.push(request);
   if (working === undefined && inbox.length === 1) work();
 });

@@ -1,13 +1,19 @@
+import { setMaxListeners } from "node:events";
 import type { LoadOptions } from "../config/load.js";
 import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
 import { createConfigurationState } from "./kubernetes/configuration-state.js";
 import { connectToServer } from "./kubernetes/connect.js";
 import { createEventRecorder } from "./kubernetes/event-recorder.js";
 import type { Release } from "./announce/release.js";
+import { loadMembership, type MembershipInputs } from "./membership-edge.js";
+import type { MembershipFlags } from "./membership/settings.js";
 import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
 import { createRegistry } from "./metrics/registry.js";
 import { explainAnnouncement } from "./explain-announcement.js";
+import { describeFault } from "./net/fault.js";
 import { serveEndpoints } from "./serve-endpoints.js";
+import { createSpeakerGossip } from "./speaker-gossip.js";
+import type { TellAlive } from "./speaker/gossip.js";
 import { readExcludedInterfaces, startSpeakerNode } from "./speaker-node.js";
 import { createSpeakerStatuses } from "./speaker-statuses.js";
 import { watchWorld } from "./speaker-watches.js";
@@ -22,6 +28,8 @@ export type SpeakerMainOptions = ClusterEdgeOptions &
     ignoreExcludeLabel: boolean;
     /** Labels of the speakers' Pods, as `key=value,key=value`. */
     speakerLabels: string;
+    /** As they were given, and only those. */
+    membershipFlags: MembershipFlags;
     excludeInterfacesFile: string;
     /** Our own Pod; "": not known. */
     podName: string;
@@ -53,9 +61,13 @@ export async function runSpeaker(options: SpeakerMainOptions): Promise<number> {
   }
 }
 
-async function serve(options: SpeakerMainOptions, log: Logger, signal: AbortSignal): Promise<number> {
+async function serve(options: SpeakerMainOptions, log: Logger, stopped: AbortSignal): Promise<number> {
+  const refused = new AbortController();
+  const signal = AbortSignal.any([stopped, refused.signal]);
+  setMaxListeners(0, signal); // as of the other: each watch and each wait listens
   const labels = parseLabels(options.speakerLabels);
   const excludes = await readExcludedInterfaces(options.excludeInterfacesFile);
+  const membership = await readMembership(options.membershipFlags);
   const registry = createRegistry();
   const edge = openCluster(options, "speaker", MAX_SOCKETS, { registry, log });
   if (!edge.ok) throw new Error(edge.fault);
@@ -81,13 +93,14 @@ async function serve(options: SpeakerMainOptions, log: Logger, signal: AbortSign
     configResult: (problems) => state.report(problems),
     ...createSpeakerStatuses({ ...options, client, ports, signal, streamingList: false }), // there are few of one node
   });
+  const gossip = createSpeakerGossip(membership, { ...node, node: options.node }, registry, log);
   let waitingFor = (): string | undefined => "the API server has not answered yet";
   const endpoints = await serveEndpoints(
     {
       ...options,
       healthHost: HEALTH_HOST,
       registry,
-      refresh: () => node.refreshMetrics(),
+      refresh: async () => void (await Promise.all([node.refreshMetrics(), gossip?.refreshMetrics()])),
       notReadyReason: () => waitingFor() ?? node.notReadyReason(),
       explain: (query) => explainAnnouncement(options.node, node.speaker, query),
     },
@@ -101,19 +114,35 @@ async function serve(options: SpeakerMainOptions, log: Logger, signal: AbortSign
         });
   if (server !== undefined) {
     const { streamingList } = server;
-    waitingFor = watchWorld({ ...options, labels }, node.speaker, node.metrics, {
-      client,
-      ports,
-      signal,
-      streamingList,
-    });
+    const podNamespace = membership?.settings.namespace ?? options.namespace;
+    const edges = { client, ports, signal, streamingList };
+    const enter = async (tell: TellAlive): Promise<boolean> => {
+      try {
+        await gossip?.enter(tell);
+      } catch (error) {
+        log.error({ event: "startFailed" }, (error as Error).message);
+        refused.abort();
+      }
+      return !signal.aborted;
+    };
+    const liveness = { gossip, enter };
+    waitingFor = watchWorld({ ...options, labels, podNamespace }, node.speaker, node.metrics, edges, liveness);
     await aborted(signal);
   }
-  await node.stop(); // answers nothing any more first, so that the next owner is alone on the wire
+  await node.silence(); // first, so that the next owner, who takes over at the farewell, is alone on the wire
+  await gossip?.leave();
+  await node.stop();
   await events.stop(EVENTS_MILLISECONDS);
   await Promise.all((endpoints ?? []).map((endpoint) => endpoint.close()));
   client.close();
-  return endpoints === undefined ? 1 : 0;
+  return endpoints === undefined || refused.signal.aborted ? 1 : 0;
+}
+
+/** @throws Error with all that is wrong with flags, environment and the files that they name */
+async function readMembership(flags: MembershipFlags): Promise<MembershipInputs | undefined> {
+  const inputs = await loadMembership(flags, process.env);
+  if (inputs.ok) return inputs.value;
+  throw new Error(inputs.fault.map(describeFault).join("; "));
 }
 
 /** @throws Error with a remedy where the text is no list of `key=value` */

@@ -1,4 +1,6 @@
 import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { MessageChannel } from "node:worker_threads";
 import { load } from "js-yaml";
 import type { Logger } from "./net/logger.js";
 import { bfdPorts } from "./bfd-edge.js";
@@ -11,6 +13,8 @@ import { createSpeakerMetrics, type SpeakerMetrics } from "./metrics/speaker-met
 import type { Layer2Interface } from "./layer2/messages.js";
 import { startLayer2, type Layer2Driver } from "./speaker/layer2-driver.js";
 import { createBfdPeers, type BfdPeerCounts } from "./speaker/bfd-peers.js";
+import { createMembershipClient, type MembershipClient, type MembershipHandlers } from "./speaker/membership-client.js";
+import type { HostedOptions } from "./speaker/membership-messages.js";
 import { createBgpSessions } from "./speaker/bgp-sessions.js";
 import { createSpeaker, type Speaker, type SpeakerOptions, type SpeakerPorts } from "./speaker/speaker.js";
 
@@ -22,8 +26,16 @@ export type SpeakerNode = Readonly<{
   notReadyReason(): string | undefined;
   /** Asks the worker for its totals; before each scrape. */
   refreshMetrics(): Promise<void>;
+  /** Takes part in gossip, on the thread that answers. Rejects where the sockets cannot be opened, or that thread is not there. */
+  openMembership(options: HostedOptions, handlers: MembershipHandlers): Promise<MembershipClient>;
+  /** Withdraws everything. Fulfilled when nothing is answered any more. */
+  silence(): Promise<void>;
+  /** The same, and ends the thread. Idempotent. */
   stop(): Promise<void>;
 }>;
+
+/** A thread that came to a stand does not answer anybody either. */
+const SILENCE_MILLISECONDS = 1_000;
 
 /** Where a bundle keeps the entry of the worker thread: beside the file that runs. */
 const WORKER_URL = new URL("./layer2-worker.js", import.meta.url);
@@ -74,6 +86,18 @@ export async function startSpeakerNode(
   });
   onConflict = (conflict) => speaker.conflictHeard(conflict);
   onInterfaces = () => speaker.interfacesChanged();
+  async function silence(): Promise<void> {
+    speaker.stop();
+    sessions.stop(); // before BFD, so that peers hear why
+    void layer2.setAll(new Map());
+    const limit = new AbortController();
+    // The thread does one thing after the other: what it counts now it counts in silence.
+    await Promise.race([
+      layer2.counters(),
+      delay(SILENCE_MILLISECONDS, undefined, { signal: limit.signal }).catch(() => {}),
+    ]);
+    limit.abort();
+  }
   return {
     speaker,
     notReadyReason: () => (layer2.interfaces().some(answers) ? undefined : "no interface to answer on"),
@@ -99,9 +123,15 @@ export async function startSpeakerNode(
       }));
       metrics.setLayer2(counts, links, restarts);
     },
+    openMembership(membership, handlers) {
+      const { port1, port2 } = new MessageChannel();
+      const opened = createMembershipClient(port1, handlers);
+      layer2.startMembership({ type: "membership", port: port2, options: membership });
+      return opened;
+    },
+    silence,
     async stop() {
-      speaker.stop();
-      sessions.stop(); // before BFD, so that peers hear why
+      await silence();
       await Promise.all([layer2.stop(), bfd.stop()]);
     },
   };

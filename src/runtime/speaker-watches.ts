@@ -9,6 +9,8 @@ import { followSpeakerPods, type ClusterWatch } from "./speaker-pods.js";
 import type { Release } from "./announce/release.js";
 import { aliveNodes } from "./speaker/alive-nodes.js";
 import { createFleetFollower } from "./speaker/fleet-follower.js";
+import { gossipPeers } from "./speaker/gossip-peers.js";
+import type { Gossip, TellAlive } from "./speaker/gossip.js";
 import type { Speaker } from "./speaker/speaker.js";
 import { readEndpointSlice, readNode, readService } from "./world/read.js";
 import { startTimer } from "./transport/clock.js";
@@ -16,14 +18,25 @@ import type { Labels, NodeView, PodView } from "./world/views.js";
 
 export type SpeakerWatchOptions = LoadOptions &
   Readonly<{
+    /** Name of this speaker's Node. */
     node: string;
-    /** Of the speakers' Pods. */
-    labels: Labels;
     /** Name of our own Pod; "": not known. */
     podName: string;
     /** Of speakers of the original that do not show it. */
     fleetGeneration?: Release;
+    /** Of the speakers' Pods. */
+    labels: Labels;
+    /** Where the speakers' Pods are. */
+    podNamespace: string;
   }>;
+
+/** How it is known which speakers live. */
+export type Liveness = Readonly<{
+  /** Undefined where it is off: then what the API server says of Nodes and Pods counts. */
+  gossip: Pick<Gossip, "usePeers" | "joinMissing"> | undefined;
+  /** Called once, when everything has been listed: tells who lives first. @returns whether the speaker may begin */
+  enter: (tell: TellAlive) => Promise<boolean>;
+}>;
 
 /**
  * Feeds a speaker with all that it decides on; it begins when everything has been listed.
@@ -34,10 +47,16 @@ export function watchWorld(
   speaker: Speaker,
   metrics: SpeakerMetrics,
   edge: ClusterWatch,
+  { gossip, enter }: Liveness,
 ): () => string | undefined {
   const missing = new Set(["Services", "EndpointSlices", "Nodes", "the speakers' Pods", "the configuration"]);
+  let hasBegun = false;
   function arrived(what: string): void {
-    if (missing.delete(what) && missing.size === 0) speaker.synced();
+    if (missing.delete(what) && missing.size === 0) void begin();
+  }
+  async function begin(): Promise<void> {
+    hasBegun = await enter(tellLiving);
+    if (hasBegun) speaker.synced();
   }
   const watch = <View>(watched: Pick<WatchOptions<View>, "resource" | "read" | "handlers">): void =>
     void watchResource({ ...edge, ...watched });
@@ -81,11 +100,15 @@ export function watchWorld(
   const nodes = new Map<string, NodeView>(); // BOUNDED by the Nodes that exist
   let pods: readonly PodView[] | undefined = [];
   let refreshing = false;
+  function tellLiving(alive: ReadonlySet<string>, ours: ReadonlySet<string> | undefined): void {
+    fleet.livingChanged(alive, ours);
+    speaker.aliveChanged(alive);
+  }
   function tellAlive(): void {
     refreshing = false;
-    const alive = aliveNodes(nodes.values(), pods, options.labels);
-    fleet.livingChanged(alive, undefined);
-    speaker.aliveChanged(alive);
+    const running = aliveNodes(nodes.values(), pods, options.labels);
+    if (gossip === undefined) tellLiving(running, undefined);
+    else gossip.usePeers(gossipPeers(options.node, nodes.values(), pods, running));
   }
   /** Once for what arrives together: a list of Nodes comes one by one. */
   function tellAliveSoon(): void {
@@ -100,6 +123,7 @@ export function watchWorld(
         nodes.set(node.name, node);
         speaker.nodeChanged(node);
         tellAliveSoon();
+        if (node.name === options.node) gossip?.joinMissing();
       },
       deleted(name) {
         nodes.delete(name);
@@ -115,7 +139,7 @@ export function watchWorld(
   const selector = Object.entries(options.labels)
     .map((pair) => pair.join("="))
     .join(",");
-  void followSpeakerPods(edge, podsResource(options.namespace, selector), (seen) => {
+  void followSpeakerPods(edge, podsResource(options.podNamespace, selector), (seen) => {
     pods = seen;
     fleet.podsChanged(seen);
     tellAlive();
@@ -143,7 +167,8 @@ export function watchWorld(
     }),
   });
   return () => {
-    if (missing.size === 0) return undefined;
+    if (hasBegun) return undefined;
+    if (missing.size === 0) return "joining the other speakers";
     return configuration.missing() ?? `not listed yet: ${[...missing].join(", ")}`;
   };
 }

@@ -13,6 +13,7 @@ import {
   type Layer2Request,
   type Layer2WorkerData,
 } from "../layer2/messages.js";
+import type { MembershipStart } from "./membership-messages.js";
 
 export type Layer2Options = Readonly<{
   /** The bundled runtime/layer2-worker.ts. */
@@ -57,6 +58,11 @@ export interface Layer2Driver {
   interfaces(): readonly Layer2Interface[];
   /** Looks at the interfaces at once. It happens by itself every 10 s and after each change. */
   scan(): Promise<readonly Layer2Interface[]>;
+  /**
+   * Has the thread that answers take part in gossip too, until it is told on the port to stop, or ends; the port is moved
+   * there. It is closed where the thread is not running just now.
+   */
+  startMembership(start: MembershipStart): void;
   /** Answers nothing any more; nothing is sent about it. Idempotent. */
   stop(): Promise<void>;
 }
@@ -231,6 +237,10 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
     async scan() {
       await ask((id) => ({ type: "scan", id }));
       return interfaces;
+    },
+    startMembership(start) {
+      if (worker === undefined || stopping !== undefined) start.port.close();
+      else worker.postMessage(start, [start.port]);
     },
     stop: () => (stopping ??= stop()),
   };

@@ -1,7 +1,8 @@
 import type { MemberChange, MembershipEffect, MembershipEvent, MembershipReport } from "../membership/effects.js";
 import { ENCRYPTION_OCTETS } from "../membership/encryption.js";
 import type { KeyRing } from "../membership/keys.js";
-import { encodeMessage, encodePushPull, MAX_METADATA_OCTETS, type MemberState } from "../membership/messages.js";
+import { encodeMessage, encodePushPull, type MemberState } from "../membership/messages.js";
+import { requireMetadata } from "../membership/metadata.js";
 import type { MembershipParameters } from "../membership/parameters.js";
 import { localState } from "../membership/rumours.js";
 import { createMembershipState, isLive, nextTimeoutAt, type Endpoint } from "../membership/state.js";
@@ -94,7 +95,7 @@ export async function createMembership(options: MembershipOptions, ports: Member
       name,
       address: bindAddress,
       port,
-      ...(options.metadata === undefined ? {} : { metadata: checkMetadata(options.metadata) }),
+      ...(options.metadata === undefined ? {} : { metadata: requireMetadata(options.metadata) }),
       parameters,
       packetOverheadOctets: ENCRYPTION_OCTETS + CRC_OCTETS + labelOctets,
       seed: new DataView(ports.randomOctets(4).slice().buffer).getInt32(0),
@@ -277,7 +278,7 @@ export async function createMembership(options: MembershipOptions, ports: Member
         metadata: member.metadata,
       })),
     join,
-    setMetadata: (metadata) => dispatch({ type: "setMetadata", metadata: checkMetadata(metadata) }),
+    setMetadata: (metadata) => dispatch({ type: "setMetadata", metadata: requireMetadata(metadata) }),
     setKeys: wire.setKeys,
     counters: () => ({
       packetsSent,
@@ -297,11 +298,4 @@ export async function createMembership(options: MembershipOptions, ports: Member
     },
     stop: () => (stopped ??= stop()),
   };
-}
-
-function checkMetadata(metadata: Uint8Array): Uint8Array {
-  if (metadata.length <= MAX_METADATA_OCTETS) return metadata;
-  throw new RangeError(
-    `Cannot tell others of ${metadata.length} octets of metadata: ${MAX_METADATA_OCTETS} is the most: say less`,
-  );
 }

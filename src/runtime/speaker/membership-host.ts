@@ -1,0 +1,101 @@
+import type { MessagePort } from "node:worker_threads";
+import type { MemberChange } from "../membership/effects.js";
+import { decodeMetadata } from "../membership/metadata.js";
+import { createMembership, type Membership } from "./membership-driver.js";
+import type { HostedOptions, Living, MembershipCall, MembershipSaid } from "./membership-messages.js";
+import type { MembershipPorts } from "./membership-ports.js";
+
+/** Membership that somebody on another thread uses by way of a port. */
+export type MembershipHost = Readonly<{
+  /** Undefined until the sockets are open, and where they could not be opened. */
+  membership: () => Membership | undefined;
+  /** Closes sockets and port. Idempotent. */
+  stop: () => Promise<void>;
+}>;
+
+/**
+ * Takes part in gossip on this thread, so that who is alive is whoever's thread answers, and tells it on `port`. It ends
+ * when it is told to, and when the other side of the port is gone.
+ */
+export function startMembershipHost(port: MessagePort, options: HostedOptions, ports: MembershipPorts): MembershipHost {
+  let membership: Membership | undefined;
+  let stopping: Promise<void> | undefined;
+  let changes: MemberChange[] = []; // BOUNDED by what befalls members in one turn of the event loop
+  const say = (said: MembershipSaid): void => port.postMessage(said);
+
+  /** A list of hundreds of members is one message, not one for each. */
+  function tellChange(change: MemberChange): void {
+    changes.push(change);
+    if (changes.length === 1) queueMicrotask(tellChanges);
+  }
+
+  function tellChanges(): void {
+    const told = changes;
+    changes = [];
+    if (membership !== undefined) say({ type: "changed", changes: told, living: livingIn(membership) });
+  }
+
+  async function open(): Promise<void> {
+    try {
+      membership = await createMembership(
+        {
+          ...options,
+          onChange: tellChange,
+          onReport: (report) => say({ type: "report", report }),
+          onError: ({ message }) => say({ type: "error", message }),
+        },
+        ports,
+      );
+      say({ type: "started", living: livingIn(membership) });
+    } catch (error) {
+      const { code, name, message } = error as NodeJS.ErrnoException;
+      say({ type: "failed", code: code ?? name, message });
+      await stop();
+    }
+  }
+
+  function stop(): Promise<void> {
+    return (stopping ??= end());
+  }
+
+  async function end(): Promise<void> {
+    await membership?.stop();
+    port.close();
+  }
+
+  async function perform(call: MembershipCall, on: Membership): Promise<void> {
+    switch (call.type) {
+      case "join":
+        return say({ type: "answer", id: call.id, value: await on.join(call.endpoints) });
+      case "members":
+        return say({ type: "answer", id: call.id, value: on.members() });
+      case "counters":
+        return say({ type: "answer", id: call.id, value: on.counters() });
+      case "leave":
+        await on.leave(call.timeoutMilliseconds);
+        return say({ type: "answer", id: call.id, value: undefined });
+      case "setMetadata":
+        return on.setMetadata(call.metadata);
+      case "stop":
+        await on.stop();
+        say({ type: "answer", id: call.id, value: undefined });
+        return stop();
+    }
+  }
+
+  const opened = open();
+  port.on("message", (call: MembershipCall) => {
+    if (membership !== undefined) void perform(call, membership);
+  });
+  port.on("close", () => void opened.then(stop));
+  return { membership: () => membership, stop: () => opened.then(stop) };
+}
+
+function livingIn(membership: Membership): Living {
+  const alive = membership.alive();
+  const ours = membership
+    .members()
+    .filter(({ name, metadata }) => alive.has(name) && decodeMetadata(metadata) !== undefined)
+    .map(({ name }) => name);
+  return { alive, ours: new Set(ours) };
+}
