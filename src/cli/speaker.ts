@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import type { Exit } from "./commands.js";
 import { commonOptions } from "./controller.js";
+import { layer2Options, layer2OptionsOf } from "./layer2-options.js";
 import { membershipFlagsOf, membershipOptions, speakerLabelsOf } from "./membership-options.js";
 import { clusterOptions } from "./options.js";
 import { parseRelease, type Release } from "../runtime/announce/release.js";
@@ -40,6 +41,7 @@ export function speakerCommand(exit: Exit): CommandModule {
           describe: "File with the interfaces that are never answered on; none is read where it does not exist",
           requiresArg: true,
         })
+        .options(layer2Options)
         .example("METALLB_NODE_NAME=node1 $0 speaker --kubeconfig admin.conf", "Run it outside the cluster"),
     handler: async (args) => {
       const { runSpeaker } = await import("../runtime/speaker-main.js");
@@ -52,6 +54,7 @@ export function speakerCommand(exit: Exit): CommandModule {
           ...(args["fleetGeneration"] !== undefined && { fleetGeneration: args["fleetGeneration"] as Release }),
           ignoreExcludeLabel: args["ignoreExcludeLb"] as boolean,
           excludeInterfacesFile: args["excludeInterfaces"] as string,
+          layer2: layer2OptionsOf(args),
         }),
       );
     },

@@ -15,6 +15,7 @@ NAPI_MODULE_INIT() {
       {"openPacketSocket", packet_socket_open},
       {"sendFrames", packet_socket_send},
       {"droppedByKernel", packet_socket_dropped},
+      {"discardFrames", packet_socket_discard},
       {"closePacketSocket", packet_socket_close},
       {"openGroupSocket", group_socket_open},
       {"joinSolicitedNodeGroups", group_socket_join},

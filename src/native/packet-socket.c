@@ -20,6 +20,7 @@ enum {
   MIN_SLOT_OCTETS = 64,
   MAX_SLOT_OCTETS = 2048,
   RECEIVE_QUEUE_OCTETS = 4 * 1024 * 1024,  // asked for; net.core.rmem_max may cut it
+  MAX_DISCARDED = 1 << 16,  // more than fits in the queue: whoever goes on sending shall not keep the thread
 
   // Waking up costs far more than answering. So where the last frames came this quickly one after the other, the next is
   // waited for without sleeping, but never long enough to keep timers and messages waiting.
@@ -374,6 +375,27 @@ napi_value packet_socket_dropped(napi_env env, napi_callback_info info) {
     return NULL;
   }
   return napi_create_uint32(env, statistics.tp_drops, &result) == napi_ok ? result : NULL;
+}
+
+// discardFrames(handle) -> how many frames were thrown away that had arrived by now and were not received yet, with errors
+// of the socket, which are reported.
+napi_value packet_socket_discard(napi_env env, napi_callback_info info) {
+  napi_value value, result;
+  if (!read_arguments(env, info, 1, &value)) return NULL;
+  struct packet_socket *socket = socket_argument(env, value);
+  if (socket == NULL) return NULL;
+  uint32_t discarded = 0;
+  while (descriptor_is_open(&socket->descriptor) && discarded < MAX_DISCARDED) {
+    if (recv(socket->descriptor.fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0) {
+      discarded += 1;
+    } else if (errno == EAGAIN) {
+      break;
+    } else if (errno != EINTR) {
+      report_error(socket, errno, "recv");  // taken off the socket with that; frames may wait behind it
+      discarded += 1;
+    }
+  }
+  return napi_create_uint32(env, discarded, &result) == napi_ok ? result : NULL;
 }
 
 // closePacketSocket(handle): idempotent; no callback is called any more.

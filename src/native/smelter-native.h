@@ -86,6 +86,7 @@ const struct sock_fprog *neighbor_discovery_filter(void);
 napi_value packet_socket_open(napi_env env, napi_callback_info info);
 napi_value packet_socket_send(napi_env env, napi_callback_info info);
 napi_value packet_socket_dropped(napi_env env, napi_callback_info info);
+napi_value packet_socket_discard(napi_env env, napi_callback_info info);
 napi_value packet_socket_close(napi_env env, napi_callback_info info);
 napi_value group_socket_open(napi_env env, napi_callback_info info);
 napi_value group_socket_join(napi_env env, napi_callback_info info);

@@ -2,34 +2,20 @@
 // thread, and no single piece of work takes long, so that an answer never waits for anything but answers before it. Gossip is
 // here too: whoever says that this node lives is the thread that answers for it.
 import { parentPort, workerData } from "node:worker_threads";
-import { KEY_WORDS, unpackKey, type AddressKey } from "./layer2/address-key.js";
-import {
-  announceAddress,
-  forgetWithdrawn,
-  withdrawAddress,
-  type AnnouncedAddresses,
-} from "./layer2/announced-addresses.js";
-import { arpProtocol } from "./layer2/arp-responder.js";
-import {
-  createGratuitousSchedule,
-  nextBurstAt,
-  scheduleGratuitous,
-  takeDueBursts,
-  unscheduleGratuitous,
-} from "./layer2/gratuitous-schedule.js";
+import { type AnnouncedAddresses } from "./layer2/announced-addresses.js";
 import {
   packAddressCounters,
-  type AddressChanges,
   type Layer2Report,
   type Layer2Request,
   type Layer2WorkerData,
 } from "./layer2/messages.js";
-import { ndpProtocol } from "./layer2/ndp-responder.js";
 import { membershipPorts } from "./membership-edge.js";
+import { createAnnouncer } from "./speaker/layer2-announcer.js";
 import { createResponders } from "./speaker/layer2-responders.js";
 import { startMembershipHost, type MembershipHost } from "./speaker/membership-host.js";
 import type { MembershipStart } from "./speaker/membership-messages.js";
-import { monotonicMilliseconds } from "./transport/clock.js";
+import { createStallGuard } from "./speaker/stall-guard.js";
+import { monotonicMilliseconds, startTimer } from "./transport/clock.js";
 import { openFrameSocket } from "./transport/frame-socket.js";
 import { groupError, openGroupSocket } from "./transport/group-socket.js";
 import { listLinks, watchLinks } from "./transport/links.js";
@@ -39,15 +25,33 @@ const SCAN_INTERVAL_MILLISECONDS = 10_000;
 /** Interfaces change in swarms (a Pod starts): one scan for all of it, and no more than one a second. */
 const SCAN_PAUSE_MILLISECONDS = 1000;
 const SCAN_DELAY_MILLISECONDS = 20;
-/** Work in one turn of the event loop, a tenth of a millisecond or so; frames are looked for in between. */
-const CHANGES_PER_TURN = 200;
-const BURSTS_PER_TURN = 32;
-
 if (parentPort === null) throw new Error("Cannot start layer 2: this file is the entry of a worker thread");
 const port = parentPort;
+const { excludes, policy } = workerData as Layer2WorkerData;
 const addresses: AnnouncedAddresses = new Map();
-const schedule = createGratuitousSchedule();
-const responders = createResponders(addresses, (workerData as Layer2WorkerData).excludes, {
+const announcer = createAnnouncer(addresses, policy, {
+  responders: () => responders,
+  onConflict: (conflict) => report({ type: "conflict", conflict }),
+  onRegained: (address) => report({ type: "regained", address }),
+  now: monotonicMilliseconds,
+  startTimer,
+  defer: (work) => void setImmediate(work),
+});
+const guard = createStallGuard({
+  now: monotonicMilliseconds,
+  startTimer,
+  confirmOwnership: () => confirmOwnership(),
+  onUnconfirmed: (error) => report({ type: "error", error: { interface: undefined, ...explainSystemError(error) } }),
+  onClosed() {
+    announcer.hold();
+    responders.discardWaiting();
+  },
+  onOpened(stall) {
+    announcer.release();
+    report({ type: "stalled", stall });
+  },
+});
+const responders = createResponders(addresses, excludes, {
   listLinks,
   openSocket: openFrameSocket,
   openGroupSocket,
@@ -55,19 +59,20 @@ const responders = createResponders(addresses, (workerData as Layer2WorkerData).
   explain: explainSystemError,
   onError: (error) => report({ type: "error", error }),
   onInterfaces: (interfaces) => report({ type: "interfaces", interfaces }),
-  onAnswering: tellTheLink,
-  onConflict: (conflict) => report({ type: "conflict", conflict }),
+  onAnswering: announcer.tellTheLink,
+  onClaim: announcer.claimHeard,
+  mayAnswer: guard.mayAnswer,
   now: monotonicMilliseconds,
   scanSoon,
 });
 
 let membership: MembershipHost | undefined;
+/** Whoever knows who is alive sets this; alone, this node owns what it announces. */
+const confirmOwnership = (): Promise<boolean> => Promise.resolve(true);
 let stopWatching = (): void => {};
 let scanTimer: NodeJS.Timeout | undefined;
 let scanAt = Infinity;
 let lastScan = -Infinity;
-let burstTimer: NodeJS.Timeout | undefined;
-let pumping = false;
 let stopped = false;
 
 function report(message: Layer2Report, transfer: ArrayBuffer[] = []): void {
@@ -95,37 +100,6 @@ function planScan(delayMilliseconds: number): void {
   scanTimer = setTimeout(scan, delayMilliseconds);
 }
 
-/** What is announced already is told anew where it can be heard for the first time. */
-function tellTheLink(): void {
-  const now = monotonicMilliseconds();
-  for (const { key, announced } of addresses.values()) if (announced) tellSoon(key, now);
-  pumpBursts();
-}
-
-function tellSoon(key: AddressKey, now: number): void {
-  const { burstPeriodMilliseconds } = arpProtocol.speaksFor(key) ? arpProtocol : ndpProtocol;
-  scheduleGratuitous(schedule, key, now, burstPeriodMilliseconds);
-}
-
-/** Sends the bursts that are due, a part in each turn. */
-function pumpBursts(): void {
-  clearTimeout(burstTimer);
-  if (stopped || pumping) return;
-  const now = monotonicMilliseconds();
-  const next = nextBurstAt(schedule);
-  if (next === undefined) return;
-  if (next > now) {
-    burstTimer = setTimeout(pumpBursts, next - now);
-    return;
-  }
-  responders.sendBursts(takeDueBursts(schedule, now, BURSTS_PER_TURN));
-  pumping = true;
-  setImmediate(() => {
-    pumping = false;
-    pumpBursts();
-  });
-}
-
 /** Requests in the order in which they came. BOUNDED by what the main thread sends before it waits for an answer. */
 const inbox: Layer2Request[] = [];
 let working: Generator<void> | undefined;
@@ -133,70 +107,40 @@ let working: Generator<void> | undefined;
 function* perform(request: Layer2Request): Generator<void> {
   switch (request.type) {
     case "replace":
-      yield* withdrawOthers(request.changes.keys);
-      yield* change(request.changes, true);
+      yield* announcer.withdrawOthers(request.changes.keys);
+      yield* announcer.change(request.changes, true);
       return doneOnceHeard(request.id);
     case "change":
-      yield* change(request.changes, false);
+      yield* announcer.change(request.changes, false);
       return doneOnceHeard(request.id);
     case "scan":
       scan();
       return report({ type: "done", id: request.id });
     case "counters":
       return reportCounters(request.id);
+    case "fleetChanged":
+      return announcer.fleetChanged();
     case "stop":
       return stop();
   }
 }
 
-/** What comes next does not wait for the groups to be joined, which may take long where there are thousands. */
+/** What comes next does not wait for probes and for groups to be joined, which may take long where there are thousands. */
 function doneOnceHeard(id: number): void {
-  void responders.settled().then(() => report({ type: "done", id }));
-}
-
-function* change({ keys, scopes, interfaceSets }: AddressChanges, onlyNew: boolean): Generator<void> {
-  const sets = interfaceSets.map((names) => new Set(names));
-  for (const [position, scope] of scopes.entries()) {
-    if (position % CHANGES_PER_TURN === CHANGES_PER_TURN - 1) yield;
-    const key = unpackKey(keys, position * KEY_WORDS);
-    if (scope < 0) {
-      withdraw(key);
-    } else if (announceAddress(addresses, key, sets[scope - 1])) {
-      responders.addressChanged(key);
-      tellSoon(key, monotonicMilliseconds());
-    } else if (!onlyNew) {
-      tellSoon(key, monotonicMilliseconds());
-    }
-  }
-  forgetWithdrawn(addresses);
-  pumpBursts();
-}
-
-function withdraw(key: AddressKey): void {
-  if (withdrawAddress(addresses, key)) responders.addressChanged(key);
-  unscheduleGratuitous(schedule, key);
-}
-
-function* withdrawOthers(keys: Int32Array): Generator<void> {
-  const wanted = new Set<AddressKey>();
-  for (let at = 0; at < keys.length; at += KEY_WORDS) wanted.add(unpackKey(keys, at));
-  let looked = 0;
-  for (const { key, announced } of addresses.values()) {
-    looked += 1;
-    if (looked % CHANGES_PER_TURN === 0) yield;
-    if (announced && !wanted.has(key)) withdraw(key);
-  }
+  void Promise.all([responders.settled(), announcer.settled()]).then(() => report({ type: "done", id }));
 }
 
 function reportCounters(id: number): void {
   const packed = packAddressCounters(addresses.values(), addresses.size);
-  report({ type: "counters", id, addresses: packed, interfaces: responders.counters() }, [packed.buffer]);
+  const stalls = guard.stalls();
+  report({ type: "counters", id, addresses: packed, interfaces: responders.counters(), stalls }, [packed.buffer]);
 }
 
 function stop(): void {
   stopped = true;
   clearTimeout(scanTimer);
-  clearTimeout(burstTimer);
+  announcer.stop();
+  guard.stop();
   stopWatching();
   void membership?.stop();
   responders.close();

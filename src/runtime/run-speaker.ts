@@ -71,6 +71,7 @@ async function serve(
       namespace,
       ignoreExcludeLabel: false,
       excludes: [/^lo$/],
+      layer2: { conflicts: "report", refreshMilliseconds: 0 },
       registry: createRegistry(),
       signal,
     },

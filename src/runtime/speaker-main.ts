@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { LoadOptions } from "../config/load.js";
 import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
+import type { AnnouncerPolicy } from "./layer2/messages.js";
 import { createConfigurationState } from "./kubernetes/configuration-state.js";
 import { connectToServer } from "./kubernetes/connect.js";
 import { createEventRecorder } from "./kubernetes/event-recorder.js";
@@ -31,6 +32,7 @@ export type SpeakerMainOptions = ClusterEdgeOptions &
     /** As they were given, and only those. */
     membershipFlags: MembershipFlags;
     excludeInterfacesFile: string;
+    layer2: AnnouncerPolicy;
     /** Our own Pod; "": not known. */
     podName: string;
     /** Of speakers of the original that do not show it. */

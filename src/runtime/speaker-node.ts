@@ -10,7 +10,7 @@ import { createBgpMetrics } from "./metrics/bgp-metrics.js";
 import type { Registry } from "./metrics/registry.js";
 import { aborted } from "./stop-on-signals.js";
 import { createSpeakerMetrics, type SpeakerMetrics } from "./metrics/speaker-metrics.js";
-import type { Layer2Interface } from "./layer2/messages.js";
+import type { AnnouncerPolicy, Layer2Interface } from "./layer2/messages.js";
 import { startLayer2, type Layer2Driver } from "./speaker/layer2-driver.js";
 import { createBfdPeers, type BfdPeerCounts } from "./speaker/bfd-peers.js";
 import { createMembershipClient, type MembershipClient, type MembershipHandlers } from "./speaker/membership-client.js";
@@ -42,17 +42,19 @@ const WORKER_URL = new URL("./layer2-worker.js", import.meta.url);
 
 /** Rejects, with a remedy, where this process may not or cannot answer on any interface. Waits no longer than the signal. */
 export async function startSpeakerNode(
-  options: SpeakerOptions & Readonly<{ excludes: readonly RegExp[]; registry: Registry; signal: AbortSignal }>,
+  options: SpeakerOptions &
+    Readonly<{ excludes: readonly RegExp[]; layer2: AnnouncerPolicy; registry: Registry; signal: AbortSignal }>,
   log: Logger,
   tell: Pick<SpeakerPorts, "recordEvent" | "configResult" | "announces" | "decided">,
 ): Promise<SpeakerNode> {
   const metrics = createSpeakerMetrics(options.registry, options.node);
-  let onConflict: Speaker["conflictHeard"] = () => {}; // nothing is announced yet
   let onInterfaces = (): void => {};
   let interfaceNames: ReadonlySet<string> = new Set(); // also while the thread that tells of them is started again
+  let heard: Pick<Speaker, "conflictHeard" | "regained"> | undefined = undefined; // nothing is announced yet
   const layer2: Layer2Driver = startLayer2({
     workerUrl: WORKER_URL,
     excludes: options.excludes,
+    policy: options.layer2,
     onError: (error) => log.error({ interface: error.interface, code: error.code }, error.message),
     onInterfaces: (interfaces) => {
       interfaceNames = new Set(interfaces.map(({ name }) => name));
@@ -60,7 +62,14 @@ export async function startSpeakerNode(
       const answering = interfaces.filter(answers).map(({ name }) => name);
       log.info({ event: "interfaces", interfaces: answering }, "answering on these interfaces");
     },
-    onConflict: (conflict) => onConflict(conflict),
+    onConflict: (conflict) => heard?.conflictHeard(conflict),
+    onRegained: (address) => heard?.regained(address),
+    onStalled: ({ stalledMilliseconds, heldMilliseconds }) =>
+      log.warn(
+        { event: "stalled", stalledMilliseconds, heldMilliseconds },
+        `the thread that answers ARP and NDP stood still for ${Math.round(stalledMilliseconds)} ms: what was asked meanwhile ` +
+          `was not answered, and nothing for ${Math.round(heldMilliseconds)} ms more, until its addresses were sure`,
+      ),
   });
   await Promise.race([layer2.ready, aborted(options.signal)]);
   const refusal = forbidden(layer2.interfaces());
@@ -75,8 +84,9 @@ export async function startSpeakerNode(
   const speaker = createSpeaker(options, {
     bgp: sessions,
     bfd,
-    announce: (address, interfaces) => void layer2.announce(address, interfaces),
+    announce: (address, interfaces, probe) => void layer2.announce(address, interfaces, probe),
     withdraw: (address) => void layer2.withdraw(address),
+    fleetChanged: layer2.fleetChanged,
     ...tell,
     interfaceNames: () => interfaceNames,
     gaugeAnnounced: metrics.setAnnounced,
@@ -84,7 +94,7 @@ export async function startSpeakerNode(
     defer: (work) => void setImmediate(work),
     log,
   });
-  onConflict = (conflict) => speaker.conflictHeard(conflict);
+  heard = speaker;
   onInterfaces = () => speaker.interfacesChanged();
   async function silence(): Promise<void> {
     speaker.stop();
@@ -106,7 +116,7 @@ export async function startSpeakerNode(
       setBgp(sessions.counts());
       const { peers, drops: bfdDrops } = await bfd.counters();
       setBfd(peers.map(countsOf), bfdDrops ?? {});
-      const { addresses, interfaces, restarts } = await layer2.counters();
+      const { addresses, interfaces, restarts, stalls } = await layer2.counters();
       const counts = [...addresses].map(
         ([address, { requestsReceived, responsesSent, gratuitousSent, claimsHeard }]) => ({
           address,
@@ -121,7 +131,7 @@ export async function startSpeakerNode(
         drops: { ...drops, queueOverflow: queueOverflows, unsent },
         errors,
       }));
-      metrics.setLayer2(counts, links, restarts);
+      metrics.setLayer2(counts, links, { restarts, stalls });
     },
     openMembership(membership, handlers) {
       const { port1, port2 } = new MessageChannel();

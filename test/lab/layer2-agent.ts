@@ -15,9 +15,12 @@ async function perform(request: AgentCall): Promise<unknown> {
     const driver = startLayer2({
       workerUrl: pathToFileURL(request.worker),
       excludes: excludes.map((source) => new RegExp(source)),
+      policy: request.policy,
       onError: (error) => send({ error }),
       onInterfaces: (list) => send({ interfaces: list }),
       onConflict: (conflict) => send({ conflict }),
+      onRegained: (regained) => send({ regained }),
+      onStalled: (stall) => send({ stall }),
     });
     drivers.set(number, driver);
     return driver.ready;
@@ -26,7 +29,7 @@ async function perform(request: AgentCall): Promise<unknown> {
   if (driver === undefined) throw new Error(`there is no driver ${number}`);
   switch (call) {
     case "announce":
-      return Promise.all(addresses.map((address) => driver.announce(address, interfaces)));
+      return Promise.all(addresses.map((address) => driver.announce(address, interfaces, request.probe)));
     case "withdraw":
       return Promise.all(addresses.map((address) => driver.withdraw(address)));
     case "setAll":

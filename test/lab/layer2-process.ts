@@ -6,9 +6,11 @@ import { build } from "esbuild";
 import type {
   AddressConflict,
   AddressCounters,
+  AnnouncerPolicy,
   InterfaceCounters,
   Layer2Error,
   Layer2Interface,
+  Stall,
 } from "../../src/runtime/layer2/messages.js";
 import type { LanHost } from "./lab.js";
 import { repositoryRoot } from "./places.js";
@@ -22,6 +24,8 @@ export type AgentCall = Readonly<{
   worker: string;
   milliseconds: number;
   excludes: readonly string[];
+  policy: AnnouncerPolicy;
+  probe: boolean;
   addresses: readonly string[];
   interfaces: readonly string[];
 }>;
@@ -30,16 +34,19 @@ export type AgentAnswer =
   | Readonly<{ id: number; failure: string }>
   | Readonly<{ error: Layer2Error }>
   | Readonly<{ conflict: AddressConflict }>
+  | Readonly<{ regained: string }>
+  | Readonly<{ stall: Stall }>
   | Readonly<{ interfaces: readonly Layer2Interface[] }>;
 
 export type Counters = Readonly<{
   addresses: Readonly<Record<string, AddressCounters>>;
   interfaces: readonly InterfaceCounters[];
   restarts: number;
+  stalls: number;
 }>;
 
 export type Layer2Process = Readonly<{
-  announce: (addresses: readonly string[], interfaces?: readonly string[]) => Promise<void>;
+  announce: (addresses: readonly string[], interfaces?: readonly string[], probe?: boolean) => Promise<void>;
   withdraw: (addresses: readonly string[]) => Promise<void>;
   setAll: (addresses: readonly string[]) => Promise<void>;
   counters: () => Promise<Counters>;
@@ -51,6 +58,14 @@ export type Layer2Process = Readonly<{
   errors: () => readonly Layer2Error[];
   /** All machines so far that had an address too. */
   conflicts: () => readonly AddressConflict[];
+  /** All addresses so far that are announced again after they were given up. */
+  regained: () => readonly string[];
+  /** How often, and for how long, it stood still. */
+  stalls: () => readonly Stall[];
+  pid: number;
+  /** SIGSTOP, and SIGCONT. */
+  pause: () => void;
+  resume: () => void;
   /** Waits until the list of interfaces says so. */
   untilInterfaces: (what: string, holds: (interfaces: readonly Layer2Interface[]) => boolean) => Promise<void>;
   /** One more driver in the same process, with a worker thread of its own. */
@@ -63,6 +78,7 @@ export type Layer2ProcessOptions = Readonly<{
   /** The Node.js that runs it; that of the tests if left out. */
   node?: string;
   excludes?: readonly string[];
+  policy?: Partial<AnnouncerPolicy>;
   /** The worker's bundle; one made of the sources if left out. */
   worker?: string;
   privileges?: NonNullable<SpawnOptions["privileges"]>;
@@ -88,7 +104,7 @@ export async function bundleLayer2(folder: string): Promise<string> {
 export async function startLayer2On(
   host: LanHost,
   folder: string,
-  { node = process.execPath, excludes = ["^lo$"], worker, privileges }: Layer2ProcessOptions = {},
+  { node = process.execPath, excludes = ["^lo$"], policy = {}, worker, privileges }: Layer2ProcessOptions = {},
 ): Promise<Layer2Process> {
   const bundle = await bundleLayer2(folder);
   const workerFile = worker ?? join(bundle, "layer2-worker.js");
@@ -102,6 +118,8 @@ export async function startLayer2On(
   const waiting = new Map<number, (answer: AgentAnswer) => void>(); // BOUNDED by the calls in flight
   const errors: Layer2Error[] = []; // BOUNDED by what a test lets go wrong
   const conflicts: AddressConflict[] = []; // BOUNDED likewise
+  const regained: string[] = []; // BOUNDED likewise
+  const stalls: Stall[] = []; // BOUNDED likewise
   let interfaces: readonly Layer2Interface[] = [];
   let nextId = 1;
   let nextDriver = 0;
@@ -109,6 +127,8 @@ export async function startLayer2On(
   child.on("message", (answer: AgentAnswer) => {
     if ("error" in answer) errors.push(answer.error);
     else if ("conflict" in answer) conflicts.push(answer.conflict);
+    else if ("regained" in answer) regained.push(answer.regained);
+    else if ("stall" in answer) stalls.push(answer.stall);
     else if ("interfaces" in answer) interfaces = answer.interfaces;
     else waiting.get(answer.id)?.(answer);
   });
@@ -120,8 +140,10 @@ export async function startLayer2On(
   function ask(driver: number, call: AgentCall["call"], more: Partial<AgentCall> = {}): Promise<unknown> {
     const id = nextId;
     nextId += 1;
-    const fixed = { id, driver, call, excludes, worker: workerFile };
-    child.send({ ...fixed, addresses: [], interfaces: [], milliseconds: 0, ...more } satisfies AgentCall);
+    const wholePolicy: AnnouncerPolicy = { conflicts: "report", refreshMilliseconds: 0, ...policy };
+    const fixed = { id, driver, call, excludes, worker: workerFile, policy: wholePolicy };
+    const usual = { addresses: [], interfaces: [], milliseconds: 0, probe: false };
+    child.send({ ...fixed, ...usual, ...more } satisfies AgentCall);
     return new Promise((resolve, reject) => {
       waiting.set(id, (answer) => {
         waiting.delete(id);
@@ -136,7 +158,8 @@ export async function startLayer2On(
     nextDriver += 1;
     await ask(driver, "start");
     return {
-      announce: async (addresses, names = []) => void (await ask(driver, "announce", { addresses, interfaces: names })),
+      announce: async (addresses, names = [], probe = false) =>
+        void (await ask(driver, "announce", { addresses, interfaces: names, probe })),
       withdraw: async (addresses) => void (await ask(driver, "withdraw", { addresses })),
       setAll: async (addresses) => void (await ask(driver, "setAll", { addresses })),
       counters: async () => (await ask(driver, "counters")) as Counters,
@@ -145,6 +168,11 @@ export async function startLayer2On(
       busy: async (milliseconds) => void (await ask(driver, "busy", { milliseconds })),
       errors: () => errors.slice(),
       conflicts: () => conflicts.slice(),
+      regained: () => regained.slice(),
+      stalls: () => stalls.slice(),
+      pid: child.pid ?? 0,
+      pause: () => void child.kill("SIGSTOP"),
+      resume: () => void child.kill("SIGCONT"),
       untilInterfaces: async (what, holds) => void (await until(() => holds(interfaces), { what })),
       another,
       end: async () => {

@@ -222,7 +222,9 @@ it("another machine that goes on saying that it has the address is told about, i
   try {
     await thief.exec(["ip", "address", "add", `${VIP}/16`, "dev", "eth0"]);
     await thief.exec(["ip", "address", "add", "fd77::2:40/64", "dev", "eth0", "nodad"]);
-    const expected = [VIP, "fd77::2:40"].map((address) => ({ address, interface: "eth0", mac: thief.mac }));
+    const expected = [VIP, "fd77::2:40"].map((address) => {
+      return { address, interface: "eth0", mac: thief.mac, probed: false, action: "nothing" };
+    });
     await until(
       async () => {
         await thief.attempt(["arping", "-U", "-c", "1", "-w", "1", "-I", "eth0", VIP]);

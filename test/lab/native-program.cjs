@@ -87,6 +87,7 @@ const cases = {
       assert.throws(() => native.sendFrames(wrong, 0), { code: "ERR_INVALID_ARG_TYPE" });
       assert.throws(() => native.closePacketSocket(wrong), { code: "ERR_INVALID_ARG_TYPE" });
       assert.throws(() => native.droppedByKernel(wrong), { code: "ERR_INVALID_ARG_TYPE" });
+      assert.throws(() => native.discardFrames(wrong), { code: "ERR_INVALID_ARG_TYPE" });
       assert.throws(() => native.joinSolicitedNodeGroups(wrong, 1, groupsFrom(1, 1)), { code: "ERR_INVALID_ARG_TYPE" });
       assert.throws(() => native.closeGroupSocket(wrong), { code: "ERR_INVALID_ARG_TYPE" });
     }
@@ -100,6 +101,27 @@ const cases = {
     native.closePacketSocket(socket);
     assert.throws(() => native.sendFrames(socket, 1), { code: "EBADF" });
     assert.equal(native.droppedByKernel(socket), 0);
+    assert.equal(native.discardFrames(socket), 0);
+  },
+  async "what has arrived is discarded, from outside and from its own callback, and what comes later is not"() {
+    let received = 0;
+    let discardedInside = 0;
+    const b = open("right", (count) => {
+      received += count;
+      discardedInside += native.discardFrames(b);
+      return 0;
+    });
+    const a = open("left");
+    for (let slot = 0; slot < 16; slot += 1) fillIn(a, slot);
+    native.sendFrames(a, 16);
+    native.sendFrames(a, 16);
+    assert.equal(native.discardFrames(b), 32);
+    for (let round = 0; round < 3; round += 1) native.sendFrames(a, 16); // a batch has room for 16
+    await until(() => received + discardedInside === 48);
+    assert.deepEqual([received, discardedInside], [16, 32]);
+    native.sendFrames(a, 1);
+    await until(() => received === 17);
+    for (const each of [a, b]) native.closePacketSocket(each);
   },
   async "frames arrive in order, with their length on the wire"() {
     const lengths = [];

@@ -7,12 +7,27 @@ export const REPEAT_MILLISECONDS = 60_000;
 /** Without a claim for so long a conflict is over. */
 export const FORGET_MILLISECONDS = 60_000;
 
+/** An address is defended once in this time at most. DEFEND_INTERVAL, RFC 5227 §1.1 */
+export const DEFEND_MILLISECONDS = 10_000;
+/** So long after a change of the fleet another speaker may still claim what it had, or have now what was ours. */
+export const LENIENT_MILLISECONDS = 10_000;
+
+/**
+ * What to do about another machine that goes on having an announced address, RFC 5227 §2.4: tell the link again that it is
+ * ours, stop announcing it, or nothing but to say so.
+ */
+export const CONFLICT_POLICIES = ["defend", "yield", "report"] as const;
+export type ConflictPolicy = (typeof CONFLICT_POLICIES)[number];
+
 /** What is heard of other machines that say they have an address. Times as the caller's clock has them. */
 export interface Conflict {
   sinceMilliseconds: number;
   lastMilliseconds: number;
   reportedMilliseconds: number | undefined;
+  defendedMilliseconds: number | undefined;
 }
+
+const UNANSWERED = { reportedMilliseconds: undefined, defendedMilliseconds: undefined } as const;
 
 /**
  * Takes note of a frame by which another machine says that it has an address that is announced here (RFC 5227 §2.4; for
@@ -24,7 +39,7 @@ export function noteClaim(address: AnnouncedAddress, now: number): boolean {
   address.claimsHeard += 1;
   const { conflict } = address;
   if (conflict === undefined || now - conflict.lastMilliseconds > FORGET_MILLISECONDS) {
-    address.conflict = { sinceMilliseconds: now, lastMilliseconds: now, reportedMilliseconds: undefined };
+    address.conflict = { sinceMilliseconds: now, lastMilliseconds: now, ...UNANSWERED };
     return false;
   }
   conflict.lastMilliseconds = now;
@@ -33,4 +48,26 @@ export function noteClaim(address: AnnouncedAddress, now: number): boolean {
   if (reported !== undefined && now - reported < REPEAT_MILLISECONDS) return false;
   conflict.reportedMilliseconds = now;
   return true;
+}
+
+/**
+ * What is to be done about a claim that noteClaim() has taken note of. Nothing before it is a conflict, and nothing while
+ * the fleet changes: the other may be a speaker of ours, which neither is to be fought nor gives the address up for two.
+ * @param fleetChangedMilliseconds when speakers came or went the last time; -Infinity: never
+ */
+export function answerClaim(
+  address: AnnouncedAddress,
+  now: number,
+  policy: ConflictPolicy,
+  fleetChangedMilliseconds: number,
+): "defend" | "yield" | undefined {
+  const { conflict } = address;
+  if (conflict === undefined || policy === "report") return undefined;
+  if (now - conflict.sinceMilliseconds < CONFIRM_MILLISECONDS) return undefined;
+  if (now - fleetChangedMilliseconds < LENIENT_MILLISECONDS) return undefined;
+  if (policy === "yield") return "yield";
+  const defended = conflict.defendedMilliseconds;
+  if (defended !== undefined && now - defended < DEFEND_MILLISECONDS) return undefined;
+  conflict.defendedMilliseconds = now;
+  return "defend";
 }

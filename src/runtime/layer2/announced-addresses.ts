@@ -1,5 +1,6 @@
 import type { Conflict } from "./address-conflict.js";
 import type { AddressKey } from "./address-key.js";
+import type { Probe } from "./probing.js";
 
 /** One address that is or was announced, with what happened to it; its counters go on when it comes back. */
 export interface AnnouncedAddress {
@@ -13,9 +14,11 @@ export interface AnnouncedAddress {
   /** Frames by which another machine said that it has the address, while it was announced here. */
   claimsHeard: number;
   conflict: Conflict | undefined;
+  /** The link is asked, or is to be asked again, whether somebody has it; it is not announced then. */
+  probe: Probe | undefined;
 }
 
-/** BOUNDED by the addresses announced at present, and 16,384 withdrawn ones that are kept for their counters. */
+/** BOUNDED by the addresses announced at present, or about to be, and 16,384 withdrawn ones that are kept for their counters. */
 export type AnnouncedAddresses = Map<AddressKey, AnnouncedAddress>;
 
 export const MAX_WITHDRAWN_ADDRESSES = 16_384;
@@ -29,24 +32,30 @@ export function announceAddress(
   key: AddressKey,
   interfaces: ReadonlySet<string> | undefined,
 ): boolean {
-  const known = addresses.get(key);
-  if (known === undefined) {
-    addresses.set(key, {
-      key,
-      announced: true,
-      interfaces,
-      requestsReceived: 0,
-      responsesSent: 0,
-      gratuitousSent: 0,
-      claimsHeard: 0,
-      conflict: undefined,
-    });
-    return true;
-  }
+  const known = addressOf(addresses, key);
   const changed = !known.announced || !sameNames(known.interfaces, interfaces);
   known.announced = true;
   known.interfaces = interfaces;
   return changed;
+}
+
+/** The address as it is known, or as one that was never announced. */
+export function addressOf(addresses: AnnouncedAddresses, key: AddressKey): AnnouncedAddress {
+  const known = addresses.get(key);
+  if (known !== undefined) return known;
+  const address: AnnouncedAddress = {
+    key,
+    announced: false,
+    interfaces: undefined,
+    requestsReceived: 0,
+    responsesSent: 0,
+    gratuitousSent: 0,
+    claimsHeard: 0,
+    conflict: undefined,
+    probe: undefined,
+  };
+  addresses.set(key, address);
+  return address;
 }
 
 /** @returns false where the address was not announced */
@@ -64,14 +73,18 @@ export function withdrawAddress(addresses: AnnouncedAddresses, key: AddressKey):
 export function forgetWithdrawn(addresses: AnnouncedAddresses, limit = MAX_WITHDRAWN_ADDRESSES): void {
   if (addresses.size <= limit) return;
   let excess = -limit;
-  for (const address of addresses.values()) if (!address.announced) excess += 1;
+  for (const address of addresses.values()) if (isForgettable(address)) excess += 1;
   if (excess <= 0) return;
   for (const address of addresses.values()) {
-    if (address.announced) continue;
+    if (!isForgettable(address)) continue;
     addresses.delete(address.key);
     excess -= 1;
     if (excess === 0) return;
   }
+}
+
+function isForgettable({ announced, probe }: AnnouncedAddress): boolean {
+  return !announced && probe === undefined;
 }
 
 /** Whether an address is to be answered for, and sent about, on this interface. */

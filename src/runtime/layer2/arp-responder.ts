@@ -6,6 +6,7 @@ import {
   ARP_REPLY,
   ARP_REQUEST,
   findArpFault,
+  MAX_ARP_FRAME_OCTETS,
   writeArpConstants,
   type ArpFault,
 } from "./arp.js";
@@ -42,6 +43,16 @@ export const arpProtocol: Layer2Protocol<DropReason> = {
     writeGratuitousArp(out, outOffset, from, key, ARP_REQUEST);
     writeGratuitousArp(out, outOffset + slotOctets, from, key, ARP_REPLY);
   },
+  probeOctets: ARP_FRAME_OCTETS,
+  writeProbe: writeArpProbe,
+  // The packet without its padding; hardware and protocol address of the sender lie side by side.
+  requestForm: {
+    kept: 44,
+    longest: MAX_ARP_FRAME_OCTETS,
+    requesterOffset: ARP_OFFSET.senderHardwareAddress,
+    requesterOctets: 10,
+  },
+  requestedAddress: (view, offset) => view.getInt32(offset + ARP_OFFSET.targetProtocolAddress),
   speaksFor: (key) => typeof key === "number",
 };
 
@@ -110,5 +121,22 @@ export function writeGratuitousArp(
   writeMac(out, outOffset + ARP_OFFSET.senderHardwareAddress, macHigh, macLow);
   out.setInt32(outOffset + ARP_OFFSET.senderProtocolAddress, key);
   writeMac(out, outOffset + ARP_OFFSET.targetHardwareAddress, 0xffff, -1);
+  out.setInt32(outOffset + ARP_OFFSET.targetProtocolAddress, key);
+}
+
+/** Writes a probe: a request whose sender has no address, so that nobody learns one from it. RFC 5227 §1.1, §2.1.1 */
+export function writeArpProbe(
+  out: DataView,
+  outOffset: number,
+  { macHigh, macLow }: ResponderInterface,
+  key: AddressKey,
+): void {
+  if (typeof key !== "number") return; // an IPv6 address is for NDP
+  writeMac(out, outOffset + ARP_OFFSET.ethernetDestination, 0xffff, -1);
+  writeMac(out, outOffset + ARP_OFFSET.ethernetSource, macHigh, macLow);
+  writeArpConstants(out, outOffset, ARP_REQUEST);
+  writeMac(out, outOffset + ARP_OFFSET.senderHardwareAddress, macHigh, macLow);
+  out.setInt32(outOffset + ARP_OFFSET.senderProtocolAddress, 0);
+  writeMac(out, outOffset + ARP_OFFSET.targetHardwareAddress, 0, 0);
   out.setInt32(outOffset + ARP_OFFSET.targetProtocolAddress, key);
 }

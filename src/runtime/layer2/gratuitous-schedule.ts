@@ -30,7 +30,7 @@ export function createGratuitousSchedule(): GratuitousSchedule {
 
 /**
  * An address that is on its way through its bursts gets more of them, but none sooner.
- * @param periodMilliseconds for how long there are bursts
+ * @param periodMilliseconds for how long there are bursts; 0: one
  */
 export function scheduleGratuitous(
   { fresh, repeating }: GratuitousSchedule,
@@ -41,7 +41,8 @@ export function scheduleGratuitous(
   const untilMilliseconds = now + periodMilliseconds;
   const known = repeating.get(key) ?? fresh.get(key);
   if (known === undefined) fresh.set(key, { untilMilliseconds, nextMilliseconds: now });
-  else known.untilMilliseconds = untilMilliseconds;
+  // One more at least, also where the last is over and the period is short.
+  else known.untilMilliseconds = Math.max(known.untilMilliseconds, untilMilliseconds, known.nextMilliseconds);
 }
 
 /** Nothing more is sent about this address. */

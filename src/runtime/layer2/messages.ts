@@ -1,19 +1,29 @@
 import { formatAddressKey, KEY_WORDS, packKey, unpackKey, type AddressKey } from "./address-key.js";
+import type { ConflictPolicy } from "./address-conflict.js";
 import type { InterfaceChoice } from "./interface-choice.js";
 import type { MacAddress } from "../net/mac.js";
 import type { DropCounters, ProtocolName } from "./layer2-protocol.js";
 
 /** What the worker thread gets when it starts. */
-export type Layer2WorkerData = Readonly<{ excludes: readonly RegExp[] }>;
+export type Layer2WorkerData = Readonly<{ excludes: readonly RegExp[]; policy: AnnouncerPolicy }>;
+
+/** How addresses are looked after while they are announced. */
+export type AnnouncerPolicy = Readonly<{
+  conflicts: ConflictPolicy;
+  /** Between two gratuitous announcements of each address, for switches whose tables age; 0: none but the first ones. */
+  refreshMilliseconds: number;
+}>;
 
 /**
  * A list of changes in the order in which they happened, in a form that passes between threads without being copied or
  * read object by object: change N is about the address packed in `keys[4 * N]` to `keys[4 * N + 3]`; `scopes[N]` is -1 to withdraw, 0 to announce on all interfaces,
- * otherwise to announce on those of `interfaceSets[scopes[N] - 1]`.
+ * otherwise to announce on those of `interfaceSets[scopes[N] - 1]`; `probes[N]` is 1 where the link is to be asked
+ * first whether somebody has it.
  */
 export type AddressChanges = Readonly<{
   keys: Int32Array<ArrayBuffer>;
   scopes: Int32Array<ArrayBuffer>;
+  probes: Uint8Array<ArrayBuffer>;
   interfaceSets: readonly (readonly string[])[];
 }>;
 
@@ -24,13 +34,28 @@ export type Layer2Request =
   | Readonly<{ type: "replace"; id: number; changes: AddressChanges }>
   | Readonly<{ type: "scan"; id: number }>
   | Readonly<{ type: "counters"; id: number }>
+  /** Speakers came or went: for a while claims of others may be theirs. */
+  | Readonly<{ type: "fleetChanged" }>
   | Readonly<{ type: "stop" }>;
 
 /** What went wrong on one interface, or with all of layer 2 where `interface` is undefined. `message` has a remedy. */
 export type Layer2Error = Readonly<{ interface: string | undefined; code: string; message: string }>;
 
-/** Another machine has said for a while, on this interface, that it has an address that is announced here. */
-export type AddressConflict = Readonly<{ address: string; interface: string; mac: MacAddress }>;
+/**
+ * Another machine has an address too: it has said so for a while, on this interface, or in answer to a probe before the first
+ * announcement (`probed`). `action`: nothing, the address is (or goes on being) announced; it was defended; it was given up,
+ * until nobody answers a probe for it.
+ */
+export type AddressConflict = Readonly<{
+  address: string;
+  interface: string;
+  mac: MacAddress;
+  probed: boolean;
+  action: "nothing" | "defended" | "yielded";
+}>;
+
+/** The thread stood still for so long, and answered nothing from then on for so long, until its addresses were sure. */
+export type Stall = Readonly<{ stalledMilliseconds: number; heldMilliseconds: number }>;
 
 /** An interface, and what keeps its responder for ARP, or NDP, from working where there should be one. */
 export type Layer2Interface = InterfaceChoice &
@@ -64,26 +89,38 @@ export type Layer2Report =
       id: number;
       addresses: PackedAddressCounters;
       interfaces: readonly InterfaceCounters[];
+      /** How often the thread stood still for too long. */
+      stalls: number;
     }>
   /** After each scan that changed something, the first one always; before the "done" of a scan that was asked for. */
   | Readonly<{ type: "interfaces"; interfaces: readonly Layer2Interface[] }>
   /** Said once, until it goes away or becomes another one. */
   | Readonly<{ type: "error"; error: Layer2Error }>
-  /** For an address at most once a minute. */
+  /** For an address once a minute, and where something is done about it. */
   | Readonly<{ type: "conflict"; conflict: AddressConflict }>
+  /** An address that was given up is announced again. */
+  | Readonly<{ type: "regained"; address: string }>
+  | Readonly<{ type: "stalled"; stall: Stall }>
   /** Nothing can work at all; the worker ends. */
   | Readonly<{ type: "failed"; error: Layer2Error }>;
 
 /** One change as the main thread knows it; `interfaces` undefined withdraws, an empty list is all interfaces. */
-export type AddressChange = Readonly<{ key: AddressKey; interfaces: readonly string[] | undefined }>;
+export type AddressChange = Readonly<{
+  key: AddressKey;
+  interfaces: readonly string[] | undefined;
+  /** Ask the link first. */
+  probe?: boolean;
+}>;
 
 export function packChanges(changes: readonly AddressChange[]): AddressChanges {
   const keys = new Int32Array(changes.length * KEY_WORDS);
   const scopes = new Int32Array(changes.length);
+  const probes = new Uint8Array(changes.length);
   const interfaceSets: (readonly string[])[] = []; // BOUNDED by the different lists in the changes
   const scopeByNames = new Map<string, number>();
-  for (const [position, { key, interfaces }] of changes.entries()) {
+  for (const [position, { key, interfaces, probe = false }] of changes.entries()) {
     packKey(keys, position * KEY_WORDS, key);
+    probes[position] = probe ? 1 : 0;
     if (interfaces === undefined) {
       scopes[position] = -1;
     } else if (interfaces.length > 0) {
@@ -96,7 +133,7 @@ export function packChanges(changes: readonly AddressChange[]): AddressChanges {
       scopes[position] = scope;
     }
   }
-  return { keys, scopes, interfaceSets };
+  return { keys, scopes, probes, interfaceSets };
 }
 
 /** What happened to one address since it was announced for the first time. */

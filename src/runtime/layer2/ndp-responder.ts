@@ -1,5 +1,5 @@
 import type { AddressKey, Ipv6Key } from "./address-key.js";
-import { readIpv6Key, writeIpv6Key } from "./address-key.js";
+import { readIpv6Key, solicitedNodeGroup, writeIpv6Key } from "./address-key.js";
 import { isAnnouncedOn, type AnnouncedAddress, type AnnouncedAddresses } from "./announced-addresses.js";
 import { BURST_INTERVAL_MILLISECONDS } from "./gratuitous-schedule.js";
 import { noteSender, writeMac, type Layer2Protocol, type ResponderInterface } from "./layer2-protocol.js";
@@ -53,6 +53,8 @@ export const NDP_DROP_REASONS: readonly NdpDropReason[] = [
 /** MAX_NEIGHBOR_ADVERTISEMENT, RFC 4861 §10: so many unsolicited advertisements about one address, §7.2.6. */
 const MAX_NEIGHBOR_ADVERTISEMENT = 3;
 const ADVERTISEMENT_OCTETS = 32; // with the option
+const SOLICITATION_OCTETS = 24; // without one
+const UNSPECIFIED: Ipv6Key = String.fromCharCode(0, 0, 0, 0, 0, 0, 0, 0);
 const ALL_NODES: Ipv6Key = String.fromCharCode(0xff02, 0, 0, 0, 0, 0, 0, 1);
 const ALL_NODES_MAC = { high: 0x3333, low: 1 }; // RFC 2464 §7
 
@@ -64,6 +66,12 @@ export const ndpProtocol: Layer2Protocol<NdpDropReason> = {
   burstPeriodMilliseconds: (MAX_NEIGHBOR_ADVERTISEMENT - 0.5) * BURST_INTERVAL_MILLISECONDS,
   answer: answerNdp,
   writeBurst: (out, outOffset, _slotOctets, from, key) => writeUnsolicitedAdvertisement(out, outOffset, from, key),
+  probeOctets: NDP_OFFSET.options,
+  writeProbe: writeNdpProbe,
+  // A solicitation with one option, and 10 octets to spare. All who only want to know whether an address is taken are told
+  // by one answer, to all: they are one requester, without an address.
+  requestForm: { kept: 96, longest: 96, requesterOffset: NDP_OFFSET.sourceAddress, requesterOctets: 16 },
+  requestedAddress: (view, offset) => readIpv6Key(view, offset + NDP_OFFSET.targetAddress),
   speaksFor: (key) => typeof key === "string",
 };
 
@@ -124,6 +132,28 @@ export function writeUnsolicitedAdvertisement(
   writeMac(out, outOffset + NDP_OFFSET.ethernetDestination, ALL_NODES_MAC.high, ALL_NODES_MAC.low);
   writeIpv6Key(out, outOffset + NDP_OFFSET.destinationAddress, ALL_NODES);
   writeChecksum(out, outOffset, ADVERTISEMENT_OCTETS);
+}
+
+/**
+ * Writes a solicitation by which somebody who has no address yet asks whether this one is taken. The answer goes to all nodes,
+ * so no group has to be joined for it. RFC 4862 §5.4.2
+ */
+export function writeNdpProbe(out: DataView, outOffset: number, from: ResponderInterface, key: AddressKey): void {
+  if (typeof key !== "string") return; // an IPv4 address is for ARP
+  const group = solicitedNodeGroup(key);
+  writeMac(out, outOffset + NDP_OFFSET.ethernetDestination, 0x3333, 0xff000000 | group); // RFC 2464 §7
+  writeMac(out, outOffset + NDP_OFFSET.ethernetSource, from.macHigh, from.macLow);
+  writeNdpConstants(out, outOffset, NEIGHBOR_SOLICITATION, SOLICITATION_OCTETS);
+  writeIpv6Key(out, outOffset + NDP_OFFSET.sourceAddress, UNSPECIFIED);
+  writeIpv6Key(out, outOffset + NDP_OFFSET.destinationAddress, solicitedNodeAddress(group));
+  out.setUint32(outOffset + NDP_OFFSET.flags, 0);
+  writeIpv6Key(out, outOffset + NDP_OFFSET.targetAddress, key);
+  writeChecksum(out, outOffset, SOLICITATION_OCTETS);
+}
+
+/** ff02::1:ff00:0/104 and the group's 24 bits. RFC 4291 §2.7.1 */
+function solicitedNodeAddress(group: number): Ipv6Key {
+  return String.fromCharCode(0xff02, 0, 0, 0, 0, 1, 0xff00 | (group >>> 16), group & 0xffff);
 }
 
 /** All but whom it goes to, and the checksum. It comes from the address that it is about, which is ours: RFC 4861 §4.4. */

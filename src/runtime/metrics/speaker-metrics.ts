@@ -18,6 +18,9 @@ export type LinkCounts = Readonly<{
   errors: number;
 }>;
 
+/** How often the thread that answers was started again, and stood still. */
+export type ThreadCounts = Readonly<{ restarts: number; stalls: number }>;
+
 /** The speaker's metrics under the names that dashboards know. */
 export interface SpeakerMetrics {
   setAnnounced(service: string, address: string, protocol: string, announced: boolean): void;
@@ -26,8 +29,8 @@ export interface SpeakerMetrics {
   setFleetGeneration(generation: string): void;
   countUpdate(): void;
   countUpdateError(): void;
-  /** Takes over the totals that the worker keeps; called before each scrape. `restarts`: of the worker. */
-  setLayer2(counts: readonly AddressCounts[], links: readonly LinkCounts[], restarts: number): void;
+  /** Takes over the totals that the worker keeps; called before each scrape. `thread`: the worker's own. */
+  setLayer2(counts: readonly AddressCounts[], links: readonly LinkCounts[], thread: ThreadCounts): void;
 }
 
 export function createSpeakerMetrics(registry: Registry, node: string): SpeakerMetrics {
@@ -78,6 +81,11 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
     "smelter_layer2_thread_restarts_total",
     "How often the thread that answers ARP and NDP was started again",
   );
+  const stalled = createCounter(
+    registry,
+    "smelter_layer2_stalls_total",
+    "How often the thread that answers ARP and NDP stood still for more than 200 ms",
+  );
   return {
     setFleetGeneration(name) {
       generation.reset();
@@ -94,8 +102,10 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
     },
     countUpdate: () => updates.inc(),
     countUpdateError: () => updateErrors.inc(),
-    setLayer2(counts, links, restarts) {
-      for (const counter of [requests, responses, gratuitous, claims, dropped, errors, threadRestarts]) counter.reset();
+    setLayer2(counts, links, { restarts, stalls }) {
+      const totals = [requests, responses, gratuitous, claims, dropped, errors, threadRestarts, stalled];
+      for (const counter of totals) counter.reset();
+      stalled.inc(stalls);
       for (const { address: ip, ...count } of counts) {
         requests.inc({ ip }, count.requests);
         responses.inc({ ip }, count.responses);

@@ -6,12 +6,14 @@ import {
   type AddressChange,
   type AddressConflict,
   type AddressCounters,
+  type AnnouncerPolicy,
   type InterfaceCounters,
   type Layer2Error,
   type Layer2Interface,
   type Layer2Report,
   type Layer2Request,
   type Layer2WorkerData,
+  type Stall,
 } from "../layer2/messages.js";
 import type { MembershipStart } from "./membership-messages.js";
 
@@ -20,12 +22,17 @@ export type Layer2Options = Readonly<{
   workerUrl: URL;
   /** Interfaces whose name matches one of these are left alone, and not even listed. */
   excludes: readonly RegExp[];
+  policy: AnnouncerPolicy;
   /** Each is said once, until it goes away or becomes another one. */
   onError: (error: Layer2Error) => void;
   /** The interfaces there are now, after each change. */
   onInterfaces?: (interfaces: readonly Layer2Interface[]) => void;
-  /** Another machine has an address that is announced; said once a minute while it goes on. */
+  /** Another machine has an address too; said once a minute while it goes on, and when something is done about it. */
   onConflict?: (conflict: AddressConflict) => void;
+  /** An address that was given up to another machine is announced again. */
+  onRegained?: (address: string) => void;
+  /** The thread stood still, answered nothing until its addresses were sure to be its own, and answers again. */
+  onStalled?: (stall: Stall) => void;
 }>;
 
 export type Layer2Counters = Readonly<{
@@ -34,6 +41,8 @@ export type Layer2Counters = Readonly<{
   interfaces: readonly InterfaceCounters[];
   /** How often the worker thread was started again. */
   restarts: number;
+  /** How often it stood still for too long, since it was started. */
+  stalls: number;
 }>;
 
 /**
@@ -47,11 +56,14 @@ export interface Layer2Driver {
   /**
    * Answers for an address on these interfaces ([]: all), and tells the link so, five times in 5 s by ARP, three times by
    * NDP. Announcing again does not tell sooner, but for longer. What is no address goes to onError.
+   * @param probe ask the link first whether another machine has it, which takes 0.3 s: for an address that comes from nobody
    */
-  announce(address: string, interfaces: readonly string[]): Promise<void>;
+  announce(address: string, interfaces: readonly string[], probe?: boolean): Promise<void>;
   withdraw(address: string): Promise<void>;
   /** Announces exactly these, by address; what is announced in this way already stays as it is. */
   setAll(interfacesByAddress: ReadonlyMap<string, readonly string[]>): Promise<void>;
+  /** Speakers came or went: for a while claims of others may be theirs. */
+  fleetChanged(): void;
   /** Empty where the worker is not running. */
   counters(): Promise<Layer2Counters>;
   /** As of the last scan; without the excluded ones. */
@@ -93,7 +105,7 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
   const first = createDeferred();
 
   function start(): void {
-    const workerData: Layer2WorkerData = { excludes: options.excludes };
+    const workerData: Layer2WorkerData = { excludes: options.excludes, policy: options.policy };
     const started = new Worker(options.workerUrl, { workerData, resourceLimits: RESOURCE_LIMITS, name: "layer2" });
     worker = started;
     let cause: unknown;
@@ -117,6 +129,10 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
         return onError(report.error);
       case "conflict":
         return options.onConflict?.(report.conflict);
+      case "regained":
+        return options.onRegained?.(report.address);
+      case "stalled":
+        return options.onStalled?.(report.stall);
       case "done":
       case "counters":
         asked.get(report.id)?.(report);
@@ -157,7 +173,8 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
   /** Fulfilled once in force; where the thread ends before, by the list that its successor begins with. */
   async function send(type: "change" | "replace", list: readonly AddressChange[]): Promise<void> {
     const changes = packChanges(list);
-    const report = await ask((id) => ({ type, id, changes }), [changes.keys.buffer, changes.scopes.buffer]);
+    const moved = [changes.keys.buffer, changes.scopes.buffer, changes.probes.buffer];
+    const report = await ask((id) => ({ type, id, changes }), moved);
     if (report !== undefined || failed || stopping !== undefined) return;
     await new Promise<void>((resolve) => changing.add(resolve));
   }
@@ -171,13 +188,13 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
   }
 
   /** All changes of one turn of the event loop make one message. */
-  function change(address: string, names: readonly string[] | undefined): Promise<void> {
+  function change(address: string, names: readonly string[] | undefined, probe = false): Promise<void> {
     if (stopping !== undefined) return Promise.resolve();
     const key = requireKey(address);
     if (key === undefined) return Promise.resolve();
     if (names === undefined) desired.delete(key);
     else desired.set(key, names);
-    unsent.push({ key, interfaces: names });
+    unsent.push({ key, interfaces: names, probe });
     flushed ??= Promise.resolve().then(() => {
       flushed = undefined;
       const list = unsent;
@@ -217,7 +234,7 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
   start();
   return {
     ready: first.promise,
-    announce: (address, names) => change(address, names),
+    announce: (address, names, probe) => change(address, names, probe),
     withdraw: (address) => change(address, undefined),
     setAll(interfacesByAddress) {
       if (stopping !== undefined) return Promise.resolve();
@@ -228,10 +245,14 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
       }
       return replaceAll();
     },
+    fleetChanged: () => worker?.postMessage({ type: "fleetChanged" } satisfies Layer2Request, []),
     async counters() {
       const report = await ask((id) => ({ type: "counters", id }));
-      if (report?.type !== "counters") return { addresses: new Map(), interfaces: [], restarts };
-      return { addresses: unpackAddressCounters(report.addresses), interfaces: report.interfaces, restarts };
+      if (report?.type !== "counters") {
+        return { addresses: new Map(), interfaces: [], restarts, stalls: 0 };
+      }
+      const { interfaces: counted, stalls } = report;
+      return { addresses: unpackAddressCounters(report.addresses), interfaces: counted, restarts, stalls };
     },
     interfaces: () => interfaces,
     async scan() {

@@ -7,6 +7,7 @@ import {
   createDropCounters,
   prepareFramesToSend,
   responderInterface,
+  STALLED,
   type DropCounters,
   type Layer2Protocol,
   type ProtocolName,
@@ -18,6 +19,8 @@ export interface ResponderSocket {
   readonly slots: FrameSlots;
   send(count: number): number;
   takeQueueOverflows(): number;
+  /** Throws away what has arrived by now and was not taken yet; tells how many frames. */
+  discard(): number;
   close(): void;
 }
 
@@ -50,6 +53,12 @@ export interface Responder {
   rename(target: ResponderTarget): void;
   /** Sends one burst about each of these addresses that is announced here; those of the other family are passed over. */
   sendBursts(keys: readonly AddressKey[]): void;
+  /** Sends one probe for each of these addresses that is to be announced here. */
+  sendProbes(keys: readonly AddressKey[]): void;
+  /** Answers a request that was remembered, if it is to be answered by now. */
+  answerLate(view: DataView, offset: number, octets: number): void;
+  /** Throws away, and counts as stalled, what waits in the socket. */
+  discardWaiting(): void;
   countQueueOverflows(): void;
   close(): void;
 }
@@ -67,6 +76,10 @@ export function openResponder(
     /** What befell the socket, and was counted; it goes on. */
     error: (responder: Responder, error: unknown) => void;
     claim: (name: string, address: AnnouncedAddress, macHigh: number, macLow: number) => void;
+    /** Frames have arrived. @returns whether they may be answered; else they are dropped */
+    batch: () => boolean;
+    /** A request came in by this interface that somebody else has to answer. */
+    unanswered: (interfaceIndex: number, view: DataView, offset: number, octets: number) => void;
   }>,
 ): Responder {
   const counters = createCounters(protocol);
@@ -81,7 +94,13 @@ export function openResponder(
     on.error(responder, error);
   };
   const socket = openSocket(protocol.name, target.index, {
-    onBatch: (slots, count) => answerBatch(protocol, slots, count, from, addresses, counters.drops, answered),
+    onBatch: (slots, count) => {
+      if (on.batch()) {
+        return answerBatch(protocol, slots, count, from, addresses, counters.drops, answered, remember);
+      }
+      countStalled(count);
+      return 0;
+    },
     onUnsent: takeBack,
     onError: fail,
   });
@@ -97,34 +116,61 @@ export function openResponder(
     }
   }
 
+  function remember(view: DataView, offset: number, octets: number): void {
+    on.unanswered(target.index, view, offset, octets);
+  }
+
+  function countStalled(frames: number): void {
+    counters.drops[STALLED] = (counters.drops[STALLED] ?? 0) + frames;
+  }
+
   /** What cannot be sent is counted and not tried again: the next burst is 1.1 s away. */
-  function sendBursts(keys: readonly AddressKey[]): void {
-    const { burstFrames } = protocol;
+  function sendAbout(
+    keys: readonly AddressKey[],
+    isMeant: (address: AnnouncedAddress) => boolean,
+    { frames, octets, write }: Readonly<{ frames: number; octets: number; write: Layer2Protocol["writeBurst"] }>,
+    sent: (address: AnnouncedAddress) => void,
+  ): void {
     const filled: AnnouncedAddress[] = []; // BOUNDED by the slots
     const flush = (): void => {
-      try {
-        socket.send(filled.length * burstFrames);
-      } catch (error) {
-        fail(error);
-        slots.sendErrors.fill(1);
-      }
-      for (let slot = 0; slot < filled.length * burstFrames; slot += 1) {
-        const address = filled[Math.floor(slot / burstFrames)];
+      const count = filled.length * frames;
+      slots.toSendOctets.fill(octets, 0, count);
+      send(count);
+      slots.toSendOctets.fill(protocol.frameOctets, 0, count);
+      for (let slot = 0; slot < count; slot += 1) {
+        const address = filled[Math.floor(slot / frames)];
         if (slots.sendErrors[slot] !== 0) counters.unsent += 1;
-        else if (address !== undefined) address.gratuitousSent += 1;
+        else if (address !== undefined) sent(address);
       }
       filled.length = 0;
     };
     for (const key of keys) {
       const address = addresses.get(key);
-      if (!protocol.speaksFor(key) || address === undefined || !isAnnouncedOn(address, from.name)) continue;
-      const offset = filled.length * burstFrames * slots.slotOctets;
-      protocol.writeBurst(slots.toSend, offset, slots.slotOctets, from, key);
+      if (!protocol.speaksFor(key) || address === undefined || !isMeant(address)) continue;
+      write(slots.toSend, filled.length * frames * slots.slotOctets, slots.slotOctets, from, key);
       filled.push(address);
-      if ((filled.length + 1) * burstFrames > slots.slots) flush();
+      if ((filled.length + 1) * frames > slots.slots) flush();
     }
     if (filled.length > 0) flush();
   }
+
+  /** Leaves in `sendErrors` what became of each frame. */
+  function send(count: number): void {
+    try {
+      socket.send(count);
+    } catch (error) {
+      fail(error);
+      slots.sendErrors.fill(1);
+    }
+  }
+
+  const bursts = { frames: protocol.burstFrames, octets: protocol.frameOctets, write: protocol.writeBurst };
+  const probes = {
+    frames: 1,
+    octets: protocol.probeOctets,
+    write: (out: DataView, at: number, _slotOctets: number, by: ResponderInterface, key: AddressKey) =>
+      protocol.writeProbe(out, at, by, key),
+  };
 
   const responder: Responder = {
     target,
@@ -133,7 +179,35 @@ export function openResponder(
       responder.target = next;
       from = interfaceOf(next);
     },
-    sendBursts,
+    sendBursts: (keys) =>
+      sendAbout(
+        keys,
+        (address) => isAnnouncedOn(address, from.name),
+        bursts,
+        (address) => (address.gratuitousSent += 1),
+      ),
+    sendProbes: (keys) =>
+      sendAbout(
+        keys,
+        ({ probe }) => probe !== undefined && (probe.interfaces?.has(from.name) ?? true),
+        probes,
+        () => {},
+      ),
+    answerLate(view, offset, octets) {
+      const address = protocol.answer(view, offset, octets, from, addresses, slots.toSend, 0);
+      if (typeof address === "string") return; // on other interfaces than this one; it was counted when it arrived
+      address.requestsReceived += 1;
+      send(1);
+      if (slots.sendErrors[0] === 0) address.responsesSent += 1;
+      else counters.unsent += 1;
+    },
+    discardWaiting() {
+      try {
+        countStalled(socket.discard());
+      } catch (error) {
+        fail(error);
+      }
+    },
     countQueueOverflows() {
       try {
         counters.queueOverflows += socket.takeQueueOverflows();

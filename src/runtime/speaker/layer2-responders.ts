@@ -1,7 +1,6 @@
 import type { Link } from "../net/link.js";
 import { formatMacHalves, type MacAddress } from "../net/mac.js";
-import { noteClaim } from "../layer2/address-conflict.js";
-import { formatAddressKey, type AddressKey } from "../layer2/address-key.js";
+import type { AddressKey } from "../layer2/address-key.js";
 import type { AnnouncedAddress, AnnouncedAddresses } from "../layer2/announced-addresses.js";
 import { arpProtocol } from "../layer2/arp-responder.js";
 import {
@@ -12,8 +11,15 @@ import {
   type ResponderTarget,
 } from "../layer2/interface-choice.js";
 import type { Layer2Protocol, ProtocolName } from "../layer2/layer2-protocol.js";
-import type { AddressConflict, InterfaceCounters, Layer2Error, Layer2Interface } from "../layer2/messages.js";
+import type { InterfaceCounters, Layer2Error, Layer2Interface } from "../layer2/messages.js";
 import { ndpProtocol } from "../layer2/ndp-responder.js";
+import {
+  createRecentRequests,
+  forgetRequests,
+  rememberRequest,
+  takeRequests,
+  type RecentRequests,
+} from "../layer2/recent-requests.js";
 import {
   createCounters,
   openResponder,
@@ -36,8 +42,10 @@ export type ResponderPorts = Readonly<{
   onInterfaces(interfaces: readonly Layer2Interface[]): void;
   /** An interface answers that did not before, or under another hardware address: its link has to be told. */
   onAnswering(): void;
-  /** Another machine has an address that is announced; for an address at most once a minute. */
-  onConflict(conflict: AddressConflict): void;
+  /** Another machine says, on this interface, that it has an address that is announced or probed for. */
+  onClaim(address: AnnouncedAddress, interfaceName: string, mac: MacAddress): void;
+  /** Frames have arrived at this moment: whether they may be answered. */
+  mayAnswer(now: number): boolean;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
   /** A socket is in trouble: the interfaces are worth looking at. */
@@ -54,6 +62,12 @@ export interface Responders {
   settled(): Promise<void>;
   /** Sends one burst about each address on each interface where it is announced. */
   sendBursts(keys: readonly AddressKey[]): void;
+  /** Sends one probe for each address on each interface where it is to be announced. */
+  sendProbes(keys: readonly AddressKey[]): void;
+  /** Answers what was asked for this address in the last moments, now that it is announced. */
+  answerRemembered(key: AddressKey): void;
+  /** Throws away all requests that wait or are remembered: nobody knows how old they are. */
+  discardWaiting(): void;
   counters(): InterfaceCounters[];
   close(): void;
 }
@@ -68,6 +82,7 @@ type ResponderSet = Readonly<{
   /** The same: how often it could not be opened. */
   openErrors: Map<string, number>;
   gone: ResponderCounters;
+  recent: RecentRequests;
 }>;
 
 const createSet = (protocol: Layer2Protocol): ResponderSet => ({
@@ -76,6 +91,7 @@ const createSet = (protocol: Layer2Protocol): ResponderSet => ({
   troubles: new Map(),
   openErrors: new Map(),
   gone: createCounters(protocol),
+  recent: createRecentRequests(protocol.requestForm),
 });
 
 export function createResponders(
@@ -92,6 +108,7 @@ export function createResponders(
     onTrouble: (index, error) => groupTrouble(ndp.responders.get(index), error),
   });
   let ownMacs: ReadonlySet<MacAddress> = new Set(); // BOUNDED by the interfaces that exist
+  let batchAt = 0; // when the frames arrived that are looked at
   let listTrouble: string | undefined;
   let reported = "";
   let choices: readonly InterfaceChoice[] = [];
@@ -117,7 +134,12 @@ export function createResponders(
     tellInterfaces();
   }
 
-  function open({ protocol, responders, troubles, openErrors }: ResponderSet, target: ResponderTarget): void {
+  function startBatch(): boolean {
+    batchAt = ports.now();
+    return ports.mayAnswer(batchAt);
+  }
+
+  function open({ protocol, responders, troubles, openErrors, recent }: ResponderSet, target: ResponderTarget): void {
     try {
       const responder = openResponder(protocol, target, addresses, ports.openSocket, {
         error: (broken, error) => {
@@ -125,6 +147,9 @@ export function createResponders(
           ports.scanSoon();
         },
         claim: noteClaimBy,
+        batch: startBatch,
+        unanswered: (index, view, offset, octets) =>
+          rememberRequest(recent, protocol.requestedAddress(view, offset), view, offset, octets, index, batchAt),
       });
       responders.set(target.index, responder);
       troubles.delete(target.name);
@@ -139,8 +164,7 @@ export function createResponders(
   function noteClaimBy(name: string, address: AnnouncedAddress, macHigh: number, macLow: number): void {
     const mac = formatMacHalves(macHigh, macLow);
     if (ownMacs.has(mac)) return; // two interfaces on one link hear one another
-    if (!noteClaim(address, ports.now())) return;
-    ports.onConflict({ address: formatAddressKey(address.key), interface: name, mac });
+    ports.onClaim(address, name, mac);
   }
 
   function close({ responders, gone }: ResponderSet, index: number): void {
@@ -219,6 +243,21 @@ export function createResponders(
     settled: groups.settled,
     sendBursts(keys) {
       for (const { responders } of sets) for (const responder of responders.values()) responder.sendBursts(keys);
+    },
+    sendProbes(keys) {
+      for (const { responders } of sets) for (const responder of responders.values()) responder.sendProbes(keys);
+    },
+    answerRemembered(key) {
+      const { responders, recent } = arpProtocol.speaksFor(key) ? arp : ndp;
+      takeRequests(recent, key, ports.now(), (index, view, offset, octets) =>
+        responders.get(index)?.answerLate(view, offset, octets),
+      );
+    },
+    discardWaiting() {
+      for (const { responders, recent } of sets) {
+        for (const responder of responders.values()) responder.discardWaiting();
+        forgetRequests(recent);
+      }
     },
     counters: () => sets.flatMap(countersOf),
     close() {

@@ -17,15 +17,22 @@ import { createBgpAnnouncements } from "./bgp-announcements.js";
 import { identifierOf } from "./bgp-peer-options.js";
 import type { BfdPeers } from "./bfd-peers.js";
 import type { BgpSessions } from "./bgp-sessions.js";
+import { conflictNews, regainedNews, type ConflictHeard } from "./conflict-news.js";
+import { createFreshAddresses } from "./fresh-addresses.js";
 import { createMissingInterfaces } from "./missing-interfaces.js";
 import { createOwnPeers } from "./own-peers.js";
 import { createSliceIndex } from "./slice-index.js";
 
 /** What the shell needs of the world around it; the join passes edges in, a test passes arrays. */
 export type SpeakerPorts = Readonly<{
-  /** Answer for an address on these interfaces ([]: all), or on others than before. */
-  announce(address: string, interfaces: readonly string[]): void;
+  /**
+   * Answer for an address on these interfaces ([]: all), or on others than before; with `probe` only after asking the link
+   * whether another machine has it, since it comes from no other speaker.
+   */
+  announce(address: string, interfaces: readonly string[], probe: boolean): void;
   withdraw(address: string): void;
+  /** Other speakers came or went: what others claim for a while may be theirs. */
+  fleetChanged(): void;
   recordEvent(service: ServiceView, event: SpeakerEvent): void;
   bgp: Pick<BgpSessions, "usePeers" | "setRoutes" | "flush">;
   bfd?: Pick<BfdPeers, "usePeers">;
@@ -73,8 +80,10 @@ export interface Speaker {
   /** Documents that were good in an earlier life: in force where the first present ones are refused. Before configChanged. */
   configRestored(documents: readonly KubernetesDocument[]): void;
   synced(): void;
-  /** Another machine on the link has an address that is announced here: its Services are told by Event. */
-  conflictHeard(conflict: Readonly<{ address: string; interface: string; mac: string }>): void;
+  /** Another machine on the link has an address that is announced here, or was to be: its Services are told by Event. */
+  conflictHeard(conflict: ConflictHeard): void;
+  /** An address that was given up to another machine is announced again. */
+  regained(address: string): void;
   /** Interfaces came or went. */
   interfacesChanged(): void;
   /** The peers that this node is to have sessions with, in the order in which they count. */
@@ -109,8 +118,10 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   const nodes = new Map<string, NodeView>();
   const decisions = new Map<ObjectKey, AnnounceDecision>(); // BOUNDED by the Services that exist
   const dirty = new Set<ObjectKey>(); // BOUNDED by the Services that exist or are announced
+  const fresh = createFreshAddresses();
   const announced = createAnnouncedAddresses({
-    ...ports,
+    announce: (address, interfaces) => ports.announce(address, interfaces, fresh.take(address)),
+    withdraw: (address) => ports.withdraw(address),
     gaugeAnnounced: (key, address, on) => ports.gaugeAnnounced(key, address, "layer2", on),
   });
   const announcedByBgp = createBgpAnnouncements(ports.bgp, (key, address, on) =>
@@ -184,10 +195,11 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     const decision = decideService(world, { service, endpointSlices: slices.of(key) }, options.node);
     decisions.set(key, decision);
     const { layer2, bgp } = decision;
+    if (!layer2.announce && layer2.winner !== undefined) fresh.spend(key);
     const byLayer2 = layer2.announce ? layer2.addresses : [];
     const layer2Changed = announced.update(key, byLayer2, layer2.announce ? layer2.interfaces : []);
     news.tell(service, "layer2", { now: layer2, before: before?.layer2, isChanged: layer2Changed, ips: byLayer2 });
-    const byBgp = bgp.announce ? service.ingress.flatMap(({ ip }) => ip ?? []) : [];
+    const byBgp = bgp.announce ? addressesOf(service) : [];
     const bgpChanged = announcedByBgp.update(key, byBgp, bgp.announce ? bgp.routes : []);
     news.tell(service, "bgp", { now: bgp, before: before?.bgp, isChanged: bgpChanged, ips: byBgp });
     missingInterfaces?.look(service, byLayer2, layer2.announce ? layer2.interfaces : []);
@@ -271,11 +283,14 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
 
   return {
     serviceChanged(service) {
-      services.set(objectKey(service), service);
-      touch(objectKey(service));
+      const key = objectKey(service);
+      services.set(key, service);
+      fresh.shown(key, addressesOf(service));
+      touch(key);
     },
     serviceDeleted(key) {
       services.delete(key);
+      fresh.shown(key, []);
       touch(key);
     },
     endpointSliceChanged: (slice) => slices.set(slice).forEach(touch),
@@ -294,6 +309,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     aliveChanged(names) {
       if (names.size === alive.size && [...names].every((name) => alive.has(name))) return;
       alive = names;
+      ports.fleetChanged();
       touchAll();
     },
     fleetChanged(next) {
@@ -315,18 +331,15 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     },
     synced() {
       isSynced = true;
+      fresh.begin();
       allDirty = true;
       work();
     },
-    conflictHeard({ address, interface: name, mac }) {
-      const message =
-        `address ${address} is also claimed by the machine ${mac} on ${name} of node "${options.node}": ` +
-        "find that machine and take the address from it";
-      ports.log.warn({ event: "addressConflict", ip: address, interface: name, mac }, message);
-      for (const key of announced.claimants(address)) {
-        const service = services.get(key);
-        if (service !== undefined) ports.recordEvent(service, { type: "Warning", reason: "addressConflict", message });
-      }
+    conflictHeard(conflict) {
+      tellClaimants(conflict.address, conflictNews(options.node, conflict, ports.log), conflict.action !== "yielded");
+    },
+    regained(address) {
+      tellClaimants(address, regainedNews(options.node, address, ports.log), true);
     },
     interfacesChanged: () => missingInterfaces?.lookAgain(),
     peers: ownPeers.list,
@@ -341,10 +354,22 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       }
     },
   };
+
+  function tellClaimants(address: string, event: SpeakerEvent, isAnnounced: boolean): void {
+    for (const key of announced.claimants(address)) {
+      ports.gaugeAnnounced(key, address, "layer2", isAnnounced);
+      const service = services.get(key);
+      if (service !== undefined) ports.recordEvent(service, event);
+    }
+  }
 }
 
 function peersOf(routes: readonly BgpRoute[]): readonly string[] {
   return [...new Set(routes.flatMap(({ peers }) => peers))].toSorted();
+}
+
+function addressesOf({ ingress }: ServiceView): string[] {
+  return ingress.flatMap(({ ip }) => ip ?? []);
 }
 
 /** A Node's status is written every few minutes: most of what changes there decides nothing. */

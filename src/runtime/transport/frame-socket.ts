@@ -33,6 +33,8 @@ export interface FrameSocket {
   send(count: number): number;
   /** Frames that were lost since the last call because they came faster than they were taken. */
   takeQueueOverflows(): number;
+  /** Throws away what has arrived by now and was not taken yet; tells how many frames. */
+  discard(): number;
   /** Nothing is called afterwards; a second call does nothing. */
   close(): void;
 }
@@ -63,6 +65,7 @@ export function openFrameSocket(
     slots,
     send: (count) => native.sendFrames(socket, count),
     takeQueueOverflows: () => native.droppedByKernel(socket),
+    discard: () => native.discardFrames(socket),
     close: () => native.closePacketSocket(socket),
   };
 }

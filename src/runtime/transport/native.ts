@@ -35,6 +35,7 @@ export interface NativePart {
   ): NativePacketSocket;
   sendFrames(socket: NativePacketSocket, count: number): number;
   droppedByKernel(socket: NativePacketSocket): number;
+  discardFrames(socket: NativePacketSocket): number;
   closePacketSocket(socket: NativePacketSocket): void;
   openGroupSocket(): NativeGroupSocket;
   joinSolicitedNodeGroups(socket: NativeGroupSocket, ifindex: number, groups: Uint32Array): Promise<Int32Array>;

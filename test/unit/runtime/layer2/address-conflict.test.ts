@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { noteClaim } from "../../../../src/runtime/layer2/address-conflict.js";
-import { addressKey } from "../../../../src/runtime/layer2/address-key.js";
+import { answerClaim, noteClaim, type ConflictPolicy } from "../../../../src/runtime/layer2/address-conflict.js";
+import { addressKey, formatAddressKey } from "../../../../src/runtime/layer2/address-key.js";
 import {
+  addressOf,
   announceAddress,
   withdrawAddress,
   type AnnouncedAddress,
@@ -12,6 +13,7 @@ import { encodeArp, type ArpPacket } from "../../../../src/runtime/layer2/arp.js
 import { responderInterface } from "../../../../src/runtime/layer2/layer2-protocol.js";
 import { answerNdp } from "../../../../src/runtime/layer2/ndp-responder.js";
 import { encodeNdp, type NeighborDiscovery } from "../../../../src/runtime/layer2/ndp.js";
+import { beginProbe, createProbes } from "../../../../src/runtime/layer2/probing.js";
 import { formatMacHalves } from "../../../../src/runtime/net/mac.js";
 
 const key = (address: string) => addressKey(address) ?? "";
@@ -47,6 +49,31 @@ describe("noteClaim() counts each claim, and reports", () => {
     withdrawAddress(addresses, address.key);
     announceAddress(addresses, address.key, undefined);
     expect([noteClaim(address, 3000), noteClaim(address, 5000)]).toEqual([false, true]);
+  });
+});
+
+describe("answerClaim()", () => {
+  const EACH_SECOND = Array.from({ length: 30 }, (_, second) => second * 1000);
+  it.each<{ name: string; policy: ConflictPolicy; changed?: number; at?: readonly number[]; done: string[] }>([
+    { name: "reports and does nothing", policy: "report", done: [] },
+    { name: "defends once in ten seconds", policy: "defend", done: ["2000 defend", "12000 defend", "22000 defend"] },
+    { name: "does not defend against a burst", policy: "defend", at: [0, 1100, 1101], done: [] },
+    {
+      name: "is lenient after a change of the fleet",
+      policy: "defend",
+      changed: 1500,
+      done: ["12000 defend", "22000 defend"],
+    },
+    { name: "yields where it goes on", policy: "yield", at: [0, 1000, 2000], done: ["2000 yield"] },
+    { name: "yields to no speaker that comes", policy: "yield", changed: 0, at: [0, 1000, 2000, 9999], done: [] },
+  ])("$name", ({ policy, changed = -Infinity, at = EACH_SECOND, done }) => {
+    const address = announced("192.0.2.1").get(key("192.0.2.1")) as AnnouncedAddress;
+    const answers = at.flatMap((now) => {
+      noteClaim(address, now);
+      const answer = answerClaim(address, now, policy, changed);
+      return answer === undefined ? [] : [`${now} ${answer}`];
+    });
+    expect(answers).toEqual(done);
   });
 });
 
@@ -112,15 +139,21 @@ describe("a claim of an announced address is", () => {
     { name: "not our own advertisement", frame: encodeNdp({ ...NA, linkLayerAddress: OURS }), claim: [] },
     { name: "a solicitation from it", frame: encodeNdp(NS), claim: [`2001:db8::1 ${THEIRS}`] },
     { name: "not a solicitation from another", frame: encodeNdp({ ...NS, sourceAddress: "2001:db8::7" }), claim: [] },
+    {
+      name: "an answer to a probe for the address",
+      frame: encodeArp({ ...ARP, operation: 2, senderProtocolAddress: "192.0.2.4" }),
+      claim: [`192.0.2.4 ${THEIRS}`],
+    },
     { name: "not the detection of duplicates", frame: encodeNdp({ ...NS, sourceAddress: "::" }), claim: [] },
   ])("$name", ({ frame, claim }) => {
     if (!frame.ok) throw new Error(frame.fault);
     const addresses = announced("192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1");
     announceAddress(addresses, key("192.0.2.2"), new Set(["eth1"]));
     withdrawAddress(addresses, key("192.0.2.3"));
+    beginProbe(createProbes(), addressOf(addresses, key("192.0.2.4")), undefined, 0);
     const claims: string[] = [];
     const eth0 = responderInterface("eth0", OURS, false, (address, high, low) =>
-      claims.push(`${address.key === key("2001:db8::1") ? "2001:db8::1" : "192.0.2.1"} ${formatMacHalves(high, low)}`),
+      claims.push(`${formatAddressKey(address.key)} ${formatMacHalves(high, low)}`),
     );
     const memory = new Uint8Array(256);
     memory.set(frame.value);

@@ -11,6 +11,7 @@ import {
   answerArp,
   arpProtocol,
   DROP_REASONS,
+  writeArpProbe,
   writeGratuitousArp,
 } from "../../../../src/runtime/layer2/arp-responder.js";
 import {
@@ -219,6 +220,43 @@ it.each([1, 2] as const)("writeGratuitousArp() tells everyone, operation %i", (o
       targetProtocolAddress: VIP,
     },
   });
+});
+
+it("writeArpProbe() asks everyone, and tells nobody that it has the address", () => {
+  const out = new Uint8Array(60).fill(0xee);
+  writeArpProbe(new DataView(out.buffer), 0, eth0, key(VIP));
+  expect(decodeArp(out)).toEqual({
+    ok: true,
+    value: {
+      ethernetDestination: "ff:ff:ff:ff:ff:ff",
+      ethernetSource: OUR_MAC,
+      operation: 1,
+      senderHardwareAddress: OUR_MAC,
+      senderProtocolAddress: "0.0.0.0",
+      targetHardwareAddress: "00:00:00:00:00:00",
+      targetProtocolAddress: VIP,
+    },
+  });
+});
+
+it("answerBatch() hands over the requests that somebody else has to answer, and no other frame", () => {
+  const slots = createSlots(8);
+  const frames = [
+    frameOf({ ...REQUEST, targetProtocolAddress: "192.168.1.243" }),
+    frameOf(REQUEST),
+    frameOf({ ...REQUEST, operation: 2, targetProtocolAddress: "192.168.1.243" }),
+    frameOf({ ...REQUEST, targetProtocolAddress: "192.168.1.241" }),
+    frameOf(REQUEST).subarray(0, 41),
+  ];
+  for (const [slot, frame] of frames.entries()) {
+    new Uint8Array(slots.received.buffer).set(frame, slot * 128);
+    slots.receivedOctets[slot] = frame.length;
+  }
+  const handed: string[] = [];
+  answerBatch(arpProtocol, slots, frames.length, eth0, addresses, createDropCounters(arpProtocol), [], (view, at) =>
+    handed.push(formatAddressKey(arpProtocol.requestedAddress(view, at))),
+  );
+  expect(handed).toEqual(["192.168.1.243", "192.168.1.241"]);
 });
 
 /** The rules once more, in other words and from single octets, so that the fuzz below does not believe the code. */

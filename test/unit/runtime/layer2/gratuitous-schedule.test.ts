@@ -56,6 +56,22 @@ it("announcing again makes them go on for longer, but none comes sooner", () => 
   expect(bursts.map(([at]) => at)).toEqual([0, 1100, 2200, 3300, 4400, 5500, 6600]);
 });
 
+it.each([
+  { name: "alone", before: undefined, at: [5000] },
+  { name: "during the first ones adds none that would be too early", before: 4000, at: [4000, 5100, 6200, 7300, 8400] },
+  {
+    name: "just after the last one comes when the next would have",
+    before: 600,
+    at: [600, 1700, 2800, 3900, 5000, 6100],
+  },
+])("a single burst $name", ({ before, at }) => {
+  const schedule = createGratuitousSchedule();
+  if (before !== undefined) scheduleGratuitous(schedule, 7, before);
+  const told = { 5000: () => scheduleGratuitous(schedule, 7, 5000, 0) };
+  const bursts = run(schedule, before === 600 ? { 5001: () => scheduleGratuitous(schedule, 7, 5001, 0) } : told);
+  expect(bursts.map(([when]) => when)).toEqual(at);
+});
+
 it("announcing again after the last burst begins anew", () => {
   const schedule = createGratuitousSchedule();
   scheduleGratuitous(schedule, 7, 0);

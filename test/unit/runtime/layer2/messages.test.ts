@@ -8,7 +8,7 @@ it("packChanges() keeps the order, and each list of interfaces once", () => {
       { key: -6, interfaces: ["eth0", "eth1"] },
       { key: 5, interfaces: undefined },
       { key: "\u2001\u0db8\0\0\0\0\uffff\u0001", interfaces: ["eth1"] },
-      { key: 8, interfaces: ["eth0", "eth1"] },
+      { key: 8, interfaces: ["eth0", "eth1"], probe: true },
     ]),
   ).toEqual({
     keys: Int32Array.from(
@@ -21,6 +21,7 @@ it("packChanges() keeps the order, and each list of interfaces once", () => {
       ].flat(),
     ),
     scopes: Int32Array.of(0, 1, -1, 2, 1),
+    probes: Uint8Array.of(0, 0, 0, 0, 1),
     interfaceSets: [["eth0", "eth1"], ["eth1"]],
   });
 });

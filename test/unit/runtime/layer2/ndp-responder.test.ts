@@ -12,7 +12,12 @@ import {
   prepareFramesToSend,
   responderInterface,
 } from "../../../../src/runtime/layer2/layer2-protocol.js";
-import { answerNdp, NDP_DROP_REASONS, ndpProtocol } from "../../../../src/runtime/layer2/ndp-responder.js";
+import {
+  answerNdp,
+  NDP_DROP_REASONS,
+  ndpProtocol,
+  writeNdpProbe,
+} from "../../../../src/runtime/layer2/ndp-responder.js";
 import { decodeNdp, encodeNdp, writeChecksum, type NeighborDiscovery } from "../../../../src/runtime/layer2/ndp.js";
 import type { FrameSlots } from "../../../../src/runtime/net/frame-slots.js";
 import { runs } from "../../runs.js";
@@ -323,4 +328,24 @@ it("120,000 mutated frames are answered where they must be, and dropped with a r
   expect(wrong).toEqual([]);
   expect(answers).toBeGreaterThan(10_000);
   expect(NDP_DROP_REASONS.filter((reason) => drops[reason] === 0)).toEqual([]);
+});
+
+it("writeNdpProbe() asks the group of the address, as somebody who has none yet", () => {
+  const out = new Uint8Array(90).fill(0xee);
+  const target = "fd77::1234:5678:9abc";
+  writeNdpProbe(new DataView(out.buffer), 4, eth0, key(target));
+  expect(ndpProtocol.probeOctets).toBe(78);
+  expect(decodeNdp(out.subarray(4, 82))).toEqual({
+    ok: true,
+    value: {
+      type: 135,
+      ethernetDestination: "33:33:ff:78:9a:bc",
+      ethernetSource: OUR_MAC,
+      sourceAddress: "::",
+      destinationAddress: "ff02::1:ff78:9abc",
+      targetAddress: target,
+      linkLayerAddress: undefined,
+    },
+  });
+  expect([...out.subarray(82)]).toEqual(Array(8).fill(0xee));
 });

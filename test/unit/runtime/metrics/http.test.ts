@@ -25,7 +25,7 @@ it("serves metrics as they are after a refresh, and nothing else", async () => {
         { protocol: "arp", drops: { truncated: 2 }, errors: 1 },
         { protocol: "ndp", drops: { truncated: 4 }, errors: 0 },
       ],
-      3,
+      { restarts: 3, stalls: 2 },
     );
   };
   const served = await serveMetrics({ host: "127.0.0.1", port: 0, registry, refresh });
@@ -43,6 +43,7 @@ it("serves metrics as they are after a refresh, and nothing else", async () => {
   expect(text).toContain('smelter_layer2_dropped_total{protocol="arp",reason="queueOverflow"} 8\n');
   expect(text).toContain('smelter_layer2_errors_total{protocol="arp"} 2\n');
   expect(text).toContain("smelter_layer2_thread_restarts_total 3\n");
+  expect(text).toContain("smelter_layer2_stalls_total 2\n");
   expect(text).toContain("metallb_k8s_client_config_loaded_bool 1\n");
   expect(await get(served.value.port, "/debug")).toEqual([404, "not found\n"]);
   await served.value.close();

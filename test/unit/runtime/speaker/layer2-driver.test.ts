@@ -14,7 +14,11 @@ function workerThat(onMessage: string): URL {
     tell();
     parentPort.on("message", (message) => {
       const { type, changes } = message;
-      if (changes !== undefined) log.push([type, [...changes.keys], [...changes.scopes], changes.interfaceSets]);
+      if (changes !== undefined) {
+        log.push([type, [...changes.keys], [...changes.scopes], changes.interfaceSets]);
+        if (changes.probes.includes(1)) log.push(["probes", [...changes.probes]]);
+      }
+      if (type === "fleetChanged") log.push([type]);
       if (type === "stop") return parentPort.close();
       ${onMessage}
     });`;
@@ -24,13 +28,14 @@ function workerThat(onMessage: string): URL {
 /** An IPv4 address as it goes to the thread. */
 const v4 = (key: number): number[] => [0, 0, 0xffff, key];
 
+const policy = { conflicts: "report", refreshMilliseconds: 0 } as const;
 let driver: Layer2Driver | undefined;
 afterEach(() => driver?.stop());
 
 function start(workerUrl: URL): { driver: Layer2Driver; errors: Layer2Error[]; told: unknown[] } {
   const [errors, told]: [Layer2Error[], unknown[]] = [[], []];
   const onInterfaces = (interfaces: readonly unknown[]): void => void told.splice(0, Infinity, ...interfaces);
-  driver = startLayer2({ workerUrl, excludes: [], onError: (error) => errors.push(error), onInterfaces });
+  driver = startLayer2({ workerUrl, excludes: [], policy, onError: (error) => errors.push(error), onInterfaces });
   return { driver, errors, told };
 }
 
@@ -47,6 +52,14 @@ it("makes one message of all changes of one turn, in their order", async () => {
     ["change", [...v4(1), ...v4(2), ...v4(1), ...v4(3)], [0, 1, -1, 1], [["eth0"]]],
     ["change", v4(4), [0], []],
   ]);
+});
+
+it("passes on which addresses are to be probed for, and that the fleet has changed", async () => {
+  const { driver, told } = start(workerThat("tell(); done(message);"));
+  await Promise.all([driver.announce("0.0.0.1", []), driver.announce("0.0.0.2", [], true)]);
+  driver.fleetChanged();
+  await driver.scan();
+  expect(told.slice(1)).toEqual([["probes", [0, 1]], ["fleetChanged"]]);
 });
 
 it("setAll() names what is to be announced, and nothing that was meant before", async () => {
@@ -69,7 +82,7 @@ it("a thread that ends is started again with all that is announced, and who wait
 
 it("counters() of a thread that ends is empty, and does not wait", async () => {
   const { driver } = start(workerThat(`if (type === "counters") process.exit(3);`));
-  expect(await driver.counters()).toEqual({ addresses: new Map(), interfaces: [], restarts: 0 });
+  expect(await driver.counters()).toEqual({ addresses: new Map(), interfaces: [], restarts: 0, stalls: 0 });
 });
 
 it("a thread that cannot work at all is not started again; nobody waits for it", async () => {
@@ -98,7 +111,7 @@ it("both families go to the thread; what is no address is told about, and left o
 it("stop() releases who waits, and is final", async () => {
   const heard = new Promise<void>((resolve) => {
     const onInterfaces = (told: readonly unknown[]): void => (told.length > 0 ? resolve() : undefined);
-    driver = startLayer2({ workerUrl: workerThat("tell();"), excludes: [], onError: () => {}, onInterfaces });
+    driver = startLayer2({ workerUrl: workerThat("tell();"), excludes: [], policy, onError: () => {}, onInterfaces });
   });
   const waiting = driver?.announce("0.0.0.1", []);
   await heard;

@@ -1,13 +1,15 @@
 import { beforeEach, expect, it } from "vitest";
 import {
+  addressOf,
   announceAddress,
   withdrawAddress,
   type AnnouncedAddresses,
 } from "../../../../src/runtime/layer2/announced-addresses.js";
-import { addressKey, type AddressKey } from "../../../../src/runtime/layer2/address-key.js";
+import { addressKey, formatAddressKey, type AddressKey } from "../../../../src/runtime/layer2/address-key.js";
 import { decodeArp, encodeArp } from "../../../../src/runtime/layer2/arp.js";
 import type { Layer2Error, Layer2Interface } from "../../../../src/runtime/layer2/messages.js";
 import { decodeNdp } from "../../../../src/runtime/layer2/ndp.js";
+import { beginProbe, createProbes } from "../../../../src/runtime/layer2/probing.js";
 import type { FrameSlots } from "../../../../src/runtime/net/frame-slots.js";
 import type { Link } from "../../../../src/runtime/net/link.js";
 import type { OpenSocket, ResponderSocket } from "../../../../src/runtime/speaker/layer2-responder.js";
@@ -27,6 +29,7 @@ interface FakeSocket extends ResponderSocket {
   readonly sent: string[];
   closed: boolean;
   overflows: number;
+  waiting: number;
 }
 
 const mac = (index: number): string => `02:00:00:00:00:0${index}`;
@@ -56,7 +59,8 @@ let groupErrno: number;
 let errors: Layer2Error[];
 let told: string[][];
 let scansAsked: number;
-let conflicts: string[];
+let claims: string[];
+let mayAnswer: boolean;
 let now: number;
 let answering: number;
 let addresses: AnnouncedAddresses;
@@ -83,6 +87,12 @@ const openFake: OpenSocket = (protocol, index, on) => {
     sent,
     closed: false,
     overflows: 0,
+    waiting: 0,
+    discard() {
+      const discarded = socket.waiting;
+      socket.waiting = 0;
+      return discarded;
+    },
     send(count) {
       let unsent = 0;
       for (let slot = 0; slot < count; slot += 1) {
@@ -118,6 +128,10 @@ function describe(frame: Uint8Array): string {
   if (advertisement.ok && advertisement.value.type === 136) {
     const { linkLayerAddress, targetAddress, router } = advertisement.value;
     return `${router ? "router" : "host"} ${linkLayerAddress} ${targetAddress}`;
+  }
+  if (advertisement.ok) {
+    const { targetAddress, sourceAddress } = advertisement.value;
+    return `who has ${targetAddress}, from ${sourceAddress} in ${frame.length} octets`;
   }
   const decoded = decodeArp(frame);
   if (!decoded.ok) return decoded.fault;
@@ -159,7 +173,8 @@ beforeEach(() => {
   errors = [];
   told = [];
   scansAsked = 0;
-  conflicts = [];
+  claims = [];
+  mayAnswer = true;
   now = 0;
   answering = 0;
   addresses = new Map();
@@ -176,7 +191,8 @@ beforeEach(() => {
     onError: (error) => errors.push(error),
     onInterfaces: (interfaces) => told.push(interfaces.map(describeInterface)),
     onAnswering: () => (answering += 1),
-    onConflict: ({ address, interface: name, mac: of }) => conflicts.push(`${address} ${name} ${of}`),
+    onClaim: ({ key }, name, of) => claims.push(`${formatAddressKey(key)} ${name} ${of}`),
+    mayAnswer: () => mayAnswer,
     now: () => now,
     scanSoon: () => (scansAsked += 1),
   });
@@ -409,11 +425,94 @@ it("a protocol that cannot be opened keeps the other from nothing", () => {
   expect(told.at(-1)).toEqual(["a answers NDP", "b answers"]);
 });
 
-it("another machine that goes on having an announced address is told about; an interface of this machine is not", () => {
+it("another machine that has an announced address is told about; an interface of this machine is not", () => {
   responders.scan();
   const claim = (of: string): string[] => ask(1, of, "192.168.1.240");
-  for (now = 0; now <= 5000; now += 1000) expect(claim(mac(2))).toHaveLength(1); // heard on a, sent by b
-  expect([conflicts, addresses.get(VIP)?.claimsHeard]).toEqual([[], 0]);
-  for (now = 0; now <= 5000; now += 1000) claim(mac(7));
-  expect([conflicts, addresses.get(VIP)?.claimsHeard]).toEqual([[`192.168.1.240 a ${mac(7)}`], 6]);
+  expect(claim(mac(2))).toHaveLength(1); // heard on a, sent by b
+  expect(claims).toEqual([]);
+  expect(claim(mac(7))).toHaveLength(1);
+  expect(claims).toEqual([`192.168.1.240 a ${mac(7)}`]);
+});
+
+it("what was asked in the last 50 ms is answered when the address is announced, once, to each who asked", () => {
+  responders.scan();
+  withdrawAddress(addresses, VIP);
+  const at = (when: number, machine: number): void => {
+    now = when;
+    expect(ask(1, mac(machine), `192.168.1.${machine}`)).toEqual([]);
+  };
+  at(1000, 6);
+  at(1040, 7);
+  at(1060, 8);
+  at(1070, 7);
+  const socket = sockets.get(1);
+  now = 1080;
+  responders.answerRemembered(VIP); // it is not announced yet
+  expect(socket?.sent).toEqual([]);
+  at(1081, 7);
+  at(1082, 8);
+  announceAddress(addresses, VIP, undefined);
+  responders.answerRemembered(VIP6);
+  responders.answerRemembered(VIP);
+  responders.answerRemembered(VIP);
+  expect(socket?.sent).toEqual([`2 ${mac(1)} 192.168.1.240`, `2 ${mac(1)} 192.168.1.240`]);
+  expect(sockets.get(2)?.sent).toEqual([]);
+  expect(addresses.get(VIP)).toMatchObject({ requestsReceived: 2, responsesSent: 2 });
+});
+
+it("nothing is answered late on an interface where the address is not announced, nor where that has gone", () => {
+  responders.scan();
+  withdrawAddress(addresses, VIP);
+  ask(1);
+  ask(2);
+  announceAddress(addresses, VIP, new Set(["b"]));
+  links = [link(1, "a")];
+  responders.scan();
+  responders.answerRemembered(VIP);
+  expect([sockets.get(1)?.sent, sockets.get(2)?.sent]).toEqual([[], []]);
+});
+
+it("a late answer that could not be sent is counted as that", () => {
+  responders.scan();
+  withdrawAddress(addresses, VIP);
+  ask(1);
+  announceAddress(addresses, VIP, undefined);
+  sendErrnos.set(0, 105);
+  responders.answerRemembered(VIP);
+  expect(addresses.get(VIP)).toMatchObject({ requestsReceived: 1, responsesSent: 0 });
+  expect(counters()).toMatchObject([{ interface: "a", unsent: 1 }, {}, {}]);
+});
+
+it("while it may not answer, frames are dropped unread, those that waited too, and nothing is remembered", () => {
+  responders.scan();
+  withdrawAddress(addresses, VIP);
+  ask(1);
+  announceAddress(addresses, VIP, undefined);
+  const socket = sockets.get(1);
+  if (socket !== undefined) socket.waiting = 5;
+  mayAnswer = false;
+  responders.discardWaiting();
+  expect(ask(1)).toEqual([]);
+  expect(ask(1, mac(7), "192.168.1.240")).toEqual([]);
+  expect(claims).toEqual([]);
+  responders.answerRemembered(VIP);
+  expect(socket?.sent).toEqual([]);
+  expect(counters()).toMatchObject([{ interface: "a", drops: { stalled: 7 } }, { drops: { stalled: 0 } }, {}]);
+  mayAnswer = true;
+  expect(ask(1)).toHaveLength(1);
+});
+
+it("a probe goes out on each interface where the address is to be announced, and changes no later frame", () => {
+  const probes = createProbes();
+  withdrawAddress(addresses, VIP);
+  beginProbe(probes, addressOf(addresses, VIP), new Set(["a"]), 0);
+  beginProbe(probes, addressOf(addresses, VIP6), undefined, 0);
+  links = withIpv6();
+  responders.scan();
+  responders.sendProbes([VIP, VIP6, keyOf("192.168.1.241")]);
+  expect([sockets.get(1)?.sent, sockets.get(2)?.sent]).toEqual([[`1 ${mac(1)} 0.0.0.0`], []]);
+  expect(sockets6.get(1)?.sent).toEqual(["who has fd77::240, from :: in 78 octets"]);
+  announceAddress(addresses, VIP6, undefined);
+  responders.sendBursts([VIP6]);
+  expect(sockets6.get(1)?.sent.at(-1)).toBe(`host ${mac(1)} fd77::240`);
 });

@@ -41,6 +41,7 @@ function begin(config = CONFIG) {
     {
       announce: () => undefined,
       withdraw: () => undefined,
+      fleetChanged: () => undefined,
       recordEvent: () => undefined,
       bgp: { usePeers: () => undefined, setRoutes: () => undefined, flush: () => undefined },
       gaugeAnnounced: () => undefined,

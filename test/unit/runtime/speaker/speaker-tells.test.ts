@@ -76,6 +76,7 @@ function begin(advertisement = "{}", options: Partial<SpeakerOptions> = {}): voi
     {
       announce: () => undefined,
       withdraw: () => undefined,
+      fleetChanged: () => undefined,
       recordEvent: (_, { type, reason, message }) => events.push(`${type} ${reason}: ${message}`),
       bgp: { usePeers: () => undefined, setRoutes: () => undefined, flush: () => undefined },
       gaugeAnnounced: () => undefined,

@@ -42,6 +42,8 @@ let wire: string[];
 let events: string[];
 let stale: boolean | undefined;
 let deferred: (() => void)[];
+let fleetChanges: number;
+let gauged: string[];
 let speaker: Speaker;
 const settle = (): void => {
   for (const work of deferred.splice(0)) work();
@@ -49,6 +51,7 @@ const settle = (): void => {
 
 beforeEach(() => {
   [wire, events, stale, deferred] = [[], [], undefined, []];
+  [fleetChanges, gauged] = [0, []];
   speaker = createSpeaker(
     {
       node: "n1",
@@ -58,11 +61,12 @@ beforeEach(() => {
       ignoreExcludeLabel: false,
     },
     {
-      announce: (address) => wire.push(`+${address}`),
+      announce: (address, _, probe) => wire.push(`${probe ? "?" : "+"}${address}`),
       withdraw: (address) => wire.push(`-${address}`),
+      fleetChanged: () => (fleetChanges += 1),
       recordEvent: (_, { reason, message }) => events.push(`${reason}: ${message}`),
       bgp: { usePeers: () => undefined, setRoutes: () => undefined, flush: () => undefined },
-      gaugeAnnounced: () => undefined,
+      gaugeAnnounced: (key, address, protocol, on) => gauged.push(`${key} ${address} ${protocol} ${on}`),
       gaugeConfig: (state) => (stale = state.stale),
       defer: (work) => deferred.push(work),
       log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
@@ -134,7 +138,7 @@ it("changes its address when the Service does", () => {
   begin();
   speaker.serviceChanged(service("web", "192.0.2.2"));
   settle();
-  expect(wire).toEqual(["+192.0.2.1", "-192.0.2.1", "+192.0.2.2"]);
+  expect(wire).toEqual(["+192.0.2.1", "-192.0.2.1", "?192.0.2.2"]);
 });
 
 it("goes on with the last good model while the newest is refused, and takes the former one back", () => {
@@ -145,10 +149,10 @@ it("goes on with the last good model while the newest is refused, and takes the 
   speaker.serviceChanged(service("more", "192.0.2.9"));
   speaker.endpointSliceChanged(endpoints("more", ["n1"]));
   settle();
-  expect(wire).toEqual(["+192.0.2.1", "+192.0.2.9"]);
+  expect(wire).toEqual(["+192.0.2.1", "?192.0.2.9"]);
   speaker.configChanged(config("192.0.2.0/24"));
   settle();
-  expect([wire, stale]).toEqual([["+192.0.2.1", "+192.0.2.9"], false]);
+  expect([wire, stale]).toEqual([["+192.0.2.1", "?192.0.2.9"], false]);
 });
 
 it("waits with a model that has no room for what it announces until the Service has moved", () => {
@@ -159,7 +163,7 @@ it("waits with a model that has no room for what it announces until the Service 
   speaker.serviceChanged(service("web", "198.51.100.1"));
   settle();
   settle();
-  expect([wire.at(-1), stale]).toEqual(["+198.51.100.1", false]);
+  expect([wire.at(-1), stale]).toEqual(["?198.51.100.1", false]);
   expect(wire).toContain("-192.0.2.1");
 });
 
@@ -197,12 +201,72 @@ it("tells the Services of an address that another machine has, and no others", (
   begin();
   events.length = 0;
   const conflict = { interface: "eth0", mac: "02:00:00:00:00:03" };
-  speaker.conflictHeard({ address: "192.0.2.1", ...conflict });
-  speaker.conflictHeard({ address: "192.0.2.9", ...conflict });
+  speaker.conflictHeard({ address: "192.0.2.1", probed: false, action: "nothing", ...conflict });
+  speaker.conflictHeard({ address: "192.0.2.9", probed: false, action: "nothing", ...conflict });
   expect(events).toEqual([
     'addressConflict: address 192.0.2.1 is also claimed by the machine 02:00:00:00:00:03 on eth0 of node "n1": ' +
       "find that machine and take the address from it",
   ]);
+});
+
+it.each([
+  { probed: true, action: "nothing", says: ", which answered before it was announced; it is announced all the same" },
+  { probed: false, action: "defended", says: ", against which it is defended" },
+  { probed: false, action: "yielded", says: ", so it is announced no more until that machine is silent" },
+  { probed: true, action: "yielded", says: ", so it is not announced until that machine is silent" },
+] as const)("says what is done about another machine: $action (probed: $probed)", ({ probed, action, says }) => {
+  begin();
+  gauged.length = 0;
+  speaker.conflictHeard({ address: "192.0.2.1", interface: "eth0", mac: "02:00:00:00:00:03", probed, action });
+  expect(events.at(-1)).toBe(
+    `addressConflict: address 192.0.2.1 is also claimed by the machine 02:00:00:00:00:03 on eth0 of node "n1"${says}: ` +
+      "find that machine and take the address from it",
+  );
+  expect(gauged).toEqual([`default/web 192.0.2.1 layer2 ${action !== "yielded"}`]);
+  speaker.regained("192.0.2.1");
+  expect(events.at(-1)).toMatch(/^addressRegained: address 192.0.2.1 is announced again from node "n1"/);
+  expect(gauged.at(-1)).toBe("default/web 192.0.2.1 layer2 true");
+});
+
+it("probes for an address that came while it looked on and that no other speaker had, and for no other", () => {
+  speaker.nodeChanged(node("n2"));
+  speaker.aliveChanged(new Set(["n1", "n2"]));
+  begin();
+  for (let host = 10; host < 20; host += 1) {
+    speaker.serviceChanged(service(`s${host}`, undefined));
+    speaker.endpointSliceChanged(endpoints(`s${host}`, ["n1"]));
+  }
+  settle();
+  wire.length = 0;
+  for (let host = 10; host < 20; host += 1) speaker.serviceChanged(service(`s${host}`, `192.0.2.${host}`));
+  settle();
+  const own = wire.toSorted();
+  expect(own.every((line) => line.startsWith("?"))).toBe(true);
+  expect(own.length).toBeGreaterThan(0);
+  expect(own.length).toBeLessThan(10);
+  wire.length = 0;
+  speaker.aliveChanged(new Set(["n1"])); // the other one's addresses are taken over
+  settle();
+  const taken = wire.filter((line) => line.startsWith("+192.0.2.1"));
+  expect(wire.filter((line) => line.startsWith("?"))).toEqual([]);
+  expect(taken.length).toBeGreaterThanOrEqual(10 - own.length);
+});
+
+it("probes for an address whose first endpoint comes later", () => {
+  begin();
+  speaker.serviceChanged(service("late", "192.0.2.7"));
+  settle();
+  speaker.endpointSliceChanged(endpoints("late", ["n1"]));
+  settle();
+  expect(wire).toEqual(["+192.0.2.1", "?192.0.2.7"]);
+});
+
+it("tells who answers when speakers come or go", () => {
+  const before = fleetChanges;
+  speaker.aliveChanged(new Set(["n1"]));
+  expect(fleetChanges).toBe(before);
+  speaker.aliveChanged(new Set(["n1", "n2"]));
+  expect(fleetChanges).toBe(before + 1);
 });
 
 it("is not stale where nothing has ever been configured", () => {
@@ -223,7 +287,7 @@ it("follows a Service that changes to an IPv6 address alone", () => {
   events.length = 0;
   speaker.serviceChanged({ ...service("web", "192.0.2.1"), ingress: [{ ip: "2001:db8::1" }] });
   settle();
-  expect(wire).toEqual(["+192.0.2.1", "-192.0.2.1", "+2001:db8::1"]);
+  expect(wire).toEqual(["+192.0.2.1", "-192.0.2.1", "?2001:db8::1"]);
   expect(events).toHaveLength(1);
 });
 

@@ -1,0 +1,29 @@
+import { expect, it } from "vitest";
+import { createFence, noteRunning, openFence, STALL_MILLISECONDS } from "../../../../src/runtime/layer2/fence.js";
+
+it.each<{ name: string; at: readonly number[]; closedAt: readonly number[] }>([
+  { name: "stays open while the thread looks often", at: [1050, 1100, 1150, 1350], closedAt: [] },
+  { name: "stays open at the limit", at: [1000 + STALL_MILLISECONDS], closedAt: [] },
+  { name: "closes beyond the limit", at: [1001 + STALL_MILLISECONDS], closedAt: [1001 + STALL_MILLISECONDS] },
+  { name: "closes again at each stall", at: [1300, 1400, 1700], closedAt: [1300, 1700] },
+  { name: "takes no notice of a clock that goes back", at: [1100, 900, 1290], closedAt: [] },
+])("the fence $name", ({ at, closedAt }) => {
+  const fence = createFence(1000);
+  expect(at.filter((now) => noteRunning(fence, now))).toEqual(closedAt);
+  expect([fence.open, fence.stalls]).toEqual([closedAt.length === 0, closedAt.length]);
+});
+
+it("opens for an answer to the last stall alone, and tells the longest since it was open", () => {
+  const fence = createFence(0);
+  noteRunning(fence, 5000);
+  const first = fence.stalls;
+  noteRunning(fence, 5100);
+  noteRunning(fence, 5400);
+  expect(openFence(fence, first)).toBe(false);
+  expect(fence.open).toBe(false);
+  expect(openFence(fence, fence.stalls)).toBe(true);
+  expect(fence).toMatchObject({ open: true, stalledMilliseconds: 5000, closedMilliseconds: 5000 });
+  expect(openFence(fence, fence.stalls)).toBe(false); // it is open
+  noteRunning(fence, 5700);
+  expect(fence).toMatchObject({ open: false, stalledMilliseconds: 300, closedMilliseconds: 5700 });
+});

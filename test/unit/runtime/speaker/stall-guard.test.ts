@@ -1,0 +1,104 @@
+import { beforeEach, expect, it } from "vitest";
+import { createStallGuard, type StallGuard } from "../../../../src/runtime/speaker/stall-guard.js";
+
+let now: number;
+let log: string[];
+let timers: { at: number; run: () => void }[];
+let answers: ((answer: boolean | Error) => void)[]; // of those who were asked
+let guard: StallGuard;
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Lets time pass as a thread that runs sees it. */
+function passTo(end: number): void {
+  for (;;) {
+    const next = timers.toSorted((a, b) => a.at - b.at)[0];
+    if (next === undefined || next.at > end) break;
+    timers.splice(timers.indexOf(next), 1);
+    now = Math.max(now, next.at);
+    next.run();
+  }
+  now = end;
+}
+
+beforeEach(() => {
+  [now, log, timers, answers] = [0, [], [], []];
+  guard = createStallGuard({
+    now: () => now,
+    startTimer(milliseconds, run) {
+      const timer = { at: now + milliseconds, run };
+      timers.push(timer);
+      return () => void (timers = timers.filter((each) => each !== timer));
+    },
+    confirmOwnership: () =>
+      new Promise((resolve, reject) =>
+        answers.push((answer) => (typeof answer === "boolean" ? resolve(answer) : reject(answer))),
+      ),
+    onUnconfirmed: (error) => log.push(`unconfirmed: ${(error as Error).message}`),
+    onClosed: () => log.push("closed"),
+    onOpened: ({ stalledMilliseconds, heldMilliseconds }) =>
+      log.push(`opened ${stalledMilliseconds} ${heldMilliseconds}`),
+  });
+});
+
+it("lets answers through while the thread runs, also without traffic", () => {
+  passTo(60_000);
+  expect([guard.mayAnswer(now), guard.stalls(), log]).toEqual([true, 0, []]);
+});
+
+it("closes before the first frame after a stall is answered, and opens once the ownership is confirmed", async () => {
+  passTo(1000);
+  now = 6000; // stopped meanwhile
+  expect(guard.mayAnswer(now)).toBe(false);
+  passTo(6010);
+  expect([guard.mayAnswer(now), log]).toEqual([false, ["closed"]]);
+  answers[0]?.(true);
+  await settled();
+  expect([guard.mayAnswer(now), guard.stalls(), log]).toEqual([true, 1, ["closed", "opened 5000 10"]]);
+});
+
+it("notices a stall by itself where no frame arrives", () => {
+  passTo(1000);
+  now = 1300;
+  passTo(1300); // the tick that was due at 1050
+  expect([guard.isOpen(), log]).toEqual([false, ["closed"]]);
+});
+
+it("asks again where it is not confirmed, and says why", async () => {
+  passTo(1000);
+  now = 2000;
+  passTo(2000);
+  answers[0]?.(false);
+  await settled();
+  passTo(2250);
+  answers[1]?.(new Error("nobody there"));
+  await settled();
+  passTo(2500);
+  expect(guard.isOpen()).toBe(false);
+  answers[2]?.(true);
+  await settled();
+  expect(log).toEqual(["closed", "unconfirmed: nobody there", "opened 1000 500"]);
+});
+
+it("an answer to a question from before one more stall opens nothing", async () => {
+  passTo(1000);
+  now = 2000;
+  guard.mayAnswer(now);
+  answers[0]?.(true);
+  now = 3000; // stopped again before the answer is looked at
+  await settled();
+  expect([guard.isOpen(), log]).toEqual([false, ["closed", "closed"]]);
+  answers[1]?.(true);
+  await settled();
+  expect([guard.isOpen(), guard.stalls()]).toEqual([true, 2]);
+});
+
+it("asks nobody and waits for nothing after stop()", async () => {
+  passTo(1000);
+  now = 2000;
+  guard.mayAnswer(now);
+  answers[0]?.(false);
+  await settled();
+  guard.stop();
+  expect(timers).toEqual([]);
+});
