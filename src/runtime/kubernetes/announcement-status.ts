@@ -55,7 +55,9 @@ const SETTLE_MILLISECONDS = 1_000; // who announced it before takes its own back
 const REST_MILLISECONDS = 1_000; // after a write: by then the watch has it
 const CONTESTED: Backoff = { baseMilliseconds: 2_000, limitMilliseconds: 600_000 }; // somebody else takes it away
 const SWEEP_MILLISECONDS = 60_000; // between two looks at all nodes' objects
-const LOOK_AGAIN_MILLISECONDS = 600_000; // where it is off; and up to twice as long
+/** Where it is off: an API server that starts refuses everybody for a moment; otherwise permissions come seldom. */
+const OFF: Backoff = { baseMilliseconds: 10_000, limitMilliseconds: 1_200_000 };
+const REFUSED_MILLISECONDS = 600_000; // until what the server does not take is tried again
 
 export function createAnnouncementStatus(options: AnnouncementStatusOptions): AnnouncementStatus {
   const { client, ports, signal, node, kind } = options;
@@ -79,6 +81,7 @@ export function createAnnouncementStatus(options: AnnouncementStatusOptions): An
   let cancelLook: (() => void) | undefined;
   let notBefore = 0;
   let failures = 0; // in a row
+  let timesOff = 0; // likewise
   let nextSweep = 0;
   let sweepIsDue = false;
   let said = "";
@@ -168,9 +171,12 @@ export function createAnnouncementStatus(options: AnnouncementStatusOptions): An
     if (names !== undefined && there.length === 0) sweepIsDue = kind.isOfOneNode;
     const done = await store.write(service, names, there);
     working.delete(service);
-    if (!done.ok) takeFailure(service, done.fault);
-    else failures = 0;
-    if (done.ok) touchLater(service, REST_MILLISECONDS); // something else may be wanted by now
+    if (done.ok) {
+      [failures, timesOff] = [0, 0];
+      touchLater(service, REST_MILLISECONDS); // something else may be wanted by now
+    } else {
+      takeFailure(service, done.fault);
+    }
     pump();
   }
 
@@ -186,7 +192,7 @@ export function createAnnouncementStatus(options: AnnouncementStatusOptions): An
         counters.dropped("status_refused");
         if (message !== said) log.warn({ event: "announcementStatusRefused", service }, message);
         said = message;
-        return touchLater(service, LOOK_AGAIN_MILLISECONDS);
+        return touchLater(service, REFUSED_MILLISECONDS);
     }
     log.debug({ event: "announcementStatusLate", service }, `${message} (trying again)`); // others say so, too
     const milliseconds = backoffDelay(RECONNECT_BACKOFF, failures, ports.random());
@@ -232,7 +238,8 @@ export function createAnnouncementStatus(options: AnnouncementStatusOptions): An
     stopWatch.abort();
     for (const cancel of resting.values()) cancel();
     for (const each of [removals, writes, resting, seen, seenOf, contests]) each.clear();
-    cancelLook = clock.setTimer(LOOK_AGAIN_MILLISECONDS * (1 + ports.random()), () => void turnOn());
+    cancelLook = clock.setTimer(backoffDelay(OFF, timesOff, ports.random()), () => void turnOn());
+    timesOff += 1;
   }
 
   async function turnOn(): Promise<void> {

@@ -290,10 +290,10 @@ it.each([
   expect(api.writes()).toEqual([]);
   expect(noted.log.filter((line) => !line.startsWith("debug"))).toEqual([expect.stringMatching(says)]);
   expect(noted.counts).toContain("dropped status_not_permitted");
-  expect(api.requests.length).toBeLessThan(10);
+  expect(api.requests.length).toBeLessThan(15);
 });
 
-it("a definition that does not know the fields costs one write, not one after another", async () => {
+it("a definition that does not know the fields costs one write, and one whenever it is tried again, ever more seldom", async () => {
   api.fault = (method, path) => {
     const object = stored(WEB);
     return method === "PUT" && path.endsWith("/status") && object !== undefined
@@ -302,8 +302,10 @@ it("a definition that does not know the fields costs one write, not one after an
   };
   const status = await begin();
   status.set(WEB, ["eth0"]);
-  await clock.advance(500_000);
+  await clock.advance(6_000);
   expect(api.writes()).toHaveLength(2);
+  await clock.advance(3_594_000);
+  expect(api.writes().length).toBeLessThan(15);
   expect(noted.log.filter((line) => !line.startsWith("debug"))).toEqual([
     expect.stringMatching(/drops these fields: apply the definitions/),
   ]);
@@ -325,6 +327,24 @@ it("begins where the permission comes later, and ends where it goes", async () =
   status.set("default/yet-more", []);
   await clock.advance(500_000);
   expect(api.writes()).toHaveLength(before);
+  expect(noted.log.filter((line) => line.startsWith("warn"))).toHaveLength(1);
+});
+
+it("goes on soon after a server that refuses everybody while it starts, and seldom asks one that goes on refusing", async () => {
+  const status = await begin();
+  const refuse = (_: string, path: string) =>
+    isAboutStatuses(path) ? { status: 403, body: { message: "no" } } : undefined;
+  api.fault = refuse;
+  status.set(WEB, []);
+  await clock.advance(2_000);
+  delete api.fault;
+  await clock.advance(15_000);
+  expect(nodeOf(WEB)).toBe("n1");
+  api.fault = (method, path) => (method === "POST" ? refuse(method, path) : undefined); // what a quota does
+  status.set("default/more", []);
+  const before = api.requests.length;
+  await clock.advance(3_600_000);
+  expect(api.requests.length - before).toBeLessThan(50);
   expect(noted.log.filter((line) => line.startsWith("warn"))).toHaveLength(1);
 });
 
