@@ -20,6 +20,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   lint: () => import("./lint.js"),
   start: () => import("./start.js"),
   takeover: () => import("./takeover.js"),
+  "failover-simulation": () => import("./failover-simulation.js"),
 };
 
 const wanted = process.argv.slice(2);

@@ -1,6 +1,7 @@
 // Runs in a host of the lab: members of gossip as they are shipped, told what to do by gossip.ts over the IPC channel.
 import { createSecretKey } from "node:crypto";
 import { membershipPorts } from "../../src/runtime/membership-edge.js";
+import { encodeMetadata } from "../../src/runtime/membership/metadata.js";
 import { LAN_PARAMETERS } from "../../src/runtime/membership/parameters.js";
 import { explainReport } from "../../src/runtime/membership/report-text.js";
 import { createMembership, type Membership } from "../../src/runtime/speaker/membership-driver.js";
@@ -11,7 +12,7 @@ const send = (answer: GossipAnswer): void => void process.send?.(answer);
 const keysOf = (texts: readonly string[]) => texts.map((text) => createSecretKey(Buffer.from(text, "hex")));
 const endpointsOf = (addresses: readonly string[]) => addresses.map((address) => ({ address, port: 7946 }));
 
-async function perform({ call, name, list, parameters }: GossipCall): Promise<unknown> {
+async function perform({ call, name, list, heartbeats, parameters }: GossipCall): Promise<unknown> {
   if (call === "start") {
     const [bindAddress = "", metadata = "", ...keys] = list;
     const member = await createMembership(
@@ -19,7 +20,7 @@ async function perform({ call, name, list, parameters }: GossipCall): Promise<un
         name,
         bindAddress,
         port: 7946,
-        metadata: new TextEncoder().encode(metadata),
+        metadata: heartbeats ? encodeMetadata({ heartbeats }) : new TextEncoder().encode(metadata),
         parameters: { ...LAN_PARAMETERS, ...parameters },
         keys: keysOf(keys),
         onChange: (change) => send({ by: name, said: `${change.what} ${change.name}` }),

@@ -15,6 +15,8 @@ export type GossipCall = Readonly<{
   name: string;
   call: "start" | "join" | "members" | "metadata" | "keys" | "counters" | "leave" | "stop";
   list: readonly string[];
+  /** Of start: whether it says that it is one of our speakers, who watch each other. */
+  heartbeats: boolean;
   parameters: Partial<MembershipParameters>;
 }>;
 export type GossipAnswer =
@@ -26,6 +28,8 @@ export type MemberOptions = Readonly<{
   name: string;
   address: string;
   metadata?: string;
+  /** In place of metadata: what our speakers say of themselves, by which they watch each other. */
+  heartbeats?: boolean;
   /** Hexadecimal, the primary first. */
   keys?: readonly string[];
 }>;
@@ -59,6 +63,8 @@ const PROBE_TIMEOUT_MILLISECONDS = 250;
 /** A process on a host in which our members run. */
 export type OurMembers = Readonly<{
   start: (options: MemberOptions) => Promise<OurMember>;
+  /** SIGSTOP, SIGCONT; SIGKILL, after which nothing is answered. */
+  signal: (signal: "SIGSTOP" | "SIGCONT" | "SIGKILL") => void;
   end: () => Promise<void>;
 }>;
 
@@ -87,7 +93,12 @@ export async function startOurMembers(host: Host, folder: string): Promise<OurMe
     for (const [id, tell] of waiting) tell({ id, failure: "its process has ended" });
   });
 
-  function ask(name: string, call: GossipCall["call"], list: readonly string[] = []): Promise<unknown> {
+  function ask(
+    name: string,
+    call: GossipCall["call"],
+    list: readonly string[] = [],
+    heartbeats = false,
+  ): Promise<unknown> {
     if (!child.connected) return Promise.reject(new Error(`Cannot ${call} as ${name}: its process has ended`));
     const id = nextId;
     nextId += 1;
@@ -95,7 +106,7 @@ export async function startOurMembers(host: Host, folder: string): Promise<OurMe
       probeIntervalMilliseconds: PROBE_INTERVAL_MILLISECONDS,
       probeTimeoutMilliseconds: PROBE_TIMEOUT_MILLISECONDS,
     };
-    child.send({ id, name, call, list, parameters } satisfies GossipCall);
+    child.send({ id, name, call, list, heartbeats, parameters } satisfies GossipCall);
     return new Promise((resolve, reject) => {
       waiting.set(id, (answer) => {
         waiting.delete(id);
@@ -106,9 +117,9 @@ export async function startOurMembers(host: Host, folder: string): Promise<OurMe
   }
 
   return {
-    async start({ name, address, metadata = "", keys = [] }) {
+    async start({ name, address, metadata = "", heartbeats = false, keys = [] }) {
       said.set(name, []);
-      await ask(name, "start", [address, metadata, ...keys]);
+      await ask(name, "start", [address, metadata, ...keys], heartbeats);
       let ring = [...keys];
       const setRing = async (next: readonly string[]): Promise<void> => {
         ring = [...next];
@@ -136,8 +147,9 @@ export async function startOurMembers(host: Host, folder: string): Promise<OurMe
         counters: async () => (await ask(name, "counters")) as Counters,
       };
     },
+    signal: (signal) => void child.kill(signal),
     async end() {
-      child.disconnect();
+      if (child.connected) child.disconnect();
       await ended;
     },
   };

@@ -1,5 +1,6 @@
 import type { Message, PushedMember } from "./messages.js";
 import type { Endpoint, MembershipState } from "./state.js";
+import type { WatchMessageFault } from "./watch-messages.js";
 
 /** What befalls a member. Time comes with it, as an argument of step(). */
 export type MembershipEvent =
@@ -8,8 +9,12 @@ export type MembershipEvent =
   | Readonly<{ type: "message"; from: Endpoint; message: Message }>
   /** Somebody answered a ping on a stream. */
   | Readonly<{ type: "streamAck"; sequence: number }>
-  /** All that another member knows came on a stream. */
-  | Readonly<{ type: "remoteState"; members: readonly PushedMember[] }>
+  /** All that another member knows came on a stream; `nonce` of the effect that asked for it, where that had one. */
+  | Readonly<{ type: "remoteState"; members: readonly PushedMember[]; nonce?: number }>
+  /** This process stood still for so long, until now: is it still taken for alive? The effect `owned` has the answer. */
+  | Readonly<{ type: "confirm"; stalledMilliseconds: number }>
+  /** Somebody who was found dead may be there again (another machine says that it has one of our addresses). */
+  | Readonly<{ type: "seek" }>
   /** What others are to know of this one; at most 512 octets. */
   | Readonly<{ type: "setMetadata"; metadata: Uint8Array }>;
 
@@ -20,12 +25,30 @@ export type MembershipEffect =
   /** Ping on a stream; an answer in time becomes the event streamAck. */
   | Readonly<{ do: "pingByStream"; to: Endpoint; node: string; sequence: number; timeoutMilliseconds: number }>
   /** Exchange all that is known on a stream; what comes back becomes the event remoteState. */
-  | Readonly<{ do: "pushPull"; to: Endpoint }>
+  | Readonly<{ do: "pushPull"; to: Endpoint; nonce?: number }>
+  /** What others said to the event confirm; one for all of them that came before it. */
+  | Readonly<{ do: "owned"; ownership: Ownership }>
   | Readonly<{ do: "changed"; change: MemberChange }>
   | Readonly<{ do: "report"; report: MembershipReport }>
   | Readonly<{ do: "drop"; reason: DropReason }>
   /** The fleet was told that this member leaves; nothing is left to wait for. */
   | Readonly<{ do: "left" }>;
+
+/**
+ * What this member is to the others after it stood still.
+ *
+ * - alive: it was alive to them all the time: what it had is still its own
+ * - returned: it was dead to somebody, and is alive again: others may have taken over what it had, and give it back by the rule
+ * - alone: no other member is alive
+ * - unanswered: others are taken for alive, and none of them answered in 5 s; ask again
+ *
+ * `incarnation`: with which it is alive now; `by`: who says so.
+ */
+export type Ownership = Readonly<{
+  outcome: "alive" | "returned" | "alone" | "unanswered";
+  incarnation: number;
+  by: readonly string[];
+}>;
 
 /** A member came, went by itself, was found dead, or says something else of itself. */
 export type MemberChange = Readonly<{ what: "joined" | "left" | "failed" | "updated"; name: string }>;
@@ -39,6 +62,8 @@ export type MembershipReport =
   | Readonly<{ what: "conflict"; name: string; known: Endpoint; claimed: Endpoint }>
   /** Streams get through, packets do not. */
   | Readonly<{ what: "onlyByStream"; name: string }>
+  /** This member heard nothing of another for so long, nor did `witness`; undefined: nobody was there to ask. */
+  | Readonly<{ what: "foundDead"; name: string; silenceMilliseconds: number; witness: string | undefined }>
   /** This process stood still, and gives others that much more time. */
   | Readonly<{ what: "stalled"; milliseconds: number }>
   /** What another member knows cannot be taken over: it has members whose protocol this fleet does not speak. */
@@ -55,7 +80,11 @@ export type DropReason =
   | "stale"
   | "conflict"
   | "incompatible"
-  | "userMessage";
+  | "userMessage"
+  /** More members say that this one watches them than it is to watch. */
+  | "watchesFull"
+  | "answerUnknown"
+  | Exclude<WatchMessageFault, "watchKind">;
 
 /** One call of step(): what it changes, when, and what it asks for. */
 export type Turn = Readonly<{ state: MembershipState; now: number; effects: MembershipEffect[] }>;

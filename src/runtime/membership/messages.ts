@@ -76,8 +76,8 @@ export type Alive = Readonly<{
   metadata: Uint8Array;
   versions?: Versions;
 }>;
-/** A message of the application on top of memberlist; the releases send none. */
-export type UserMessage = Readonly<{ type: "user"; octets: number }>;
+/** A message of the application on top of memberlist: ours are read by decodeWatchMessage(), the releases send none. */
+export type UserMessage = Readonly<{ type: "user"; body: Uint8Array }>;
 
 /** What a packet is made of. */
 export type Message = Ping | IndirectPing | Ack | Nack | Suspect | Dead | Alive | UserMessage;
@@ -98,7 +98,7 @@ export type MessageFault = MessagePackFault | "messageType" | "address" | "name"
  * Never throws; octets in the result are views of the input.
  */
 export function decodeMessage(octets: Uint8Array): Result<Message, MessageFault> {
-  if (octets[0] === MESSAGE_TYPE.user) return succeed({ type: "user", octets: octets.length - 1 });
+  if (octets[0] === MESSAGE_TYPE.user) return succeed({ type: "user", body: octets.subarray(1) });
   const read = MESSAGE_READERS.get(octets[0]);
   if (read === undefined) return refuse(octets.length === 0 ? "truncated" : "messageType");
   const fieldsRead = readFields(octets, 1);

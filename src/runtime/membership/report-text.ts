@@ -23,6 +23,12 @@ export function explainReport(report: MembershipReport): Readonly<{ level: "debu
         level: "warn",
         text: `${report.name} answers by TCP and not by UDP: let UDP through on the port of memberlist`,
       };
+    case "foundDead": {
+      const { name, silenceMilliseconds, witness } = report;
+      const agreed = witness === undefined ? "and nobody else is there to ask" : `nor did ${witness}`;
+      const silence = `this speaker heard nothing of ${name} for ${Math.round(silenceMilliseconds)} ms`;
+      return { level: "warn", text: `${silence}, ${agreed}: it is dead` };
+    }
     case "stalled":
       return { level: "warn", text: `this process stood still for ${report.milliseconds} ms: give it more CPU` };
     case "incompatible":

@@ -1,10 +1,14 @@
 import { drop, report, type Turn } from "./effects.js";
+import { placeOnRing } from "./heartbeats.js";
+import { findMember, loseMember } from "./lost-members.js";
 import type { Alive, Dead, PushedMember, Suspect, Versions } from "./messages.js";
 import { MAX_INCARNATION } from "./messages.js";
 import { randomIndex } from "./random.js";
-import { broadcast, sayFarewell } from "./spreading.js";
+import { broadcast, sayFarewell, tellAll } from "./spreading.js";
 import { isLive, MAX_MEMBERS, NO_VERSIONS, textOf, type Endpoint, type Member } from "./state.js";
 import { confirmSuspicion, startSuspicion } from "./suspicion.js";
+import { WATCH } from "./watch-parameters.js";
+import { isOnRing } from "./watch-state.js";
 
 /*
  * What is said of members, and what is believed of it: SWIM (Das, Gupta, Motivala, 2002), §4.2. A larger incarnation, which
@@ -80,6 +84,8 @@ function believeAlive(turn: Turn, member: Member, alive: Alive, endpoint: Endpoi
     member.state = "alive";
     member.stateSince = now;
   }
+  findMember(turn, member);
+  placeOnRing(turn, member);
   if (!wasLive) effects.push({ do: "changed", change: { what: "joined", name: member.name } });
   else if (updated) effects.push({ do: "changed", change: { what: "updated", name: member.name } });
 }
@@ -121,6 +127,8 @@ export function hearDead(turn: Turn, dead: Dead): void {
   member.incarnation = dead.incarnation;
   member.state = what === "left" ? "left" : "dead";
   member.stateSince = now;
+  if (what === "failed") loseMember(turn, member);
+  placeOnRing(turn, member);
   effects.push({ do: "changed", change: { what, name: member.name } });
 }
 
@@ -140,11 +148,18 @@ function endSuspicion({ state }: Turn, member: Member): void {
 
 /** Says that this member lives, with a larger incarnation than whoever says otherwise knows of. */
 function refute(turn: Turn, accused: number, as: "suspect" | "dead" | "other", from: string | undefined): void {
-  const { self } = turn.state;
+  const { state, now } = turn;
+  const { self, watch } = state;
   self.incarnation = Math.max(self.incarnation, Math.min(accused, MAX_INCARNATION - 1)) + 1;
   changeHealth(turn, 1); // who is taken for dead is slow
   report(turn, { what: "refuted", as, from });
   announceSelf(turn);
+  if (as === "dead") watch.refutedAt = now;
+  // So many accusations as anybody likes to send are not to become packets to everybody each.
+  if (!isOnRing(watch) || now - watch.toldAllAt < WATCH.answerMilliseconds) return;
+  watch.toldAllAt = now;
+  const lost = Array.from(watch.lost.values(), ({ endpoint }) => endpoint);
+  tellAll(turn, selfAlive(turn), lost);
 }
 
 /** Counts the health score up or down within its bounds. */
@@ -154,8 +169,13 @@ export function changeHealth({ state }: Turn, delta: number): void {
 }
 
 export function announceSelf(turn: Turn): void {
-  const { name, address, endpoint, metadata, versions, incarnation } = turn.state.self;
-  broadcast(turn, { type: "alive", incarnation, node: name, address, port: endpoint.port, metadata, versions });
+  broadcast(turn, selfAlive(turn));
+}
+
+/** What this member says of itself. */
+export function selfAlive({ state: { self } }: Turn): Alive {
+  const { name, address, endpoint, metadata, versions, incarnation } = self;
+  return { type: "alive", incarnation, node: name, address, port: endpoint.port, metadata, versions };
 }
 
 /** Takes over what another member knows; who is dead to it is only suspected here, until that is sure. */

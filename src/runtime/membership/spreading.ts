@@ -8,8 +8,6 @@ import { isLive, type Endpoint, type Member, type MembershipState } from "./stat
 
 /** Messages in a compound one: their number is one octet. */
 const MAX_COMPOUND = 255;
-/** Members that are told directly when this one leaves. */
-const MAX_FAREWELLS = 64;
 
 /** Sends a message to one member, and with it whatever else has room. `member` undefined: not known by name. */
 export function send(
@@ -22,6 +20,28 @@ export function send(
   const used = encoded.reduce((sum, { length }) => sum + length + COMPOUND_OCTETS, COMPOUND_OCTETS);
   const extra = takeRumours(turn.state, used, MAX_COMPOUND - encoded.length);
   turn.effects.push({ do: "sendPacket", to, messages: [...encoded, ...extra], crc: understandsCrc(member) });
+}
+
+/** Sends messages that are encoded already, and nothing with them: what is told to the same few again and again is not gossip. */
+export function sendAlone(
+  { effects }: Turn,
+  to: Endpoint,
+  member: Member | undefined,
+  ...messages: Uint8Array[]
+): void {
+  effects.push({ do: "sendPacket", to, messages, crc: understandsCrc(member) });
+}
+
+/**
+ * Tells it to all who live, and `others`, at once and directly, so that they know within a round trip and do not have to wait
+ * for gossip, which makes good what gets lost.
+ */
+export function tellAll(turn: Turn, message: Alive | Dead, others: readonly Endpoint[] = []): void {
+  const octets = encodeMessage(message);
+  for (const member of turn.state.order) {
+    if (member !== turn.state.self && isLive(member)) sendAlone(turn, member.endpoint, member, octets);
+  }
+  for (const endpoint of others) sendAlone(turn, endpoint, undefined, octets);
 }
 
 /** Checksums came with protocol version 5. */
@@ -75,18 +95,10 @@ export function schedule({ state, now }: Turn): void {
   }
 }
 
-/**
- * Tells that this member leaves: all others at once while they are few, and by gossip as everything. Others then know
- * within a round trip, and do not have to find out.
- */
+/** Tells that this member leaves: all others at once, and by gossip as everything. */
 export function sayFarewell(turn: Turn, farewell: Dead): void {
-  const { state, effects } = turn;
   broadcast(turn, farewell);
-  const octets = encodeMessage(farewell);
-  const others = state.order.filter((member) => member !== state.self && isLive(member));
-  for (const member of pickRandom(state.random, others, MAX_FAREWELLS)) {
-    effects.push({ do: "sendPacket", to: member.endpoint, messages: [octets], crc: understandsCrc(member) });
-  }
+  tellAll(turn, farewell);
 }
 
 /** Once nobody is left to tell, or what was to be told has been, as often as it is to be. */

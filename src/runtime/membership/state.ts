@@ -4,6 +4,7 @@ import type { MemberState, Versions } from "./messages.js";
 import type { MembershipParameters } from "./parameters.js";
 import type { Random } from "./random.js";
 import type { Suspicion } from "./suspicion.js";
+import { createWatchState, watchTimeoutAt, type WatchState } from "./watch-state.js";
 
 /** Where packets and streams go: an address without zone or brackets, a port of 1 to 65,535. */
 export type Endpoint = Readonly<{ address: string; port: number }>;
@@ -72,6 +73,8 @@ export type MembershipState = {
   readonly broadcasts: BroadcastQueue;
   /** By our sequence number. BOUNDED by MAX_RELAYS. */
   readonly relays: Map<number, Relay>;
+  /** Of the fast detection of failures between our own speakers. */
+  readonly watch: WatchState;
   probe: Probe | undefined;
   probeIndex: number;
   nextProbeAt: number;
@@ -125,6 +128,7 @@ export function createMembershipState(options: MembershipOptions, now: number): 
     suspects: new Set(),
     broadcasts: createBroadcastQueue(),
     relays: new Map(),
+    watch: createWatchState(name, seed),
     probe: undefined,
     probeIndex: 0,
     nextProbeAt: Number.POSITIVE_INFINITY,
@@ -161,7 +165,7 @@ export function isLive({ state }: Member): boolean {
 
 /** When step() has something to do next; may lie in the past. Infinity: never. */
 export function nextTimeoutAt(state: MembershipState): number {
-  let next = Math.min(state.nextPushPullAt, earliestDeadline(state));
+  let next = Math.min(state.nextPushPullAt, earliestDeadline(state), watchTimeoutAt(state.watch, state.healthScore));
   if (state.probe === undefined) next = Math.min(next, state.nextProbeAt);
   if (hasGossip(state)) next = Math.min(next, state.nextGossipAt);
   return next;

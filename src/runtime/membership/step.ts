@@ -1,5 +1,8 @@
 import { drop, report, type MembershipEffect, type MembershipEvent, type Turn } from "./effects.js";
-import type { Message } from "./messages.js";
+import { placeOnRing } from "./heartbeats.js";
+import { answerLost, seekAllLost, seekLost } from "./lost-members.js";
+import { encodeMessage, type Dead, type Message, type Suspect } from "./messages.js";
+import { askAboutSelf, continueQuestion, hearExchange, hearQuestion, hearVerdict } from "./own-question.js";
 import { continueProbes, hearAck, hearIndirectPing, hearNack, hearPing, hearStreamAck, startProbe } from "./probing.js";
 import {
   announceSelf,
@@ -9,9 +12,13 @@ import {
   hearSuspect,
   judgeSuspects,
   mergeRemoteState,
+  selfAlive,
 } from "./rumours.js";
-import { gossip, pushPull, reportLeft, schedule } from "./spreading.js";
+import { gossip, pushPull, reportLeft, schedule, sendAlone } from "./spreading.js";
 import { earliestDeadline, hasGossip, type Endpoint, type MembershipState } from "./state.js";
+import { decodeWatchMessage } from "./watch-messages.js";
+import { isOnRing } from "./watch-state.js";
+import { continueWatching, forgiveLateness, hearAccusation, hearBeat, hearDenial } from "./watching.js";
 
 /** A judgement that is so late means that this process stood still; timers alone are late by a few milliseconds. */
 const STALL_MILLISECONDS = 250;
@@ -24,6 +31,7 @@ const STALL_MILLISECONDS = 250;
 export function step(state: MembershipState, event: MembershipEvent, now: number): readonly MembershipEffect[] {
   const turn: Turn = { state, now, effects: [] };
   forgiveStall(turn);
+  forgiveLateness(turn);
   state.steppedAt = now;
   handle(turn, event);
   reportLeft(turn);
@@ -33,21 +41,29 @@ export function step(state: MembershipState, event: MembershipEvent, now: number
 function handle(turn: Turn, event: MembershipEvent): void {
   switch (event.type) {
     case "start":
+      placeOnRing(turn, turn.state.self);
       return schedule(turn);
     case "tick":
       return tick(turn);
     case "message":
-      return hear(turn, event.message, event.from);
+      hear(turn, event.message, event.from);
+      return answerLost(turn, event.from);
     case "streamAck":
       return hearStreamAck(turn, event.sequence);
     case "remoteState":
-      return mergeRemoteState(turn, event.members);
+      mergeRemoteState(turn, event.members);
+      return hearExchange(turn, event.members, event.nonce);
+    case "confirm":
+      return askAboutSelf(turn, event.stalledMilliseconds);
+    case "seek":
+      return seekAllLost(turn);
     case "leave":
       return leave(turn);
     case "setMetadata": {
       const { self } = turn.state;
       self.metadata = event.metadata;
       self.incarnation += 1;
+      placeOnRing(turn, self);
       return announceSelf(turn);
     }
   }
@@ -77,6 +93,9 @@ function tick(turn: Turn): void {
   const { state, now } = turn;
   continueProbes(turn);
   judgeSuspects(turn);
+  continueWatching(turn);
+  continueQuestion(turn);
+  if (state.watch.nextSeekAt <= now) seekLost(turn);
   if (state.probe === undefined && state.nextProbeAt <= now) startProbe(turn);
   if (state.nextPushPullAt <= now) pushPull(turn);
   if (state.nextGossipAt <= now && hasGossip(state)) gossip(turn);
@@ -95,12 +114,41 @@ function hear(turn: Turn, message: Message, from: Endpoint): void {
     case "alive":
       return hearAlive(turn, message);
     case "suspect":
-      return hearSuspect(turn, message);
+      hearSuspect(turn, message);
+      return answerAccuser(turn, message, from);
     case "dead":
-      return hearDead(turn, message);
+      hearDead(turn, message);
+      return answerAccuser(turn, message, from);
     case "user":
-      return drop(turn, "userMessage");
+      return hearUser(turn, message.body, from);
   }
+}
+
+function hearUser(turn: Turn, body: Uint8Array, from: Endpoint): void {
+  const read = decodeWatchMessage(body);
+  if (!read.ok) return drop(turn, read.fault === "watchKind" ? "userMessage" : read.fault);
+  switch (read.value.kind) {
+    case "beat":
+      return hearBeat(turn, read.value);
+    case "accusation":
+      return hearAccusation(turn, read.value);
+    case "denial":
+      return hearDenial(turn, read.value);
+    case "question":
+      return hearQuestion(turn, read.value, from);
+    case "verdict":
+      return hearVerdict(turn, read.value);
+  }
+}
+
+/**
+ * Whoever takes this member for dead is told at once that it is not, also where that is not news: the word of an earlier
+ * protest may not have reached him, as when the network was cut in two.
+ */
+function answerAccuser(turn: Turn, { node }: Suspect | Dead, from: Endpoint): void {
+  const { self, watch, leaving } = turn.state;
+  if (node !== self.name || leaving || !isOnRing(watch)) return;
+  sendAlone(turn, from, undefined, encodeMessage(selfAlive(turn)));
 }
 
 /** By its own word a member is gone at once, for good until it says that it lives with a larger incarnation. */

@@ -1,4 +1,10 @@
-import type { MemberChange, MembershipEffect, MembershipEvent, MembershipReport } from "../membership/effects.js";
+import type {
+  MemberChange,
+  MembershipEffect,
+  MembershipEvent,
+  MembershipReport,
+  Ownership,
+} from "../membership/effects.js";
 import { ENCRYPTION_OCTETS } from "../membership/encryption.js";
 import type { KeyRing } from "../membership/keys.js";
 import { encodeMessage, encodePushPull, type MemberState } from "../membership/messages.js";
@@ -61,6 +67,14 @@ export type Membership = Readonly<{
   /** Takes other keys, the primary first. Add a new key everywhere, then make it the primary, then take the old one away. */
   setKeys: (keys: KeyRing) => void;
   counters: () => MembershipCounters;
+  /**
+   * This thread stood still for so long, until now: asks others what this member is to them. Their answer takes a round trip; 1 s where
+   * others were alive lately and none is now, 5 s at the most. Calls while it is being asked begin anew, and all get the last
+   * answer. `unanswered` after stop(); never rejects.
+   */
+  confirm: (stalledMilliseconds: number) => Promise<Ownership>;
+  /** Tells those that were found dead so, who protest if they are back: another machine says that it has one of our addresses. */
+  seek: () => void;
   /** Tells the others; resolves when that is done or the time is over. Answers go on until stop(). */
   leave: (timeoutMilliseconds: number) => Promise<void>;
   /** Closes all sockets. Others find out unless leave() went before. Idempotent. */
@@ -117,6 +131,7 @@ export async function createMembership(options: MembershipOptions, ports: Member
   let disarm = (): void => {};
   const inbox: MembershipEvent[] = []; // BOUNDED by what the effects of one event raise before they return
   let busy = false;
+  const askers = new Set<(ownership: Ownership) => void>(); // BOUNDED by the callers that wait
   const leavers = new Set<() => void>(); // BOUNDED by the callers that wait
   const reported = new Map<string, number>(); // BOUNDED by MAX_REMEMBERED_REPORTS
 
@@ -151,7 +166,9 @@ export async function createMembership(options: MembershipOptions, ports: Member
       case "pingByStream":
         return void pingByStream(effect);
       case "pushPull":
-        return void pushPull(effect.to, false);
+        return void pushPull(effect.to, false, effect.nonce);
+      case "owned":
+        return answerAskers(effect.ownership);
       case "changed":
         live = undefined;
         return onChange(effect.change);
@@ -163,6 +180,11 @@ export async function createMembership(options: MembershipOptions, ports: Member
         for (const resolve of leavers) resolve();
         return leavers.clear();
     }
+  }
+
+  function answerAskers(ownership: Ownership): void {
+    for (const resolve of askers) resolve(ownership);
+    askers.clear();
   }
 
   function reportOnce(report: MembershipReport): void {
@@ -183,12 +205,14 @@ export async function createMembership(options: MembershipOptions, ports: Member
     else drop("messageType");
   }
 
-  async function pushPull(to: Endpoint, join: boolean): Promise<Asked> {
+  async function pushPull(to: Endpoint, join: boolean, nonce?: number): Promise<Asked> {
     const question = encodePushPull(join, localState(state));
     const asked = await ask(to, question, parameters.tcpTimeoutMilliseconds);
     if (!asked.ok) drop(asked.reason);
-    else if (asked.message.type === "pushPull") dispatch({ type: "remoteState", members: asked.message.members });
-    else return { ok: false, reason: "messageType" };
+    else if (asked.message.type === "pushPull") {
+      const { members } = asked.message;
+      dispatch({ type: "remoteState", members, ...(nonce === undefined ? {} : { nonce }) });
+    } else return { ok: false, reason: "messageType" };
     return asked;
   }
 
@@ -259,11 +283,14 @@ export async function createMembership(options: MembershipOptions, ports: Member
     return { reached: endpoints.length - failed.length, failed };
   }
 
+  const unanswered = (): Ownership => ({ outcome: "unanswered", incarnation: state.self.incarnation, by: [] });
+
   let stopped: Promise<void> | undefined;
   async function stop(): Promise<void> {
     ended.abort();
     disarm();
     for (const resolve of leavers) resolve();
+    answerAskers(unanswered());
     packets.close();
     await streams.close();
   }
@@ -287,6 +314,14 @@ export async function createMembership(options: MembershipOptions, ports: Member
       healthScore: state.healthScore,
       waitingRumours: state.broadcasts.tierOf.size,
     }),
+    confirm(stalledMilliseconds) {
+      if (ended.signal.aborted) return Promise.resolve(unanswered());
+      return new Promise((resolve) => {
+        askers.add(resolve);
+        dispatch({ type: "confirm", stalledMilliseconds });
+      });
+    },
+    seek: () => dispatch({ type: "seek" }),
     async leave(timeoutMilliseconds) {
       if (ended.signal.aborted) return;
       await new Promise<void>((resolve) => {

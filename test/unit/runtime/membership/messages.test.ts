@@ -123,7 +123,7 @@ it("decodeMessage() takes an alive without versions and with empty metadata", ()
 });
 
 it("decodeMessage() passes a user message on as its length", () => {
-  expect(decodeMessage(octets("08 010203"))).toEqual({ ok: true, value: { type: "user", octets: 3 } });
+  expect(decodeMessage(octets("08 010203"))).toEqual({ ok: true, value: { type: "user", body: octets("010203") } });
 });
 
 it.each([

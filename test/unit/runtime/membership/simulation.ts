@@ -1,8 +1,13 @@
-import { removeBroadcast } from "../../../../src/runtime/membership/broadcast-queue.js";
-import type { MemberChange, MembershipEvent, MembershipReport } from "../../../../src/runtime/membership/effects.js";
+import type {
+  MemberChange,
+  MembershipEvent,
+  MembershipReport,
+  Ownership,
+} from "../../../../src/runtime/membership/effects.js";
 import { decodeMessage } from "../../../../src/runtime/membership/messages.js";
+import { encodeMetadata } from "../../../../src/runtime/membership/metadata.js";
 import { LAN_PARAMETERS, type MembershipParameters } from "../../../../src/runtime/membership/parameters.js";
-import { nextRandom } from "../../../../src/runtime/membership/random.js";
+import { nextRandom, shuffle } from "../../../../src/runtime/membership/random.js";
 import { localState } from "../../../../src/runtime/membership/rumours.js";
 import {
   createMembershipState,
@@ -12,13 +17,20 @@ import {
   type MembershipState,
 } from "../../../../src/runtime/membership/state.js";
 import { step } from "../../../../src/runtime/membership/step.js";
+import { addToRing, createWatchRing } from "../../../../src/runtime/membership/watch-ring.js";
 
 export type SimulationOptions = Readonly<{
   members: number;
+  /** Whether they watch each other by heartbeats, as our speakers do. */
+  heartbeats?: boolean;
+  /** Who does not do so, as members of the releases. */
+  old?: readonly string[];
   /** Of packets: 0 to 1. Streams are not lost, since they send again. */
   loss?: number;
   seed?: number;
   latencyMilliseconds?: number;
+  /** Before a test begins; all know each other then. */
+  settleMilliseconds?: number;
   parameters?: Partial<MembershipParameters>;
 }>;
 
@@ -27,14 +39,31 @@ const MOST_THAT_JOIN = 20;
 /** What a member said, and when. */
 export type Observed<Said> = Readonly<{ atMilliseconds: number; by: string }> & Said;
 
-type Node = { state: MembershipState; running: boolean; stalledUntil: number; group: number };
+type Node = {
+  readonly state: MembershipState;
+  running: boolean;
+  stalledUntil: number;
+  /** Until then it runs for a tenth of the time, as a process with that quota of CPU does. */
+  throttledUntil: number;
+  group: number;
+  /** When its next tick is; Infinity: none is due. */
+  wakeAt: number;
+};
+
+/** IPv4, UDP, nonce and tag of the encryption, checksum. */
+const OVERHEAD_OCTETS = 20 + 8 + 29 + 5;
+const QUOTA_PERIOD_MILLISECONDS = 100;
+const QUOTA_MILLISECONDS = 10;
 
 /** A fleet in virtual time, to the millisecond: the same options, the same course. Members are n0, n1, … */
 export function createSimulation({
   members,
+  heartbeats = false,
+  old = [],
   loss: lossAtFirst = 0,
   seed = 1,
   latencyMilliseconds = 1,
+  settleMilliseconds = heartbeats ? 3000 : 20_000,
   parameters = {},
 }: SimulationOptions) {
   let now = 0;
@@ -44,6 +73,8 @@ export function createSimulation({
   const nodes = new Map<string, Node>();
   const changes: Observed<MemberChange>[] = [];
   const reports: Observed<MembershipReport>[] = [];
+  const owned: (Ownership & { atMilliseconds: number; name: string })[] = [];
+  const cuts = new Set<string>(); // `from to`
   let packets = 0;
   let octets = 0;
   let left = 0;
@@ -55,31 +86,35 @@ export function createSimulation({
     else list.push(action);
   }
 
-  const nodeAt = ({ address }: Endpoint): Node | undefined =>
-    nodes.get(`n${Number(address.split(".").at(-1)) + 256 * Number(address.split(".").at(-2))}`);
-  const connected = (a: Node, b: Node | undefined): b is Node => b !== undefined && b.running && a.group === b.group;
+  const addresses = new Map<string, Node>();
+  const nodeAt = ({ address }: Endpoint): Node | undefined => addresses.get(address);
+  const isCut = (a: Node, b: Node): boolean => cuts.size > 0 && cuts.has(`${a.state.self.name} ${b.state.self.name}`);
+  const connected = (a: Node, b: Node | undefined): b is Node =>
+    b !== undefined && b.running && a.group === b.group && !isCut(a, b);
   const delay = (): number => latencyMilliseconds * (0.5 + nextRandom(random));
 
-  function pushPull(node: Node, target: Node | undefined): void {
+  function pushPull(node: Node, target: Node | undefined, nonce?: number): void {
     if (!connected(node, target)) return;
     at(now + 3 * delay(), () => {
       if (!connected(node, target)) return;
       const [ours, theirs] = [localState(node.state), localState(target.state)];
       dispatch(target, { type: "remoteState", members: ours });
-      dispatch(node, { type: "remoteState", members: theirs });
+      dispatch(node, { type: "remoteState", members: theirs, ...(nonce === undefined ? {} : { nonce }) });
     });
   }
 
   function dispatch(node: Node, event: MembershipEvent): void {
     if (!node.running) return;
     // Who stands still takes what came as soon as he goes on.
-    if (node.stalledUntil > now) return at(node.stalledUntil, () => dispatch(node, event));
+    const runsAt = runsAgainAt(node);
+    if (runsAt > now) return at(runsAt, () => dispatch(node, event));
     const { name, endpoint } = node.state.self;
     for (const effect of step(node.state, event, now)) {
       switch (effect.do) {
         case "sendPacket": {
           packets += 1;
-          octets += effect.messages.reduce((sum, { length }) => sum + length + 2, 2);
+          for (const { length } of effect.messages) octets += length;
+          octets += OVERHEAD_OCTETS + (effect.messages.length > 1 ? 2 + 2 * effect.messages.length : 0);
           const target = nodeAt(effect.to);
           if (!connected(node, target) || nextRandom(random) < loss) break;
           at(now + delay(), () => {
@@ -100,7 +135,10 @@ export function createSimulation({
           break;
         }
         case "pushPull":
-          pushPull(node, nodeAt(effect.to));
+          pushPull(node, nodeAt(effect.to), effect.nonce);
+          break;
+        case "owned":
+          owned.push({ atMilliseconds: now, name, ...effect.ownership });
           break;
         case "changed":
           changes.push({ atMilliseconds: now, by: name, ...effect.change });
@@ -114,14 +152,28 @@ export function createSimulation({
         case "drop":
       }
     }
-    const wakeAt = nextTimeoutAt(node.state);
-    if (Number.isFinite(wakeAt)) at(Math.max(now + 1, wakeAt), () => wake(node));
+    arm(node);
+  }
+
+  function runsAgainAt({ stalledUntil, throttledUntil }: Node): number {
+    if (stalledUntil > now) return stalledUntil;
+    const isThrottled = throttledUntil > now && now % QUOTA_PERIOD_MILLISECONDS >= QUOTA_MILLISECONDS;
+    return isThrottled ? now - (now % QUOTA_PERIOD_MILLISECONDS) + QUOTA_PERIOD_MILLISECONDS : now;
+  }
+
+  function arm(node: Node): void {
+    const wakeAt = Math.max(now + 1, Math.ceil(nextTimeoutAt(node.state)));
+    if (wakeAt >= node.wakeAt) return;
+    node.wakeAt = wakeAt;
+    at(wakeAt, () => wake(node));
   }
 
   function wake(node: Node): void {
-    if (!node.running || nextTimeoutAt(node.state) > now) return;
+    if (!node.running || node.wakeAt !== now) return;
+    node.wakeAt = Number.POSITIVE_INFINITY;
+    if (nextTimeoutAt(node.state) > now) return arm(node);
     dispatch(node, { type: "tick" });
-    if (node.stalledUntil <= now && nextTimeoutAt(node.state) <= now) throw new Error("a tick leaves something due");
+    if (runsAgainAt(node) <= now && nextTimeoutAt(node.state) <= now) throw new Error("a tick leaves something due");
   }
 
   function start(name: string): void {
@@ -131,27 +183,52 @@ export function createSimulation({
         name,
         address: `10.0.${number >> 8}.${number & 255}`,
         port: 7946,
+        ...(heartbeats && !old.includes(name) ? { metadata: encodeMetadata({ heartbeats }) } : {}),
         parameters: { ...LAN_PARAMETERS, ...parameters },
         packetOverheadOctets: 34,
         seed: seed * 1000 + number + now,
       },
       now,
     );
-    const node = { state, running: true, stalledUntil: 0, group: 0 };
+    const node = {
+      state,
+      running: true,
+      stalledUntil: 0,
+      throttledUntil: 0,
+      group: 0,
+      wakeAt: Number.POSITIVE_INFINITY,
+    };
     nodes.set(name, node);
+    addresses.set(state.self.endpoint.address, node);
+    if (members > MOST_THAT_JOIN && now <= members) return;
     dispatch(node, { type: "start" });
-    if (members > MOST_THAT_JOIN) return;
     pushPull(node, nodes.get(number > 0 ? "n0" : "n1"));
   }
 
   /** What a join comes to, which in a large fleet costs more time than all that is tested. */
   function introduceAll(): void {
     run(members);
-    const all = [...nodes.values()].flatMap(({ state }) => localState(state).slice(0, 1));
-    for (const node of nodes.values()) {
-      dispatch(node, { type: "remoteState", members: all });
-      for (const name of nodes.keys()) removeBroadcast(node.state.broadcasts, name);
+    const all = Array.from(nodes.values(), ({ state }) => state.self);
+    for (const { state } of nodes.values()) {
+      for (const one of all) {
+        if (one === state.self) continue;
+        const member = { ...one };
+        state.members.set(one.name, member);
+        state.order.push(member);
+      }
+      shuffle(state.random, state.order);
     }
+    if (heartbeats) {
+      const { keys, names } = createWatchRing();
+      for (const { name } of all) if (!old.includes(name)) addToRing({ keys, names }, name);
+      for (const { state } of nodes.values()) {
+        const { ring, key } = state.watch;
+        for (const one of keys) if (one !== key) ring.keys.push(one);
+        for (const [one, name] of names) if (one !== key) ring.names.set(one, name);
+      }
+    }
+    // Not all at the same moment, as it never is.
+    for (const node of nodes.values()) at(now + 1000 * nextRandom(random), () => dispatch(node, { type: "start" }));
   }
 
   /** Lets so much time pass. */
@@ -173,9 +250,10 @@ export function createSimulation({
 
   for (let index = 0; index < members; index += 1) at(index, () => start(`n${index}`));
   if (members > MOST_THAT_JOIN) introduceAll();
-  run(20_000); // joined, and quiet again
+  run(settleMilliseconds); // joined, and quiet again
   const unsettled = [...nodes.values()].filter(({ state }) => state.members.size !== members);
-  if (unsettled.length > 0) throw new Error(`${unsettled.length} members do not know all others after 20 s`);
+  if (unsettled.length > 0)
+    throw new Error(`${unsettled.length} members do not know all others after ${settleMilliseconds} ms`);
   changes.length = 0;
   reports.length = 0;
 
@@ -184,6 +262,7 @@ export function createSimulation({
     now: () => now,
     changes,
     reports,
+    owned,
     traffic: () => ({ packets, octets }),
     left: () => left,
     lose: (share: number) => void (loss = share),
@@ -200,6 +279,9 @@ export function createSimulation({
     join: (name: string, to: string) => pushPull(get(name), get(to)),
     kill: (name: string) => void (get(name).running = false),
     stall: (name: string, milliseconds: number) => void (get(name).stalledUntil = now + milliseconds),
+    throttle: (name: string, milliseconds: number) => void (get(name).throttledUntil = now + milliseconds),
+    /** From now on nothing gets from one to the other, but back. */
+    cut: (from: string, to: string) => void cuts.add(`${from} ${to}`),
     /** Only members of the same group hear each other; group 0 is where all are at first. */
     move: (name: string, group: number) => void (get(name).group = group),
   };

@@ -90,7 +90,7 @@ describe("what is said of members", () => {
     },
     {
       name: "something of an application",
-      messages: [{ type: "user", octets: 3 }],
+      messages: [{ type: "user", body: octets("010203") }],
       expected: [],
       reason: "userMessage",
     },

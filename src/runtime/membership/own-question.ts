@@ -1,0 +1,135 @@
+import { drop, type Turn } from "./effects.js";
+import { memberAt } from "./heartbeats.js";
+import { encodeMessage, type PushedMember } from "./messages.js";
+import { nextRandom, pickRandom } from "./random.js";
+import { hearDead, selfAlive } from "./rumours.js";
+import { sendAlone } from "./spreading.js";
+import { isLive, type Endpoint } from "./state.js";
+import { encodeWatchMessage, type Question, type Verdict } from "./watch-messages.js";
+import { WATCH } from "./watch-parameters.js";
+import type { OwnQuestion } from "./watch-state.js";
+import { listenToAllAnew } from "./watching.js";
+
+/*
+ * Who stood still may have been found dead meanwhile, and its addresses given to others. So it asks those who watch it, who made the
+ * verdict if there is one, and answers for nothing until it knows.
+ */
+
+/** Between two exchanges with a member that cannot be asked otherwise, in rounds. */
+const EXCHANGE_ROUNDS = 8;
+/** This many who say so end the question at once; one is enough a round later. */
+const ENOUGH = 2;
+
+/** Begins to ask, anew where it does so already: an answer to an earlier question was given before the last stall. */
+export function askAboutSelf(turn: Turn, stalledMilliseconds: number): void {
+  const { state, now } = turn;
+  const { watch } = state;
+  listenToAllAnew(turn);
+  const since = Math.min(now - stalledMilliseconds, watch.question?.since ?? now);
+  const wasDead = watch.question?.wasDead === true;
+  const nonce = Math.floor(nextRandom(state.random) * 0x1_0000_0000);
+  const none = { asked: new Set<string>(), alive: new Set<string>(), rounds: 0 };
+  watch.question = { nonce, askedAt: now, since, nextRoundAt: now, wasDead, ...none };
+  continueQuestion(turn);
+}
+
+/** The next round, when it is time for it. */
+export function continueQuestion(turn: Turn): void {
+  const { state, now } = turn;
+  const { question, lost } = state.watch;
+  if (question === undefined || question.nextRoundAt > now) return;
+  if (question.alive.size > 0) return end(turn, question);
+  const asked = now - question.askedAt;
+  const isRecent = ({ since }: { since: number }): boolean => now - since <= WATCH.recentMilliseconds;
+  const others = state.order.filter((member) => member !== state.self);
+  if (!others.some(isLive)) {
+    const hadOthers = others.some((member) => isRecent({ since: member.stateSince }));
+    if (!hadOthers || asked >= WATCH.nobodyMilliseconds) return end(turn, question, "alone");
+  } else if (asked >= WATCH.questionMilliseconds) return end(turn, question, "unanswered");
+  ask(turn, question, [...lost.values()].filter(isRecent));
+  question.rounds += 1;
+  question.nextRoundAt = now + WATCH.beatMilliseconds;
+}
+
+function ask(turn: Turn, question: OwnQuestion, lost: readonly { name: string; endpoint: Endpoint }[]): void {
+  const { state, effects } = turn;
+  const { self, watch, random, order } = state;
+  const { nonce, asked, rounds } = question;
+  const watchers = watch.watchers.flatMap((key) => memberAt(state, key) ?? []);
+  const octets = questionOf(turn, nonce);
+  for (const { name, endpoint } of [...watchers, ...pickRandom(random, lost, WATCH.asked)]) {
+    asked.add(name);
+    sendAlone(turn, endpoint, state.members.get(name), octets);
+  }
+  if (watchers.length > 0 || rounds % EXCHANGE_ROUNDS !== 0) return;
+  // Members of the releases do not know the question, but they say what they know of everybody.
+  const [other] = pickRandom(
+    random,
+    order.filter((member) => member !== self && isLive(member)),
+    1,
+  );
+  if (other === undefined) return;
+  asked.add(other.name);
+  effects.push({ do: "pushPull", to: other.endpoint, nonce });
+}
+
+function questionOf({ state: { self } }: Turn, nonce: number): Uint8Array {
+  return encodeWatchMessage({ kind: "question", incarnation: self.incarnation, nonce, from: self.name });
+}
+
+/** Another one stood still, and asks what it is taken for. */
+export function hearQuestion(turn: Turn, { nonce, from }: Question, to: Endpoint): void {
+  const { self, members, watch } = turn.state;
+  const [member, lost] = [members.get(from), watch.lost.get(from)];
+  if (member === self) return drop(turn, "stale");
+  const state = member?.state ?? (lost === undefined ? "unknown" : "dead");
+  const incarnation = member?.incarnation ?? lost?.incarnation ?? 0;
+  sendAlone(turn, to, member, encodeWatchMessage({ kind: "verdict", incarnation, nonce, from: self.name, state }));
+}
+
+export function hearVerdict(turn: Turn, { nonce, from, state, incarnation }: Verdict): void {
+  const { question } = turn.state.watch;
+  if (question === undefined || question.nonce !== nonce) return drop(turn, "answerUnknown");
+  learn(turn, question, from, state);
+  if (turn.state.watch.question !== question || state === "alive" || state === "suspect") return;
+  protest(turn, from, state, incarnation);
+}
+
+/** All that another one knows came, as it was asked for. */
+export function hearExchange(turn: Turn, members: readonly PushedMember[], nonce: number | undefined): void {
+  const { self, watch } = turn.state;
+  const { question } = watch;
+  if (nonce === undefined || question === undefined || question.nonce !== nonce) return;
+  const said = members.find(({ node }) => node === self.name);
+  // Whoever does not know this member has just been told of it.
+  learn(turn, question, "", said?.state ?? "unknown");
+}
+
+function learn(turn: Turn, question: OwnQuestion, from: string, state: Verdict["state"]): void {
+  if (state === "alive" || state === "suspect") {
+    question.alive.add(from);
+    const enough = question.alive.size >= Math.min(ENOUGH, question.asked.size);
+    if (enough) end(turn, question);
+  } else question.wasDead = true;
+}
+
+/** Where it is dead to another one it says that it lives, and asks again. */
+function protest(turn: Turn, to: string, state: Verdict["state"], incarnation: number): void {
+  const { self, members, watch } = turn.state;
+  if (state !== "unknown" && incarnation >= self.incarnation) {
+    hearDead(turn, { type: "dead", incarnation, node: self.name, from: to });
+  }
+  const member = members.get(to) ?? watch.lost.get(to);
+  const { question } = watch;
+  if (member === undefined || question === undefined) return;
+  sendAlone(turn, member.endpoint, undefined, encodeMessage(selfAlive(turn)), questionOf(turn, question.nonce));
+}
+
+function end({ state, effects }: Turn, question: OwnQuestion, without?: "alone" | "unanswered"): void {
+  const { watch } = state;
+  watch.question = undefined;
+  // What came while it stood still was read before it asked: it may have protested already.
+  const outcome = without ?? (question.wasDead || watch.refutedAt >= question.since ? "returned" : "alive");
+  const by = [...question.alive].filter((name) => name !== "");
+  effects.push({ do: "owned", ownership: { outcome, incarnation: state.self.incarnation, by } });
+}
