@@ -30,7 +30,7 @@ export async function run(report: Report): Promise<void> {
     tell("all know, p99", percentile(last, 0.99), "ms");
     tell("all know, slowest", last.at(-1) ?? Number.NaN, "ms");
     tell("taken for dead in error", wrong.length, "members");
-    tell("sent by each", packets, "packets/s");
-    tell("sent by each", octets, "octets/s");
+    tell("packets sent by each", packets, "packets/s");
+    tell("octets sent by each", octets, "octets/s");
   }
 }
