@@ -1,16 +1,12 @@
 import { parseAddress, type IpAddress } from "../net/address.js";
 import type { Logger } from "../net/logger.js";
-import { describeFault } from "../net/fault.js";
 import type { EndpointSliceView, NodeView, ObjectKey, ServiceView } from "../world/views.js";
 import { objectKey } from "../world/views.js";
 import type { KubernetesDocument } from "../../config/documents.js";
-import { loadConfig, type LoadOptions } from "../../config/load.js";
-import { revealingText } from "../../config/canonical.js";
-import type { Model, Peer } from "../../config/model.js";
+import type { LoadOptions } from "../../config/load.js";
+import type { Peer } from "../../config/model.js";
 import { decideService } from "../announce/decide-service.js";
 import type { AnnounceDecision, AnnounceWorld, BgpRoute, Fleet } from "../announce/decision.js";
-import { createNodePeersFinder, type NodePeersFinder } from "../announce/node-peers.js";
-import { createPoolFinder, type PoolFinder } from "../announce/pool-finder.js";
 import { createAnnouncedAddresses } from "./announced-addresses.js";
 import { createAnnouncementNews, type AnnounceProtocol, type SpeakerEvent } from "./announcement-news.js";
 import { createBgpAnnouncements } from "./bgp-announcements.js";
@@ -22,6 +18,7 @@ import { createFreshAddresses } from "./fresh-addresses.js";
 import { createMissingInterfaces } from "./missing-interfaces.js";
 import { createOwnPeers } from "./own-peers.js";
 import { createSliceIndex } from "./slice-index.js";
+import { createSpeakerConfig, type IndexedModel } from "./speaker-config.js";
 
 /** What the shell needs of the world around it; the join passes edges in, a test passes arrays. */
 export type SpeakerPorts = Readonly<{
@@ -103,15 +100,6 @@ export type SpeakerOptions = LoadOptions &
     ignoreExcludeLabel: boolean;
   }>;
 
-/** A model, and what many decisions on it share. */
-type IndexedModel = Readonly<{
-  model: Model;
-  findPool: PoolFinder;
-  findPeers: NodePeersFinder;
-  /** With passwords in it: only to compare. */
-  fingerprint: string;
-}>;
-
 export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Speaker {
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist
   const slices = createSliceIndex();
@@ -135,10 +123,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     interfaceNames === undefined ? undefined : createMissingInterfaces(options.node, { ...ports, interfaceNames });
   let alive: ReadonlySet<string> = new Set();
   let fleet: Fleet | undefined;
-  let inForce: IndexedModel | undefined;
-  let waiting: IndexedModel | undefined; // a model that has no room yet for what is announced
-  let restored: IndexedModel | undefined; // of an earlier life, for the first documents that are refused
-  let refusal: readonly string[] = []; // why the newest documents make no model
+  const config = createSpeakerConfig(options, ports, strandedBy);
   let allDirty = false;
   let isSynced = false;
   let stopped = false;
@@ -164,12 +149,16 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     deferred = false;
     if (!isSynced || stopped) return;
     do {
-      if (waiting !== undefined) tryModel(waiting);
+      if (config.take()) {
+        followOwnPeers();
+        allDirty = true;
+      }
       reconcileDirty();
-    } while (waiting !== undefined && strandedBy(waiting) === undefined); // what was in its way was withdrawn just now
+    } while (config.hasRoom()); // what was in its way was withdrawn just now
   }
 
   function reconcileDirty(): void {
+    const inForce = config.inForce();
     if (inForce === undefined) return;
     if (allDirty) for (const key of services.keys()) dirty.add(key);
     allDirty = false;
@@ -213,30 +202,6 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     return service.type !== "LoadBalancer" || (service.loadBalancerClass ?? "") === options.loadBalancerClass;
   }
 
-  /** The model that the documents make, or undefined where they are refused, which is logged. */
-  function readModel(documents: readonly KubernetesDocument[]): IndexedModel | undefined {
-    const config = loadConfig(documents, options);
-    if (!config.ok) {
-      refusal = config.fault.map(describeFault);
-      setConfigState(refusal);
-      for (const [index, { object }] of config.fault.entries())
-        ports.log.error({ event: "configStale", object }, refusal[index] ?? "");
-      return undefined;
-    }
-    refusal = [];
-    const { model, sources } = config.value;
-    if (sources.length > 0) {
-      const [findPool, findPeers] = [createPoolFinder(model), createNodePeersFinder(model)];
-      return { model, findPool, findPeers, fingerprint: revealingText(model) };
-    }
-    if (inForce !== undefined) {
-      refusal = ["the configuration was deleted: keeping the former one"];
-      setConfigState(refusal);
-      ports.log.error({ event: "configStale" }, refusal[0] ?? "");
-    }
-    return undefined;
-  }
-
   /** An address that is announced and in no pool of the model. */
   function strandedBy({ findPool }: IndexedModel): string | undefined {
     return [...announced.addresses(), ...announcedByBgp.addresses()].find((text) => {
@@ -248,37 +213,13 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   /** @returns whether the Node or the model now says others */
   function followOwnPeers(): boolean {
     const node = nodes.get(options.node);
+    const inForce = config.inForce();
     if (inForce === undefined || !isSynced) return false;
     const isChanged = ownPeers.update(node === undefined ? { peers: [], faults: [] } : inForce.findPeers(node));
     if (node !== undefined) nodeIdentifier ??= identifierOf(node.name, node.internalIPs);
     if (nodeIdentifier !== undefined) ports.bgp.usePeers(ownPeers.list(), nodeIdentifier);
     ports.bfd?.usePeers(ownPeers.list(), inForce.model.bfdProfiles);
     return isChanged;
-  }
-
-  /** A model without room for an announced address waits until the controller has moved the Service. */
-  function tryModel(next: IndexedModel): void {
-    const stranded = strandedBy(next);
-    if (stranded === undefined) {
-      inForce = next;
-      waiting = undefined;
-      setConfigState(refusal);
-      ports.log.info({ event: "configLoaded", pools: next.model.pools.length }, "config reloaded");
-      followOwnPeers();
-      allDirty = true;
-      return;
-    }
-    const problem =
-      `Cannot use the new configuration yet: ${stranded} is announced and in none of its pools: ` +
-      "keeping the former one until its Service has moved";
-    if (waiting !== next) ports.log.error({ event: "configStale", ip: stranded }, problem);
-    waiting = next;
-    setConfigState([...refusal, problem]);
-  }
-
-  function setConfigState(problems: readonly string[]): void {
-    ports.gaugeConfig({ loaded: inForce !== undefined, stale: problems.length > 0 });
-    ports.configResult?.(problems);
   }
 
   return {
@@ -316,18 +257,10 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       fleet = next;
       touchAll();
     },
-    configRestored(documents) {
-      restored = readModel(documents);
-    },
+    configRestored: config.restore,
     configChanged(documents) {
-      const next = readModel(documents);
-      // Nothing is in force yet: what was good last is better than nothing.
-      waiting = next ?? (inForce === undefined ? (restored ?? waiting) : undefined);
-      restored = undefined;
-      if (waiting !== undefined && waiting.fingerprint === inForce?.fingerprint) {
-        waiting = undefined; // written anew, or restored: nothing is to be done, and nothing is stale
-        setConfigState(refusal);
-      } else if (waiting !== undefined && isSynced) work();
+      config.use(documents);
+      work();
     },
     synced() {
       isSynced = true;

@@ -44,6 +44,7 @@ let stale: boolean | undefined;
 let deferred: (() => void)[];
 let fleetChanges: number;
 let gauged: string[];
+let problems: string[];
 let speaker: Speaker;
 const settle = (): void => {
   for (const work of deferred.splice(0)) work();
@@ -51,7 +52,8 @@ const settle = (): void => {
 
 beforeEach(() => {
   [wire, events, stale, deferred] = [[], [], undefined, []];
-  [fleetChanges, gauged] = [0, []];
+  [fleetChanges, gauged, problems] = [0, [], []];
+  const error = (_: unknown, message: string): void => void problems.push(message);
   speaker = createSpeaker(
     {
       node: "n1",
@@ -69,7 +71,7 @@ beforeEach(() => {
       gaugeAnnounced: (key, address, protocol, on) => gauged.push(`${key} ${address} ${protocol} ${on}`),
       gaugeConfig: (state) => (stale = state.stale),
       defer: (work) => deferred.push(work),
-      log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+      log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error },
     },
   );
   speaker.nodeChanged(node("n1"));
@@ -160,6 +162,9 @@ it("waits with a model that has no room for what it announces until the Service 
   speaker.configChanged(config("198.51.100.0/24"));
   settle();
   expect([wire, stale]).toEqual([["+192.0.2.1"], true]);
+  speaker.nodeChanged(node("n2"));
+  settle();
+  expect(problems).toEqual([expect.stringMatching(/192\.0\.2\.1 is announced and in none of its pools/)]); // once
   speaker.serviceChanged(service("web", "198.51.100.1"));
   settle();
   settle();
