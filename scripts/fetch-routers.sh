@@ -2,7 +2,7 @@
 # Unpacks Debian's packages of BGP routers into the cache, for tests to run in namespaces of their own: installing them would
 # start daemons on this machine. Prints nothing when all is there. test/lab/places.ts knows the folder.
 set -euo pipefail
-packages=(bird2 libssh-gcrypt-4)
+packages=(bird2 libssh-gcrypt-4 frr libyang2 libjson-c5 libpcre2-8-0 libcap2 libreadline8 libc-ares2 gobgpd exabgp python3-exabgp python3-pkg-resources openbgpd libevent-2.1-7)
 cache=${SMELTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/smelter}
 folder=$cache/testbed/routers
 [ "$(cat "$folder/.complete" 2>/dev/null)" = "${packages[*]}" ] && exit 0
