@@ -1,4 +1,5 @@
 import type { Logger } from "../net/logger.js";
+import type { ObjectKey, ServiceView } from "../world/views.js";
 import type { SpeakerEvent } from "./announcement-news.js";
 
 /** What was found out about another machine that has an address of ours; as the thread that answers reports it. */
@@ -11,15 +12,48 @@ export type ConflictHeard = Readonly<{
   action: "nothing" | "defended" | "yielded";
 }>;
 
-const TAKE_IT = "find that machine and take the address from it";
+export type ConflictPorts = Readonly<{
+  log: Logger;
+  recordEvent(service: ServiceView, event: SpeakerEvent): void;
+  gaugeAnnounced(service: ObjectKey, address: string, protocol: "layer2", announced: boolean): void;
+}>;
 
-/** What is said of it in the log, and to whom the Service belongs. */
-export function conflictNews(node: string, conflict: ConflictHeard, log: Logger): SpeakerEvent {
-  const { address, interface: name, mac, probed, action } = conflict;
-  const seen = `address ${address} is also claimed by the machine ${mac} on ${name} of node "${node}"`;
-  const message = `${seen}${consequence(probed, action)}: ${TAKE_IT}`;
-  log.warn({ event: "addressConflict", ip: address, interface: name, mac, action }, message);
-  return { type: "Warning", reason: "addressConflict", message };
+/** Says in the log and to Services' owners which other machines have their addresses, and what was done about it. */
+export type ConflictNews = Readonly<{
+  heard(conflict: ConflictHeard): void;
+  /** An address that was given up to another machine is announced again. */
+  regained(address: string): void;
+}>;
+
+/** @param concerned the Services that want an address announced, as far as they are there */
+export function createConflictNews(
+  node: string,
+  ports: ConflictPorts,
+  concerned: (address: string) => ReadonlyMap<ObjectKey, ServiceView | undefined>,
+): ConflictNews {
+  const { log } = ports;
+
+  function tell(address: string, event: SpeakerEvent, isAnnounced: boolean): void {
+    for (const [key, service] of concerned(address)) {
+      ports.gaugeAnnounced(key, address, "layer2", isAnnounced);
+      if (service !== undefined) ports.recordEvent(service, event);
+    }
+  }
+
+  return {
+    heard({ address, interface: name, mac, probed, action }) {
+      const message =
+        `address ${address} is also claimed by the machine ${mac} on ${name} of node "${node}"` +
+        `${consequence(probed, action)}: find that machine and take the address from it`;
+      log.warn({ event: "addressConflict", ip: address, interface: name, mac, action }, message);
+      tell(address, { type: "Warning", reason: "addressConflict", message }, action !== "yielded");
+    },
+    regained(address) {
+      const message = `address ${address} is announced again from node "${node}": no other machine claims it any more`;
+      log.info({ event: "addressRegained", ip: address }, message);
+      tell(address, { type: "Normal", reason: "addressRegained", message }, true);
+    },
+  };
 }
 
 function consequence(probed: boolean, action: ConflictHeard["action"]): string {
@@ -31,11 +65,4 @@ function consequence(probed: boolean, action: ConflictHeard["action"]): string {
     case "yielded":
       return `, so it is ${probed ? "not announced" : "announced no more"} until that machine is silent`;
   }
-}
-
-/** An address that was given up is announced again. */
-export function regainedNews(node: string, address: string, log: Logger): SpeakerEvent {
-  const message = `address ${address} is announced again from node "${node}": no other machine claims it any more`;
-  log.info({ event: "addressRegained", ip: address }, message);
-  return { type: "Normal", reason: "addressRegained", message };
 }

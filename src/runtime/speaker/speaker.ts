@@ -6,19 +6,20 @@ import type { KubernetesDocument } from "../../config/documents.js";
 import type { LoadOptions } from "../../config/load.js";
 import type { Peer } from "../../config/model.js";
 import { decideService } from "../announce/decide-service.js";
-import type { AnnounceDecision, AnnounceWorld, BgpRoute, Fleet } from "../announce/decision.js";
+import type { AnnounceDecision, AnnounceWorld, Fleet } from "../announce/decision.js";
 import { createAnnouncedAddresses } from "./announced-addresses.js";
 import { createAnnouncementNews, type AnnounceProtocol, type SpeakerEvent } from "./announcement-news.js";
 import { createBgpAnnouncements } from "./bgp-announcements.js";
 import { identifierOf } from "./bgp-peer-options.js";
 import type { BfdPeers } from "./bfd-peers.js";
 import type { BgpSessions } from "./bgp-sessions.js";
-import { conflictNews, regainedNews, type ConflictHeard } from "./conflict-news.js";
+import { createConflictNews, type ConflictNews } from "./conflict-news.js";
 import { createFreshAddresses } from "./fresh-addresses.js";
 import { createMissingInterfaces } from "./missing-interfaces.js";
 import { createOwnPeers } from "./own-peers.js";
 import { createSliceIndex } from "./slice-index.js";
 import { createSpeakerConfig, type IndexedModel } from "./speaker-config.js";
+import { addressesOf, decidesAlike, peersOf } from "./view-parts.js";
 
 /** What the shell needs of the world around it; the join passes edges in, a test passes arrays. */
 export type SpeakerPorts = Readonly<{
@@ -78,9 +79,9 @@ export interface Speaker {
   configRestored(documents: readonly KubernetesDocument[]): void;
   synced(): void;
   /** Another machine on the link has an address that is announced here, or was to be: its Services are told by Event. */
-  conflictHeard(conflict: ConflictHeard): void;
+  conflictHeard: ConflictNews["heard"];
   /** An address that was given up to another machine is announced again. */
-  regained(address: string): void;
+  regained: ConflictNews["regained"];
   /** Interfaces came or went. */
   interfacesChanged(): void;
   /** The peers that this node is to have sessions with, in the order in which they count. */
@@ -118,6 +119,9 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   let nodeIdentifier: IpAddress | undefined; // of BGP: once chosen it stays, or every session would begin anew
   const ownPeers = createOwnPeers(ports.log);
   const news = createAnnouncementNews(options, ports);
+  const conflicts = createConflictNews(options.node, ports, (address) => {
+    return new Map(announced.claimants(address).map((key) => [key, services.get(key)]));
+  });
   const { interfaceNames } = ports;
   const missingInterfaces =
     interfaceNames === undefined ? undefined : createMissingInterfaces(options.node, { ...ports, interfaceNames });
@@ -268,12 +272,8 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       allDirty = true;
       work();
     },
-    conflictHeard(conflict) {
-      tellClaimants(conflict.address, conflictNews(options.node, conflict, ports.log), conflict.action !== "yielded");
-    },
-    regained(address) {
-      tellClaimants(address, regainedNews(options.node, address, ports.log), true);
-    },
+    conflictHeard: conflicts.heard,
+    regained: conflicts.regained,
     interfacesChanged: () => missingInterfaces?.lookAgain(),
     peers: ownPeers.list,
     announced: announced.byAddress,
@@ -287,27 +287,4 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       }
     },
   };
-
-  function tellClaimants(address: string, event: SpeakerEvent, isAnnounced: boolean): void {
-    for (const key of announced.claimants(address)) {
-      ports.gaugeAnnounced(key, address, "layer2", isAnnounced);
-      const service = services.get(key);
-      if (service !== undefined) ports.recordEvent(service, event);
-    }
-  }
-}
-
-function peersOf(routes: readonly BgpRoute[]): readonly string[] {
-  return [...new Set(routes.flatMap(({ peers }) => peers))].toSorted();
-}
-
-function addressesOf({ ingress }: ServiceView): string[] {
-  return ingress.flatMap(({ ip }) => ip ?? []);
-}
-
-/** A Node's status is written every few minutes: most of what changes there decides nothing. */
-function decidesAlike(a: NodeView, b: NodeView): boolean {
-  if (a.networkUnavailable !== b.networkUnavailable) return false;
-  const keys = Object.keys(a.labels);
-  return keys.length === Object.keys(b.labels).length && keys.every((key) => a.labels[key] === b.labels[key]);
 }
