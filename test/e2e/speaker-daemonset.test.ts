@@ -289,11 +289,22 @@ it("say in a ServiceL2Status who answers and where, and on each node why it does
   expect(await explain(other, "service=default/none")).toMatchObject({ problem: expect.stringMatching(/not there/) });
 });
 
-it("the status moves with the owner, also where that one is killed, and back", async () => {
+it("gossip with each other by what the DaemonSet says, with the controller's key", async () => {
+  const known = async ({ ipv4 }: LanHost): Promise<string | undefined> => {
+    const { body } = await lab.client.fetch(`http://${ipv4}:7472/metrics`);
+    return /^smelter_membership_members\{state="alive"\} (\d+)$/m.exec(body)?.[1];
+  };
+  await until(async () => (await Promise.all(lab.nodes.map(known))).every((count) => count === "2"), {
+    what: "each to know of the other",
+    deadlineMs: 60_000,
+  });
+  for (const process of running) expect(process.output()).not.toContain("gossipInClear");
+});
+
+it("the status moves with the owner, also where that one is killed, which the API server does not know, and back", async () => {
   const first: string = (await ownerSays(WEB, isNode))["status"].node;
   const killed = running.find(({ name }) => name === `speaker on ${first}`);
   await killed?.kill();
-  await kubernetes.admin.delete("v1/Pod", `${NAMESPACE}/speaker-${first}`);
   await ownerSays(WEB, (node) => isNode(node) && node !== first);
   await startSpeaker(lab.node(first));
   await ownerSays(WEB, (node) => node === first);
