@@ -1,6 +1,7 @@
 // Entry of the worker thread that answers ARP and NDP: joins the layer 2 room with the sockets. Nothing in it waits for the main
 // thread, and no single piece of work takes long, so that an answer never waits for anything but answers before it. Gossip is
 // here too: whoever says that this node lives is the thread that answers for it.
+import { setTimeout as pause } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { type AnnouncedAddresses } from "./layer2/announced-addresses.js";
 import {
@@ -14,6 +15,7 @@ import { createAnnouncer } from "./speaker/layer2-announcer.js";
 import { createResponders } from "./speaker/layer2-responders.js";
 import { startMembershipHost, type MembershipHost } from "./speaker/membership-host.js";
 import type { MembershipStart } from "./speaker/membership-messages.js";
+import { SETTLE_MILLISECONDS } from "./speaker/settle-time.js";
 import { createStallGuard } from "./speaker/stall-guard.js";
 import { monotonicMilliseconds, startTimer } from "./transport/clock.js";
 import { openFrameSocket } from "./transport/frame-socket.js";
@@ -31,7 +33,10 @@ const { excludes, policy } = workerData as Layer2WorkerData;
 const addresses: AnnouncedAddresses = new Map();
 const announcer = createAnnouncer(addresses, policy, {
   responders: () => responders,
-  onConflict: (conflict) => report({ type: "conflict", conflict }),
+  onConflict(conflict) {
+    membership?.membership()?.seek(); // perhaps it is a speaker that was lost
+    report({ type: "conflict", conflict });
+  },
   onRegained: (address) => report({ type: "regained", address }),
   now: monotonicMilliseconds,
   startTimer,
@@ -40,7 +45,7 @@ const announcer = createAnnouncer(addresses, policy, {
 const guard = createStallGuard({
   now: monotonicMilliseconds,
   startTimer,
-  confirmOwnership: () => confirmOwnership(),
+  confirmOwnership,
   onUnconfirmed: (error) => report({ type: "error", error: { interface: undefined, ...explainSystemError(error) } }),
   onClosed() {
     announcer.hold();
@@ -67,13 +72,18 @@ const responders = createResponders(addresses, excludes, {
 });
 
 let membership: MembershipHost | undefined;
-/** Whoever knows who is alive sets this; alone, this node owns what it announces. */
-const confirmOwnership = (): Promise<boolean> => Promise.resolve(true);
 let stopWatching = (): void => {};
 let scanTimer: NodeJS.Timeout | undefined;
 let scanAt = Infinity;
 let lastScan = -Infinity;
 let stopped = false;
+
+/** Without gossip nobody can tell: what is announced here is this node's own. */
+async function confirmOwnership(stalledMilliseconds: number): Promise<boolean> {
+  const ownership = await membership?.membership()?.confirm(stalledMilliseconds);
+  if (ownership?.outcome === "returned") await pause(SETTLE_MILLISECONDS);
+  return ownership?.outcome !== "unanswered";
+}
 
 function report(message: Layer2Report, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);

@@ -32,7 +32,7 @@ export function createSpeakerGossip(
       "gossip is not encrypted: whoever reaches its port can say who lives: give the Secret memberlist to all speakers",
     );
   }
-  const metadata = encodeMetadata({ heartbeats: false });
+  const metadata = encodeMetadata({ heartbeats: true });
   const gossip = createGossip(
     { address: bindAddress, port },
     {

@@ -6,6 +6,7 @@ import type { LogFields, Logger } from "../net/logger.js";
 import { describeChange, describeFailures, explainRefusal, type JoinFailure } from "./gossip-text.js";
 import type { MembershipClient, MembershipHandlers } from "./membership-client.js";
 import type { MembershipCounters, MemberView } from "./membership-driver.js";
+import { SETTLE_MILLISECONDS } from "./settle-time.js";
 
 /** Where another speaker may be: the address of its Pod. `expected`: it runs, as far as the API server knows. */
 export type GossipPeer = Readonly<{ address: string; expected: boolean }>;
@@ -45,8 +46,6 @@ export type Gossip = Readonly<{
   leave: () => Promise<void>;
 }>;
 
-/** From when all others know of this speaker until it begins: what they answered before has arrived by then. */
-const SETTLE_MILLISECONDS = 50;
 /** Once one has answered, so much longer for the others: who is there answers within milliseconds. */
 const REST_MILLISECONDS = 300;
 /** While none answers that should, perhaps nobody can be heard yet. Not for ever, or nobody would serve. */

@@ -12,8 +12,9 @@ export type StallGuardPorts = Readonly<{
   /**
    * Asks those who would know whether the addresses of this node are still its own, or waits until they are again. False, or
    * a rejection, which is told: not known, to be asked again. Who is alone is sure at once.
+   * @param stalledMilliseconds the longest halt since this node was sure
    */
-  confirmOwnership(): Promise<boolean>;
+  confirmOwnership(stalledMilliseconds: number): Promise<boolean>;
   onUnconfirmed(error: unknown): void;
   /** The thread stood still: nothing may be answered, and what waited is to be dropped. Again where it stands still again. */
   onClosed(): void;
@@ -47,7 +48,7 @@ export function createStallGuard(ports: StallGuardPorts): StallGuard {
   }
 
   async function confirm(stall: number): Promise<void> {
-    const confirmed = await ports.confirmOwnership().catch((error: unknown) => {
+    const confirmed = await ports.confirmOwnership(fence.stalledMilliseconds).catch((error: unknown) => {
       ports.onUnconfirmed(error);
       return false;
     });
