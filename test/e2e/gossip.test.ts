@@ -147,11 +147,17 @@ it("one that is told to end leaves at once: nobody has to find out", async () =>
   }
 });
 
+it("one that has left comes back: the others are told that it lives again", async () => {
+  const speaker = await startSpeaker("n2");
+  await untilAnsweredBy(owners(["n1", "n2", "n4"]), "the owners among n1, n2 and n4");
+  expect(speaker.output()).toMatch(/"event":"refuted"/);
+});
+
 it("addresses of a speaker that is killed move, and come back with it", async () => {
   await speakers.get("n4")?.kill();
-  await untilAnsweredBy(owners(["n1"]), "n1 alone");
+  await untilAnsweredBy(owners(["n1", "n2"]), "the owners among n1 and n2");
   await startSpeaker("n4");
-  await untilAnsweredBy(owners(["n1", "n4"]), "the owners among n1 and n4");
+  await untilAnsweredBy(owners(["n1", "n2", "n4"]), "the owners among n1, n2 and n4");
 });
 
 it("a speaker whose port somebody has does not begin, and says what helps", async () => {

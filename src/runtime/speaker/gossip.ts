@@ -96,7 +96,7 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
 
   /** From open sockets to their loss. @returns why it ended. Rejects where it is the first and they cannot be opened */
   async function live(isFirst: boolean, mayBegin: () => void): Promise<string> {
-    const [contact, over] = [createLatch(), createLatch<string>()];
+    const [contact, refuted, over] = [createLatch(), createLatch(), createLatch<string>()];
     void left.opened.then(() => over.open("leaving"));
     let client: MembershipClient | undefined;
     function changed(changes: readonly MemberChange[] = []): void {
@@ -104,14 +104,19 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
       if (client !== undefined && client.alive().size > 1) contact.open();
       tellAlive();
     }
+    function onReport(report: MembershipReport): void {
+      const { level, text } = explainReport(report);
+      log[level]({ event: report.what }, text);
+      if (report.what === "refuted") refuted.open();
+    }
     try {
-      client = await ports.open({ onChanges: changed, onReport: tellReport, onLost: over.open });
+      client = await ports.open({ onChanges: changed, onReport, onLost: over.open });
     } catch (error) {
       const refusal = explainRefusal(at, error as NodeJS.ErrnoException);
       if (isFirst) throw new Error(refusal, { cause: error });
       return refusal;
     }
-    const here: Life = { client, isSettled: false, over, contact };
+    const here: Life = { client, isSettled: false, over, contact, refuted };
     life = here;
     changed(); // somebody may have been there before us
     const cancelJoins = joinEveryMinute();
@@ -130,7 +135,7 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
   }
 
   /** Waits until all others that are there know of this speaker. */
-  async function meetOthers({ client, over, contact }: Life): Promise<void> {
+  async function meetOthers({ client, over, contact, refuted }: Life): Promise<void> {
     const [expected, others] = [endpointsOf((peer) => peer.expected), endpointsOf((peer) => !peer.expected)];
     const alone = createLatch();
     const cancel = ports.startTimer(ALONE_MILLISECONDS, alone.open);
@@ -149,6 +154,7 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
       waiting = silent.map(({ to }) => to);
       if (waiting.length > 0) await pause(ASK_AGAIN_MILLISECONDS, contact.opened, alone.opened, over.opened);
     }
+    if (refuted.isOpen()) await pause(REST_MILLISECONDS, client.join(expected), over.opened);
     cancel();
     if (alone.isOpen() && !contact.isOpen()) {
       log.warn(
@@ -165,11 +171,6 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
 
   function tellAlive(): void {
     if (life?.isSettled === true && !left.isOpen()) tell(life.client.alive(), life.client.ours());
-  }
-
-  function tellReport(report: MembershipReport): void {
-    const { level, text } = explainReport(report);
-    log[level]({ event: report.what }, text);
   }
 
   function joinEveryMinute(): () => void {
@@ -241,6 +242,8 @@ type Life = {
   readonly contact: Latch<void>;
   /** Opened with why it ends. */
   readonly over: Latch<string>;
+  /** Opened when others take it for what it was in an earlier life: what they were told before means nothing to them. */
+  readonly refuted: Latch<void>;
   /** Others know of it, and may be believed about who lives. */
   isSettled: boolean;
 };

@@ -150,6 +150,25 @@ describe("enter()", () => {
     expect(lines).toEqual(["warn Memberlist: no other speaker has answered for 10 s: going on without them"]);
   });
 
+  it("asks again who took it for what it was before: only then they know that it lives", async () => {
+    await enter(peer(2), peer(3));
+    handlers.onReport({ what: "refuted", as: "dead", from: "n1" });
+    await hear("joined", "n2");
+    await hear("joined", "n3");
+    await answer(joins[0] as Join);
+    await passTime(100);
+    expect([joins.map(({ to }) => to), did]).toEqual([
+      [
+        [endpoint(2), endpoint(3)],
+        [endpoint(2), endpoint(3)],
+      ],
+      ["open"],
+    ]);
+    await answer(joins[1] as Join);
+    await passTime(50);
+    expect([did, entered]).toEqual([["open", "alive n1 n2 n3 (old)"], "at 150"]);
+  });
+
   it("knows of others by their joining it, too", async () => {
     await enter(peer(2));
     await answer(joins[0] as Join, { "10.0.0.2": "EHOSTUNREACH" });

@@ -1,5 +1,9 @@
+import { once } from "node:events";
+import { MessageChannel } from "node:worker_threads";
 import { afterEach, expect, it } from "vitest";
 import type { Layer2Error } from "../../../../src/runtime/layer2/messages.js";
+import { deriveKeyRing } from "../../../../src/runtime/membership/keys.js";
+import { LAN_PARAMETERS } from "../../../../src/runtime/membership/parameters.js";
 import { startLayer2, type Layer2Driver } from "../../../../src/runtime/speaker/layer2-driver.js";
 
 // What the real worker does is in test/lab/layer2.test.ts. Here are threads that fail in ways that it should not.
@@ -118,4 +122,25 @@ it("stop() releases who waits, and is final", async () => {
   await driver?.stop();
   await Promise.all([waiting, driver?.stop(), driver?.announce("0.0.0.2", []), driver?.setAll(new Map())]);
   expect(await driver?.counters()).toMatchObject({ interfaces: [] });
+});
+
+it("startMembership() moves the port to the thread, key and all; it is closed once the thread has ended", async () => {
+  const thread = workerThat(`if (type === "membership") {
+    message.port.postMessage(message.options.keys[0].symmetricKeySize);
+    parentPort.close();
+  }`);
+  const { driver } = start(thread);
+  const options = { name: "n1", bindAddress: "10.0.0.1", port: 7946, parameters: LAN_PARAMETERS };
+  const keys = deriveKeyRing(new TextEncoder().encode("secret"), "new");
+  const { port1, port2 } = new MessageChannel();
+  const closed = once(port1, "close");
+  const answer = once(port1, "message");
+  driver.startMembership({ type: "membership", port: port2, options: { ...options, keys } });
+  expect(await answer).toEqual([32]);
+  await closed;
+  await driver.stop();
+  const { port1: late, port2: unused } = new MessageChannel();
+  const closedLate = once(late, "close");
+  driver.startMembership({ type: "membership", port: unused, options: { ...options, keys } });
+  await closedLate;
 });
