@@ -1,7 +1,6 @@
 // Entry of the worker thread that answers ARP and NDP: joins the layer 2 room with the sockets. Nothing in it waits for the main
 // thread, and no single piece of work takes long, so that an answer never waits for anything but answers before it. Gossip is
 // here too: whoever says that this node lives is the thread that answers for it.
-import { setTimeout as pause } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { type AnnouncedAddresses } from "./layer2/announced-addresses.js";
 import {
@@ -13,9 +12,9 @@ import {
 import { membershipPorts } from "./membership-edge.js";
 import { createAnnouncer } from "./speaker/layer2-announcer.js";
 import { createResponders } from "./speaker/layer2-responders.js";
+import { confirmOwnership } from "./speaker/ownership.js";
 import { startMembershipHost, type MembershipHost } from "./speaker/membership-host.js";
 import type { MembershipStart } from "./speaker/membership-messages.js";
-import { SETTLE_MILLISECONDS } from "./speaker/settle-time.js";
 import { createStallGuard } from "./speaker/stall-guard.js";
 import { monotonicMilliseconds, startTimer } from "./transport/clock.js";
 import { openFrameSocket } from "./transport/frame-socket.js";
@@ -31,10 +30,11 @@ if (parentPort === null) throw new Error("Cannot start layer 2: this file is the
 const port = parentPort;
 const { excludes, policy } = workerData as Layer2WorkerData;
 const addresses: AnnouncedAddresses = new Map();
+let membership: MembershipHost | undefined;
 const announcer = createAnnouncer(addresses, policy, {
   responders: () => responders,
   onConflict(conflict) {
-    membership?.membership()?.seek(); // perhaps it is a speaker that was lost
+    membership?.membership()?.seek(); // it may be a speaker that is back, and does not know that it was dead
     report({ type: "conflict", conflict });
   },
   onRegained: (address) => report({ type: "regained", address }),
@@ -45,7 +45,7 @@ const announcer = createAnnouncer(addresses, policy, {
 const guard = createStallGuard({
   now: monotonicMilliseconds,
   startTimer,
-  confirmOwnership,
+  confirmOwnership: (stalledMilliseconds) => confirmOwnership(membership, stalledMilliseconds, startTimer),
   onUnconfirmed: (error) => report({ type: "error", error: { interface: undefined, ...explainSystemError(error) } }),
   onClosed() {
     announcer.hold();
@@ -71,19 +71,11 @@ const responders = createResponders(addresses, excludes, {
   scanSoon,
 });
 
-let membership: MembershipHost | undefined;
 let stopWatching = (): void => {};
 let scanTimer: NodeJS.Timeout | undefined;
 let scanAt = Infinity;
 let lastScan = -Infinity;
 let stopped = false;
-
-/** Without gossip nobody can tell: what is announced here is this node's own. */
-async function confirmOwnership(stalledMilliseconds: number): Promise<boolean> {
-  const ownership = await membership?.membership()?.confirm(stalledMilliseconds);
-  if (ownership?.outcome === "returned") await pause(SETTLE_MILLISECONDS);
-  return ownership?.outcome !== "unanswered";
-}
 
 function report(message: Layer2Report, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);

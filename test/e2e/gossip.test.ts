@@ -160,6 +160,16 @@ it("addresses of a speaker that is killed move, and come back with it", async ()
   await untilAnsweredBy(owners(["n1", "n2", "n4"]), "the owners among n1, n2 and n4");
 });
 
+it("one that stood still is dead to the others; it asks them before it answers again", async () => {
+  const speaker = speakers.get("n4");
+  const mark = speaker?.mark() ?? 0;
+  speaker?.stop();
+  await untilAnsweredBy(owners(["n1", "n2"]), "the owners among n1 and n2");
+  speaker?.continue();
+  await untilAnsweredBy(owners(["n1", "n2", "n4"]), "the owners among n1, n2 and n4");
+  await speaker?.waitForOutput(/"event":"stalled".*until its addresses were sure/, { since: mark });
+});
+
 it("a speaker whose port somebody has does not begin, and says what helps", async () => {
   const flags = [`--ml-bindaddr=${node("n1").ipv4}`, "--ml-labels=app=metallb", "--port=0", "--health-probe-port=0"];
   const second = await smelter.startSpeaker(node("n1"), flags);
