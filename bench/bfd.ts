@@ -1,5 +1,6 @@
 import { createLab, until, type Lab, type LanHost } from "../test/lab/index.js";
 import { bfdSpec, startBfdOn, type BfdProcess } from "../test/lab/bfd-process.js";
+import { measureRoutes } from "./bfd-routes.js";
 import type { Report } from "./run.js";
 
 /** Sessions at once, and milliseconds between packets; the multiplier is always 3. */
@@ -15,10 +16,11 @@ const ROUNDS = 5;
 const QUIET_MILLISECONDS = 10_000;
 
 /**
- * Two nodes with sessions between them. First nothing happens, and no session may go down; then the peer is killed, and
+ * How soon a router drops the routes of a lost node. Then two nodes with sessions between them. First nothing happens, and no session may go down; then the peer is killed, and
  * the time until the last session has noticed is taken. The floor is the time by which RFC 5880 §6.8.4 wants it noticed.
  */
 export async function run(report: Report): Promise<void> {
+  await measureRoutes(report);
   const lab = await createLab({ nodes: 2 });
   try {
     await giveAddresses(lab);
