@@ -139,6 +139,17 @@ describe("a thread that stood still", () => {
     run(350);
     expect(a.states()).toMatchObject([{ to: "Down" }]);
   });
+
+  it("is excused once in a silence, however often it stands still", () => {
+    const { a, run, standStill, network } = established({ detectMult: 50 }, { detectMult: 3 });
+    network.isCut = true;
+    standStill(5000);
+    run(10);
+    expect(a.states()).toEqual([]);
+    standStill(5000);
+    run(10);
+    expect(a.states()).toMatchObject([{ to: "Down" }]);
+  });
 });
 
 describe("sockets", () => {

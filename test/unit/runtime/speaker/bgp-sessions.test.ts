@@ -191,6 +191,7 @@ describe("sessions", () => {
     ]);
     expect(lines.at(-1)).toBe("error sessionDown: BGP session lost");
     sessions.bfdUp("tor-a");
+    sessions.bfdUp("tor-a"); // which is at it
     sessions.bfdUp("tor-b"); // which has nothing to wait for
     sessions.bfdUp("unknown");
     expect(opened.map(({ target }) => target.address)).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.1"]);
