@@ -3,6 +3,7 @@
 // here too: whoever says that this node lives is the thread that answers for it.
 import { parentPort, workerData } from "node:worker_threads";
 import { type AnnouncedAddresses } from "./layer2/announced-addresses.js";
+import { decodeHandover, encodeHandover } from "./layer2/handover-message.js";
 import {
   packAddressCounters,
   type Layer2Report,
@@ -36,6 +37,9 @@ const announcer = createAnnouncer(addresses, policy, {
   onConflict(conflict) {
     membership?.membership()?.seek(); // it may be a speaker that is back, and does not know that it was dead
     report({ type: "conflict", conflict });
+  },
+  onWithdrawn() {
+    for (const body of encodeHandover(responders.handover())) membership?.membership()?.tellOurs(body);
   },
   onRegained: (address) => report({ type: "regained", address }),
   now: monotonicMilliseconds,
@@ -76,6 +80,13 @@ let scanTimer: NodeJS.Timeout | undefined;
 let scanAt = Infinity;
 let lastScan = -Infinity;
 let stopped = false;
+
+/** @returns whether it could be read */
+function hearOurs(body: Uint8Array): boolean {
+  const handover = decodeHandover(body);
+  if (handover.ok) responders.handoverHeard(handover.value);
+  return handover.ok;
+}
 
 function report(message: Layer2Report, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
@@ -161,7 +172,10 @@ function work(): void {
 
 port.on("message", (request: Layer2Request | MembershipStart) => {
   if (request.type === "membership") {
-    membership = startMembershipHost(request.port, request.options, membershipPorts);
+    membership = startMembershipHost(request.port, request.options, membershipPorts, {
+      hearOurs,
+      onLiving: ({ alive, ours }) => responders.strangersLive(alive.size > ours.size),
+    });
     return;
   }
   inbox.push(request);

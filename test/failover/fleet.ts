@@ -75,8 +75,12 @@ export async function createFleet({ services, asked: share = services }: FleetOp
       firstSender: FIRST_SENDER,
     });
 
+    const labels = Object.entries(SPEAKER_LABELS)
+      .map((pair) => pair.join("="))
+      .join(",");
     const look = async (): Promise<void> => ledger.add(await client.take());
-    const flags = (node: LanHost): readonly string[] => ["--ml-bindaddr", node.ipv4, "--ml-secret-key-path", secrets];
+    const gossip = ["--ml-labels", labels, "--ml-secret-key-path", secrets];
+    const flags = (node: LanHost): readonly string[] => ["--ml-bindaddr", node.ipv4, ...gossip];
     const speakerOf = (node: LanHost): LabProcess => {
       const speaker = speakers.get(node.name);
       if (speaker === undefined) throw new Error(`Cannot use the speaker of ${node.name}: none was started`);

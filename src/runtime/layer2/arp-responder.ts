@@ -51,6 +51,8 @@ export const arpProtocol: Layer2Protocol<DropReason> = {
     longest: MAX_ARP_FRAME_OCTETS,
     requesterOffset: ARP_OFFSET.senderHardwareAddress,
     requesterOctets: 10,
+    targetOffset: ARP_OFFSET.targetProtocolAddress,
+    targetOctets: 4,
   },
   requestedAddress: (view, offset) => view.getInt32(offset + ARP_OFFSET.targetProtocolAddress),
   speaksFor: (key) => typeof key === "number",

@@ -98,6 +98,7 @@ export function createDropCounters({ dropReasons }: Layer2Protocol): DropCounter
  * Decides on the first `count` frames received, writes the answers into the first slots to send, and counts.
  * @param answered gets the address of each answer, by its slot; BOUNDED by the slots
  * @param remember gets each request that somebody else has to answer
+ * @param note gets each request that is answered
  * @returns how many answers there are
  */
 export function answerBatch(
@@ -109,6 +110,7 @@ export function answerBatch(
   drops: DropCounters,
   answered: AnnouncedAddress[],
   remember: Remember = () => {},
+  note: (view: DataView, offset: number) => void = () => {},
 ): number {
   let answers = 0;
   for (let slot = 0; slot < count; slot += 1) {
@@ -133,6 +135,7 @@ export function answerBatch(
     outcome.requestsReceived += 1;
     outcome.responsesSent += 1;
     answered[answers] = outcome;
+    note(slots.received, slot * slots.slotOctets);
     answers += 1;
   }
   return answers;

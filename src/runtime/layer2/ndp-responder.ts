@@ -70,7 +70,14 @@ export const ndpProtocol: Layer2Protocol<NdpDropReason> = {
   writeProbe: writeNdpProbe,
   // A solicitation with one option, and 10 octets to spare. All who only want to know whether an address is taken are told
   // by one answer, to all: they are one requester, without an address.
-  requestForm: { kept: 96, longest: 96, requesterOffset: NDP_OFFSET.sourceAddress, requesterOctets: 16 },
+  requestForm: {
+    kept: 96,
+    longest: 96,
+    requesterOffset: NDP_OFFSET.sourceAddress,
+    requesterOctets: 16,
+    targetOffset: NDP_OFFSET.targetAddress,
+    targetOctets: 16,
+  },
   requestedAddress: (view, offset) => readIpv6Key(view, offset + NDP_OFFSET.targetAddress),
   speaksFor: (key) => typeof key === "string",
 };

@@ -1,7 +1,11 @@
 import type { AddressKey } from "./address-key.js";
+import { markRequest, type RequestMark } from "./answered-requests.js";
 
-/** So long a request waits for an owner; later its sender is about to ask again (RFC 1122 §2.3.2.1: once a second). */
-export const REMEMBER_MILLISECONDS = 50;
+/**
+ * So long a request waits for an owner: as long as it may take from when one machine withdraws an address to when another one
+ * announces it, and no longer than its sender waits before it asks again (RFC 1122 §2.3.2.1: once a second).
+ */
+export const REMEMBER_MILLISECONDS = 250;
 /** Powers of two. */
 const SLOTS = 1024;
 const BUCKETS = 1024;
@@ -18,13 +22,16 @@ export type RequestForm = Readonly<{
   /** Where its sender stands; a multiple of 2 octets. */
   requesterOffset: number;
   requesterOctets: number;
+  /** Where the address stands that is asked for; a multiple of 2 octets. */
+  targetOffset: number;
+  targetOctets: number;
 }>;
 
 /**
  * Requests of the last moments for addresses that are not announced here, so that they can be answered when an address
  * arrives from another node. A ring in fixed memory whose entries are chained by address: remembering one copies a few words
  * and makes nothing, since it runs for each request on the link that is for somebody else. BOUNDED by 1,024 requests: where
- * more come within 50 ms the oldest are forgotten; one that is sent again takes no second place.
+ * more come within 250 ms the oldest are forgotten; one that is sent again takes no second place.
  */
 export type RecentRequests = Readonly<{
   form: RequestForm;
@@ -99,18 +106,24 @@ export function rememberRequest(
   next[0] += 1;
 }
 
-/** Gives each request of the last 50 ms for an address to `take`, the newest first, and forgets it. */
+/**
+ * Gives each request of the last moments for an address to `take`, the newest first, and forgets it.
+ * @param isAnswered whether somebody else has answered it: then it is forgotten alone
+ */
 export function takeRequests(
   recent: RecentRequests,
   key: AddressKey,
   now: number,
   take: (interfaceIndex: number, view: DataView, offset: number, octets: number) => void,
+  isAnswered: (mark: RequestMark, heardAt: number) => boolean = () => false,
 ): void {
   let number = recent.newest[bucketOf(key)] ?? NONE;
   for (; isKept(recent, number); number = recent.previous[number % SLOTS] ?? NONE) {
     const place = number % SLOTS;
-    if (recent.keys[place] !== key || now - (recent.times[place] ?? -Infinity) > REMEMBER_MILLISECONDS) continue;
+    const heardAt = recent.times[place] ?? -Infinity;
+    if (recent.keys[place] !== key || now - heardAt > REMEMBER_MILLISECONDS) continue;
     recent.times[place] = -Infinity;
+    if (isAnswered(markRequest(recent.form, recent.frames, place * recent.form.kept), heardAt)) continue;
     take(recent.interfaces[place] ?? 0, recent.frames, place * recent.form.kept, recent.lengths[place] ?? 0);
   }
 }

@@ -33,6 +33,8 @@ import type { Responders } from "./layer2-responders.js";
 export type AnnouncerPorts = Readonly<{
   responders(): Pick<Responders, "addressChanged" | "answerRemembered" | "sendBursts" | "sendProbes">;
   onConflict(conflict: AddressConflict): void;
+  /** Some addresses are answered for no more: whoever does next is to know what was answered. */
+  onWithdrawn(): void;
   /** An address that was given up is announced again. */
   onRegained(address: string): void;
   /** Milliseconds of a clock that never goes back. */
@@ -82,6 +84,7 @@ export function createAnnouncer(
   let cancelTimer = (): void => {};
   let cancelRefresh = (): void => {};
   let pumping = false;
+  let hasWithdrawn = false;
   let held = false;
   let stopped = false;
 
@@ -146,8 +149,16 @@ export function createAnnouncer(
   function withdraw(key: AddressKey): void {
     const address = addresses.get(key);
     if (address !== undefined) endProbe(probes, address);
-    if (withdrawAddress(addresses, key)) ports.responders().addressChanged(key);
+    if (withdrawAddress(addresses, key)) {
+      ports.responders().addressChanged(key);
+      hasWithdrawn = true;
+    }
     unscheduleGratuitous(schedule, key);
+  }
+
+  function tellWithdrawn(): void {
+    if (hasWithdrawn) ports.onWithdrawn();
+    hasWithdrawn = false;
   }
 
   function isAnnounced(key: AddressKey): boolean {
@@ -180,6 +191,7 @@ export function createAnnouncer(
           beginProbe(probes, addressOf(addresses, key), sets[scope - 1], ports.now());
         } else if (!announce(key, sets[scope - 1]) && !onlyNew) tellSoon(key);
       }
+      tellWithdrawn();
       forgetWithdrawn(addresses);
       settle();
       pump();

@@ -80,6 +80,7 @@ export function openResponder(
     batch: () => boolean;
     /** A request came in by this interface that somebody else has to answer. */
     unanswered: (interfaceIndex: number, view: DataView, offset: number, octets: number) => void;
+    answered: (view: DataView, offset: number) => void;
   }>,
 ): Responder {
   const counters = createCounters(protocol);
@@ -96,7 +97,7 @@ export function openResponder(
   const socket = openSocket(protocol.name, target.index, {
     onBatch: (slots, count) => {
       if (on.batch()) {
-        return answerBatch(protocol, slots, count, from, addresses, counters.drops, answered, remember);
+        return answerBatch(protocol, slots, count, from, addresses, counters.drops, answered, remember, on.answered);
       }
       countStalled(count);
       return 0;
@@ -197,6 +198,7 @@ export function openResponder(
       const address = protocol.answer(view, offset, octets, from, addresses, slots.toSend, 0);
       if (typeof address === "string") return; // on other interfaces than this one; it was counted when it arrived
       address.requestsReceived += 1;
+      on.answered(view, offset);
       send(1);
       if (slots.sendErrors[0] === 0) address.responsesSent += 1;
       else counters.unsent += 1;

@@ -11,11 +11,23 @@ import {
   type ResponderTarget,
 } from "../layer2/interface-choice.js";
 import type { Layer2Protocol, ProtocolName } from "../layer2/layer2-protocol.js";
+import {
+  answersOf,
+  createAnsweredElsewhere,
+  createAnsweredRequests,
+  isAnsweredElsewhere,
+  markRequest,
+  noteAnswered,
+  noteHandover,
+  noteStrangers,
+  type Handover,
+} from "../layer2/answered-requests.js";
 import type { InterfaceCounters, Layer2Error, Layer2Interface } from "../layer2/messages.js";
 import { ndpProtocol } from "../layer2/ndp-responder.js";
 import {
   createRecentRequests,
   forgetRequests,
+  REMEMBER_MILLISECONDS,
   rememberRequest,
   takeRequests,
   type RecentRequests,
@@ -66,6 +78,12 @@ export interface Responders {
   sendProbes(keys: readonly AddressKey[]): void;
   /** Answers what was asked for this address in the last moments, now that it is announced. */
   answerRemembered(key: AddressKey): void;
+  /** What this machine has answered lately, for those who take addresses over. */
+  handover(): Handover;
+  /** Another machine says what it has answered: nobody shall answer that once more. */
+  handoverHeard(handover: Handover): void;
+  /** Whether there are speakers that do not say what they answer: then nothing is answered late. */
+  strangersLive(isSo: boolean): void;
   /** Throws away all requests that wait or are remembered: nobody knows how old they are. */
   discardWaiting(): void;
   counters(): InterfaceCounters[];
@@ -101,6 +119,8 @@ export function createResponders(
 ): Responders {
   const [arp, ndp] = [createSet(arpProtocol), createSet(ndpProtocol)];
   const sets = [arp, ndp];
+  const answeredHere = createAnsweredRequests();
+  const elsewhere = createAnsweredElsewhere();
   const groupTroubles = new Map<string, Layer2Error>(); // by name of the interface; BOUNDED by the interfaces that exist
   const groups = createSolicitedNodeGroups(addresses, {
     openSocket: ports.openGroupSocket,
@@ -148,6 +168,8 @@ export function createResponders(
         },
         claim: noteClaimBy,
         batch: startBatch,
+        answered: (view, offset) =>
+          noteAnswered(answeredHere, markRequest(protocol.requestForm, view, offset), batchAt),
         unanswered: (index, view, offset, octets) =>
           rememberRequest(recent, protocol.requestedAddress(view, offset), view, offset, octets, index, batchAt),
       });
@@ -249,10 +271,18 @@ export function createResponders(
     },
     answerRemembered(key) {
       const { responders, recent } = arpProtocol.speaksFor(key) ? arp : ndp;
-      takeRequests(recent, key, ports.now(), (index, view, offset, octets) =>
-        responders.get(index)?.answerLate(view, offset, octets),
+      batchAt = ports.now();
+      takeRequests(
+        recent,
+        key,
+        batchAt,
+        (index, view, offset, octets) => responders.get(index)?.answerLate(view, offset, octets),
+        (mark, heardAt) => isAnsweredElsewhere(elsewhere, mark, heardAt),
       );
     },
+    handover: () => answersOf(answeredHere, ports.now(), REMEMBER_MILLISECONDS),
+    handoverHeard: (handover) => noteHandover(elsewhere, handover, ports.now()),
+    strangersLive: (isSo) => noteStrangers(elsewhere, isSo, ports.now()),
     discardWaiting() {
       for (const { responders, recent } of sets) {
         for (const responder of responders.values()) responder.discardWaiting();

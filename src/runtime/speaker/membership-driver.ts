@@ -7,8 +7,8 @@ import type {
 } from "../membership/effects.js";
 import { ENCRYPTION_OCTETS } from "../membership/encryption.js";
 import type { KeyRing } from "../membership/keys.js";
-import { encodeMessage, encodePushPull, type MemberState } from "../membership/messages.js";
-import { requireMetadata } from "../membership/metadata.js";
+import { encodeMessage, encodePushPull, MESSAGE_TYPE, type MemberState } from "../membership/messages.js";
+import { decodeMetadata, requireMetadata } from "../membership/metadata.js";
 import type { MembershipParameters } from "../membership/parameters.js";
 import { localState } from "../membership/rumours.js";
 import { createMembershipState, isLive, nextTimeoutAt, type Endpoint } from "../membership/state.js";
@@ -34,6 +34,11 @@ export type MembershipOptions = Readonly<{
   onChange: (change: MemberChange) => void;
   /** Worth a line in the log; explainReport() has the words. The same about one member once a minute at most. */
   onReport: (report: MembershipReport) => void;
+  /**
+   * Another speaker of ours has said something by tellOurs(). Told of every message that is none of memberlist's own.
+   * @returns whether it could be read
+   */
+  hearOurs?: (body: Uint8Array) => boolean;
   /** A socket is of no use any more: this member hears nothing, and should be made anew. */
   onError: (error: Error) => void;
 }>;
@@ -75,6 +80,8 @@ export type Membership = Readonly<{
   confirm: (stalledMilliseconds: number) => Promise<Ownership>;
   /** Tells those that were found dead so, who protest if they are back: another machine says that it has one of our addresses. */
   seek: () => void;
+  /** Says something, once and unconfirmed, to all speakers of ours that live. At most 1,200 octets. */
+  tellOurs: (body: Uint8Array) => void;
   /** Tells the others; resolves when that is done or the time is over. Answers go on until stop(). */
   leave: (timeoutMilliseconds: number) => Promise<void>;
   /** Closes all sockets. Others find out unless leave() went before. Idempotent. */
@@ -256,7 +263,10 @@ export async function createMembership(options: MembershipOptions, ports: Member
   const packets = await ports.openPackets(at, {
     onPacket(octets, from) {
       packetsReceived += 1;
-      for (const message of wire.decodePacket(octets, from, drop)) dispatch({ type: "message", from, message });
+      for (const message of wire.decodePacket(octets, from, drop)) {
+        if (message.type === "user" && options.hearOurs?.(message.body) === true) continue;
+        dispatch({ type: "message", from, message });
+      }
     },
     onUnsent: drop,
     onError,
@@ -295,7 +305,18 @@ export async function createMembership(options: MembershipOptions, ports: Member
     await streams.close();
   }
 
+  function tellOurs(body: Uint8Array): void {
+    if (ended.signal.aborted) return;
+    const message = Uint8Array.of(MESSAGE_TYPE.user, ...body);
+    for (const member of state.members.values()) {
+      if (member.name === name || !isLive(member) || decodeMetadata(member.metadata) === undefined) continue;
+      packetsSent += 1;
+      packets.send(wire.encodePacket([message], member.endpoint, true), member.endpoint);
+    }
+  }
+
   return {
+    tellOurs,
     alive: () => (live ??= new Set([...state.members.values()].filter(isLive).map((member) => member.name))),
     members: () =>
       Array.from(state.members.values(), (member) => ({

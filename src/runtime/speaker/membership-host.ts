@@ -13,11 +13,24 @@ export type MembershipHost = Readonly<{
   stop: () => Promise<void>;
 }>;
 
+/** For those on the same thread. */
+export type HostHandlers = Readonly<{
+  /** Another speaker of ours has said something by tellOurs(); also what is none of it. @returns whether it could be read */
+  hearOurs: (body: Uint8Array) => boolean;
+  /** At the start, and after each change. */
+  onLiving: (living: Living) => void;
+}>;
+
 /**
  * Takes part in gossip on this thread, so that who is alive is whoever's thread answers, and tells it on `port`. It ends
  * when it is told to, and when the other side of the port is gone.
  */
-export function startMembershipHost(port: MessagePort, options: HostedOptions, ports: MembershipPorts): MembershipHost {
+export function startMembershipHost(
+  port: MessagePort,
+  options: HostedOptions,
+  ports: MembershipPorts,
+  { hearOurs, onLiving }: HostHandlers,
+): MembershipHost {
   let membership: Membership | undefined;
   let stopping: Promise<void> | undefined;
   let changes: MemberChange[] = []; // BOUNDED by what befalls members in one turn of the event loop
@@ -32,7 +45,10 @@ export function startMembershipHost(port: MessagePort, options: HostedOptions, p
   function tellChanges(): void {
     const told = changes;
     changes = [];
-    if (membership !== undefined) say({ type: "changed", changes: told, living: livingIn(membership) });
+    if (membership === undefined) return;
+    const living = livingIn(membership);
+    onLiving(living);
+    say({ type: "changed", changes: told, living });
   }
 
   async function open(): Promise<void> {
@@ -40,13 +56,16 @@ export function startMembershipHost(port: MessagePort, options: HostedOptions, p
       membership = await createMembership(
         {
           ...options,
+          hearOurs,
           onChange: tellChange,
           onReport: (report) => say({ type: "report", report }),
           onError: ({ message }) => say({ type: "error", message }),
         },
         ports,
       );
-      say({ type: "started", living: livingIn(membership) });
+      const living = livingIn(membership);
+      onLiving(living);
+      say({ type: "started", living });
     } catch (error) {
       const { code, name, message } = error as NodeJS.ErrnoException;
       say({ type: "failed", code: code ?? name, message });

@@ -4,7 +4,7 @@ import type { Endpoint } from "../membership/state.js";
 import type { Joined, MembershipCounters, MembershipOptions, MemberView } from "./membership-driver.js";
 
 /** What createMembership() is told by somebody on another thread. */
-export type HostedOptions = Omit<MembershipOptions, "onChange" | "onReport" | "onError">;
+export type HostedOptions = Omit<MembershipOptions, "onChange" | "onReport" | "onError" | "hearOurs">;
 
 /** To the worker thread, beside its own requests: take part in gossip, and be told about it on `port`, which is moved there. */
 export type MembershipStart = Readonly<{ type: "membership"; port: MessagePort; options: HostedOptions }>;

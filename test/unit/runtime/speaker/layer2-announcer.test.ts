@@ -32,6 +32,7 @@ function start(policy: Partial<AnnouncerPolicy> = {}): void {
       }),
       onConflict: ({ address, mac, probed, action }) =>
         log.push(`${now} ${probed ? "probed " : ""}conflict ${address} ${mac} ${action}`),
+      onWithdrawn: () => log.push(`${now} hand over`),
       onRegained: (address) => log.push(`${now} regained ${address}`),
       now: () => now,
       startTimer(milliseconds, run) {
@@ -248,6 +249,21 @@ it("tells of each address again where that is wanted, and of none that is withdr
   expect(log).toEqual([`60000 tell ${VIP}`, `120000 tell ${VIP}`, `180000 tell ${VIP}`]);
   announcer.stop();
   expect(timers).toEqual([]);
+});
+
+it("hands over once, when all is withdrawn, and not where nothing was announced", () => {
+  start();
+  change({ address: VIP }, { address: VIP6 });
+  log.length = 0;
+  change({ address: VIP, withdraw: true }, { address: VIP6, withdraw: true });
+  change({ address: VIP, withdraw: true });
+  expect(log).toEqual([`0 withdraw ${VIP}`, `0 withdraw ${VIP6}`, "0 hand over"]);
+  change({ address: VIP });
+  log.length = 0;
+  const nothing = packChanges([]);
+  for (const _ of announcer.withdrawOthers(nothing.keys));
+  for (const _ of announcer.change(nothing, true));
+  expect(log).toEqual([`0 withdraw ${VIP}`, "0 hand over"]);
 });
 
 it("thousands of changes leave room for frames in between", () => {

@@ -30,10 +30,11 @@ let onPacket: (octets: Uint8Array, from: typeof THEM) => void;
 let onError: (error: Error) => void;
 let ports: MembershipPorts;
 let heard: string[];
+let living: string[];
 let here: MessagePort;
 let host: MembershipHost | undefined;
 beforeEach(() => {
-  [sent, closed, heard, host] = [[], [], [], undefined];
+  [sent, closed, heard, living, host] = [[], [], [], [], undefined];
   ports = {
     now: () => 1000,
     startTimer: () => () => {},
@@ -59,7 +60,10 @@ async function open(): Promise<MembershipClient> {
     onReport: ({ what }) => heard.push(what),
     onLost: (reason) => heard.push(`lost: ${reason}`),
   });
-  host = startMembershipHost(port2, OPTIONS, ports);
+  host = startMembershipHost(port2, OPTIONS, ports, {
+    hearOurs: (body) => heard.push(`ours: ${body.length} octets`) > 0,
+    onLiving: ({ alive, ours }) => living.push(`${alive.size} ${ours.size}`),
+  });
   return opened;
 }
 
@@ -89,6 +93,7 @@ it("tells what befalls members, all of one packet at once, and who lives then", 
   expect(heard).toEqual(["joined n2, joined n3", "left n3"]);
   expect([...client.alive()]).toEqual(["n1", "n2"]);
   expect([...client.ours()]).toEqual(["n1"]);
+  expect(living).toEqual(["1 1", "3 1", "2 1"]);
   expect((await client.members()).map(({ name, state }) => `${name} ${state}`)).toEqual([
     "n1 alive",
     "n2 alive",

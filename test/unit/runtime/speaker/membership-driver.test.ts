@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { deriveKeyRing } from "../../../../src/runtime/membership/keys.js";
 import { encodeMessage, encodePushPull } from "../../../../src/runtime/membership/messages.js";
 import { decodePacket, encodePacket } from "../../../../src/runtime/membership/packet.js";
+import { encodeMetadata } from "../../../../src/runtime/membership/metadata.js";
 import { LAN_PARAMETERS } from "../../../../src/runtime/membership/parameters.js";
 import { OUR_VERSIONS } from "../../../../src/runtime/membership/state.js";
 import { createStreamReader, encodeStream } from "../../../../src/runtime/membership/stream.js";
@@ -89,6 +90,31 @@ function passTime(milliseconds: number): void {
 
 const hear = (...messages: Parameters<typeof encodeMessage>[0][]): void =>
   onPacket(encodePacket(messages.map(encodeMessage), CLEAR), THEM);
+
+it("tellOurs() says something to all of ours that live, and hearOurs() hears it and nothing else", async () => {
+  const heard: string[] = [];
+  const hearOurs = (body: Uint8Array): boolean => heard.push(Buffer.from(body).toString("hex")) > 0 && body[0] === 7;
+  const membership = await createMembership({ ...options, hearOurs }, ports);
+  const ours = encodeMetadata({ heartbeats: false });
+  const alive = (last: number, metadata: Uint8Array) => ({ type: "alive", ...member(last), metadata }) as const;
+  hear(alive(2, ours), alive(3, new Uint8Array()), alive(4, ours), {
+    type: "dead",
+    node: "n4",
+    incarnation: 1,
+    from: "n4",
+  });
+  sent = [];
+  membership.tellOurs(Uint8Array.of(7, 1));
+  expect(sent).toHaveLength(1);
+  onPacket(sent[0] ?? new Uint8Array(), THEM);
+  expect(heard).toEqual(["0701"]);
+  expect(membership.counters().dropped.size).toBe(0);
+  onPacket(encodePacket([Uint8Array.of(8, 9)], CLEAR), THEM);
+  expect([...membership.counters().dropped.keys()]).toEqual(["userMessage"]);
+  await membership.stop();
+  membership.tellOurs(Uint8Array.of(7, 2));
+  expect(sent).toHaveLength(1);
+});
 
 describe("createMembership()", () => {
   it("opens nothing for good where one socket cannot be opened", async () => {
