@@ -15,6 +15,7 @@
         "src/native/packet-socket.c",
         "src/native/solicited-node-groups.c",
         "src/native/tcp-connect.c",
+        "src/native/tcp-listen.c",
         "src/native/udp-receiver.c",
         "src/native/udp-sender.c",
       ],

@@ -16,6 +16,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   ndp: () => import("./ndp.js"),
   allocate: () => import("./allocate.js"),
   bfd: () => import("./bfd.js"),
+  bgp: () => import("./bgp.js"),
   convert: () => import("./convert.js"),
   lint: () => import("./lint.js"),
   start: () => import("./start.js"),

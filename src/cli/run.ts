@@ -1,4 +1,5 @@
 import type { CommandModule } from "yargs";
+import { bgpOptions, bgpOptionsOf } from "./bgp-options.js";
 import type { Exit } from "./commands.js";
 import { OUTPUT_FORMATS, type OutputFormat, clusterOptions, configOptions } from "./options.js";
 import { poolChangeOf, poolChangeOption } from "./pool-change.js";
@@ -38,6 +39,7 @@ export function runCommand(exit: Exit): CommandModule {
         .option("pool-change", poolChangeOption)
         .option("lb-class", clusterOptions["lb-class"])
         .option("log-level", clusterOptions["log-level"])
+        .options(bgpOptions)
         .conflicts("once", "node")
         .example("$0 run --from examples/legacy --once", "Who gets which address, and who announces it")
         .example("$0 run --from examples/legacy --node n1", "Be the speaker of node n1"),
@@ -57,7 +59,7 @@ export function runCommand(exit: Exit): CommandModule {
       }
       if (typeof args["node"] === "string") {
         const { runSpeakerOnFiles } = await import("../runtime/run-speaker.js");
-        return exit(await runSpeakerOnFiles({ ...options, node: args["node"] }));
+        return exit(await runSpeakerOnFiles({ ...options, ...bgpOptionsOf(args), node: args["node"] }));
       }
       const { runControllerOnFiles } = await import("../runtime/run-controller.js");
       return exit(await runControllerOnFiles(options));

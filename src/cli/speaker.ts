@@ -1,4 +1,5 @@
 import type { CommandModule } from "yargs";
+import { bgpOptions, bgpOptionsOf } from "./bgp-options.js";
 import type { Exit } from "./commands.js";
 import { commonOptions } from "./controller.js";
 import { layer2Options, layer2OptionsOf } from "./layer2-options.js";
@@ -42,12 +43,14 @@ export function speakerCommand(exit: Exit): CommandModule {
           requiresArg: true,
         })
         .options(layer2Options)
+        .options(bgpOptions)
         .example("METALLB_NODE_NAME=node1 $0 speaker --kubeconfig admin.conf", "Run it outside the cluster"),
     handler: async (args) => {
       const { runSpeaker } = await import("../runtime/speaker-main.js");
       exit(
         await runSpeaker({
           ...commonOptions(args),
+          ...bgpOptionsOf(args),
           node: args["nodeName"] as string,
           speakerLabels: speakerLabelsOf(args),
           membershipFlags: membershipFlagsOf(args),

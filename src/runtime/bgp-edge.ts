@@ -1,18 +1,25 @@
 import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { NextHops } from "#bgp-ts";
-import { parseAddress } from "./net/address.js";
+import { parseAddress, type IpAddress } from "./net/address.js";
 import type { Logger } from "./net/logger.js";
-import type { BgpConnection, BgpPorts, ConnectionHandlers } from "./speaker/bgp-session.js";
+import type { BgpConnection, BgpPorts, ConnectionHandlers, IncomingConnection } from "./speaker/bgp-session.js";
 import { connectTcp } from "./transport/tcp-connection.js";
+import { listenTcp, type TcpListener } from "./transport/tcp-listener.js";
 
 /** A connection that takes so long to end in order is cut off. */
 const END_MILLISECONDS = 1_000;
 
-/** What BGP sessions need of this machine. */
-export function createBgpPorts(log: Logger): BgpPorts {
+const MAX_TTL = 255;
+
+/**
+ * What BGP sessions need of this machine.
+ * @param listener undefined: no router opens connections to us
+ */
+export function createBgpPorts(log: Logger, listener: TcpListener | undefined): BgpPorts {
   return {
     connect: connectTo,
+    useKeys: (keys) => listener?.useKeys(keys),
     nextHops: nextHopsFor,
     setTimer(milliseconds, work) {
       const timer = setTimeout(work, milliseconds);
@@ -21,6 +28,21 @@ export function createBgpPorts(log: Logger): BgpPorts {
     random: Math.random,
     log,
   };
+}
+
+/** @throws Error with a remedy where it cannot listen */
+export function listenForBgp(
+  { port, ttlSecurity }: Readonly<{ port: number; ttlSecurity: boolean }>,
+  hear: (connection: IncomingConnection) => void,
+): TcpListener {
+  const options = { port, ttl: MAX_TTL, ...(ttlSecurity ? { minTtl: MAX_TTL } : {}) };
+  return listenTcp(options, (socket, remoteAddress) =>
+    hear({
+      remoteAddress,
+      accept: (handlers) => serve(socket, handlers),
+      refuse: () => void socket.destroy(),
+    }),
+  );
 }
 
 function connectTo(target: Parameters<BgpPorts["connect"]>[0], handlers: ConnectionHandlers): () => void {
@@ -69,11 +91,12 @@ function nextHopsFor(localAddress: string): NextHops {
   );
   const other = (siblings ?? [])
     .map(({ address }) => parseAddress(address))
-    .find((address) => address !== undefined && address.family !== local.family && !isLinkLocal(address));
+    .find((address) => address !== undefined && address.family !== local.family && isReachable(address));
   return { [local.family]: [local], ...(other === undefined ? {} : { [other.family]: [other] }) };
 }
 
-/** fe80::/10 */
-function isLinkLocal({ family, value }: Readonly<{ family: string; value: bigint }>): boolean {
-  return family === "ipv6" && value >> 118n === 0x3fan;
+/** Can others send anything to it? Not to fe80::/10 of another link, ::1 and 127.0.0.0/8. */
+function isReachable({ family, value }: IpAddress): boolean {
+  if (family === "ipv4") return value >> 24n !== 127n;
+  return value >> 118n !== 0x3fan && value !== 1n;
 }

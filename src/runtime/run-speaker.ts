@@ -12,11 +12,13 @@ import { acceptWorld, configNamespace, withDecisions, type ManifestWorld } from 
 import { createLogger, type Logger } from "./metrics/log.js";
 import { createRegistry } from "./metrics/registry.js";
 import { USUAL_NAMESPACE, type RunOptions } from "./run-once.js";
-import { startSpeakerNode, type SpeakerNode } from "./speaker-node.js";
+import { startSpeakerNode, type BgpOptions, type SpeakerNode } from "./speaker-node.js";
 import type { Speaker } from "./speaker/speaker.js";
 import { createConfigMapTeller } from "./tell-config-map.js";
 import { aborted, stopOnSignals } from "./stop-on-signals.js";
 import { objectKey, type ServiceView } from "./world/views.js";
+
+type NodeOptions = RunOptions & BgpOptions & Readonly<{ node: string }>;
 
 const HEARTBEAT_MS = 200;
 /** A node that was silent for so long is dead to the others. */
@@ -27,7 +29,7 @@ const DEAD_AFTER_MS = 1_000;
  * the heartbeat by which the speakers of one folder know of each other.
  * @returns exit code 0 after a signal, 1 where it cannot begin
  */
-export async function runSpeakerOnFiles(options: RunOptions & Readonly<{ node: string }>): Promise<number> {
+export async function runSpeakerOnFiles(options: NodeOptions): Promise<number> {
   const log = await createLogger({ level: options.logLevel, pretty: process.stdout.isTTY });
   const signal = stopOnSignals(log);
   const { from, node } = options;
@@ -50,7 +52,7 @@ export async function runSpeakerOnFiles(options: RunOptions & Readonly<{ node: s
 type Decisions = Awaited<ReturnType<typeof readDecisions>>;
 
 async function serve(
-  options: RunOptions & Readonly<{ node: string }>,
+  options: NodeOptions,
   stateFolder: string,
   log: Logger,
   signal: AbortSignal,
@@ -92,7 +94,7 @@ async function serve(
 /** Tells the shell the world as it is and as it changes; returns when it announces what it has to. */
 async function feed(
   node: SpeakerNode,
-  options: RunOptions & Readonly<{ node: string; namespace: string }>,
+  options: NodeOptions & Readonly<{ namespace: string }>,
   stateFolder: string,
   firstDecisions: Decisions,
   log: Logger,

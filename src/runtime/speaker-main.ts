@@ -15,7 +15,7 @@ import { describeFault } from "./net/fault.js";
 import { serveEndpoints } from "./serve-endpoints.js";
 import { createSpeakerGossip } from "./speaker-gossip.js";
 import type { TellAlive } from "./speaker/gossip.js";
-import { readExcludedInterfaces, startSpeakerNode } from "./speaker-node.js";
+import { readExcludedInterfaces, startSpeakerNode, type BgpOptions } from "./speaker-node.js";
 import { createSpeakerStatuses } from "./speaker-statuses.js";
 import { watchWorld } from "./speaker-watches.js";
 import { aborted, stopOnSignals } from "./stop-on-signals.js";
@@ -23,6 +23,7 @@ import type { Labels } from "./world/views.js";
 
 export type SpeakerMainOptions = ClusterEdgeOptions &
   LoadOptions &
+  BgpOptions &
   Readonly<{
     node: string;
     loadBalancerClass: string;

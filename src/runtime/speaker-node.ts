@@ -4,7 +4,7 @@ import { MessageChannel } from "node:worker_threads";
 import { load } from "js-yaml";
 import type { Logger } from "./net/logger.js";
 import { bfdPorts } from "./bfd-edge.js";
-import { createBgpPorts } from "./bgp-edge.js";
+import { createBgpPorts, listenForBgp } from "./bgp-edge.js";
 import { createBfdMetrics } from "./metrics/bfd-metrics.js";
 import { createBgpMetrics } from "./metrics/bgp-metrics.js";
 import type { Registry } from "./metrics/registry.js";
@@ -37,12 +37,21 @@ export type SpeakerNode = Readonly<{
 /** A thread that came to a stand does not answer anybody either. */
 const SILENCE_MILLISECONDS = 1_000;
 
+/** How this node speaks BGP. */
+export type BgpOptions = Readonly<{
+  /** The port at which routers may open sessions; undefined: none. */
+  bgpListen?: number;
+  /** Nothing is heard of peers that are not next to this node, but of those with ebgpMultiHop. RFC 5082 */
+  bgpTtlSecurity: boolean;
+}>;
+
 /** Where a bundle keeps the entry of the worker thread: beside the file that runs. */
 const WORKER_URL = new URL("./layer2-worker.js", import.meta.url);
 
 /** Rejects, with a remedy, where this process may not or cannot answer on any interface. Waits no longer than the signal. */
 export async function startSpeakerNode(
   options: SpeakerOptions &
+    BgpOptions &
     Readonly<{ excludes: readonly RegExp[]; layer2: AnnouncerPolicy; registry: Registry; signal: AbortSignal }>,
   log: Logger,
   tell: Pick<SpeakerPorts, "recordEvent" | "configResult" | "announces" | "decided">,
@@ -77,7 +86,16 @@ export async function startSpeakerNode(
     await layer2.stop(); // or this node would win elections and answer nothing
     throw new Error(refusal);
   }
-  const sessions = createBgpSessions(createBgpPorts(log));
+  const { bgpListen: port, bgpTtlSecurity: ttlSecurity } = options;
+  let listener: ReturnType<typeof listenForBgp> | undefined;
+  try {
+    if (port !== undefined)
+      listener = listenForBgp({ port, ttlSecurity }, (connection) => sessions.incoming(connection));
+  } catch (error) {
+    await layer2.stop();
+    throw error;
+  }
+  const sessions = createBgpSessions(createBgpPorts(log, listener), ttlSecurity);
   const bfd = createBfdPeers({ ...bfdPorts, peerDown: sessions.bfdDown, peerUp: sessions.bfdUp, log });
   const setBgp = createBgpMetrics(options.registry);
   const setBfd = createBfdMetrics(options.registry);
@@ -96,9 +114,10 @@ export async function startSpeakerNode(
   });
   heard = speaker;
   onInterfaces = () => speaker.interfacesChanged();
+  let sessionsEnded: Promise<void> | undefined;
   async function silence(): Promise<void> {
     speaker.stop();
-    sessions.stop(); // before BFD, so that peers hear why
+    sessionsEnded ??= sessions.stop(); // takes its time, which answers to ARP have not
     void layer2.setAll(new Map());
     const limit = new AbortController();
     // The thread does one thing after the other: what it counts now it counts in silence.
@@ -113,7 +132,7 @@ export async function startSpeakerNode(
     notReadyReason: () => (layer2.interfaces().some(answers) ? undefined : "no interface to answer on"),
     metrics,
     async refreshMetrics() {
-      setBgp(sessions.counts());
+      setBgp(sessions.counts(), sessions.refused());
       const { peers, drops: bfdDrops } = await bfd.counters();
       setBfd(peers.map(countsOf), bfdDrops ?? {});
       const { addresses, interfaces, restarts, stalls } = await layer2.counters();
@@ -142,7 +161,9 @@ export async function startSpeakerNode(
     silence,
     async stop() {
       await silence();
-      await Promise.all([layer2.stop(), bfd.stop()]);
+      await Promise.all([layer2.stop(), sessionsEnded]);
+      listener?.close();
+      await bfd.stop(); // behind the sessions, so that peers hear why they end
     },
   };
 }

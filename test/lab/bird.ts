@@ -50,7 +50,7 @@ export async function startBird(host: Host, folder: string, configuration: strin
     process,
     ask,
     async routes() {
-      return readRoutes(await ask("show route all"));
+      return readBirdRoutes(await ask("show route all")).map(({ route }) => route);
     },
     async sessions() {
       const lines = (await ask("show protocols")).split("\n").map((line) => line.split(/\s+/));
@@ -61,22 +61,26 @@ export async function startBird(host: Host, folder: string, configuration: strin
   };
 }
 
-function readRoutes(text: string): readonly BirdRoute[] {
-  const routes: BirdRoute[] = [];
+/** What BIRD says to `show route all`, with the names of the protocols that the routes came by. */
+export function readBirdRoutes(text: string): readonly Readonly<{ protocol: string; route: BirdRoute }>[] {
+  const routes: { protocol: string; route: BirdRoute }[] = [];
   let prefix = "";
   // Each route begins with a line that is not indented; of several to one prefix only the first repeats it.
   for (const block of text.split(/\n(?=\S|\s{20,}unicast|\s{20,}unreachable)/)) {
     prefix = /^([0-9a-f.:]+\/\d+)/.exec(block)?.[1] ?? prefix;
     const field = (name: string): string => new RegExp(`BGP\\.${name}: ?(.*)`).exec(block)?.[1]?.trim() ?? "";
     if (!block.includes("BGP.next_hop")) continue;
-    routes.push({
+    const protocol = /(?:unicast|unreachable) \[(\S+)/.exec(block)?.[1] ?? "";
+    const route: BirdRoute = {
       prefix,
       nextHop: field("next_hop").split(" ")[0] ?? "",
       asPath: field("as_path"),
       localPref: Number(field("local_pref")),
       communities: field("community"),
       largeCommunities: field("large_community"),
-    });
+    };
+    routes.push({ protocol, route });
   }
-  return routes.toSorted((a, b) => (`${a.prefix} ${a.nextHop}` < `${b.prefix} ${b.nextHop}` ? -1 : 1));
+  const keyOf = ({ route }: (typeof routes)[number]): string => `${route.prefix} ${route.nextHop}`;
+  return routes.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }

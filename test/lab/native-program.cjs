@@ -356,6 +356,66 @@ const cases = {
     server.close();
     await until(() => descriptors() === before);
   },
+  async "tcp listener: lies, keys, what it hands on and what it gives back"() {
+    const refusals = [
+      [[3, 1, 0, 0, nothing], /family/],
+      [[4, 0, 0, 0, nothing], /port/],
+      [[4, 1, 256, 0, nothing], /ttl/],
+      [[4, 1, 0, -1, nothing], /minTtl/],
+      [[4, 1, 0, 0, {}], /onConnection/],
+      [[], /family/],
+    ];
+    for (const [values, message] of refusals) assert.throws(() => native.openTcpListen(...values), message);
+    assert.throws(() => native.setTcpListenKey({}, "127.0.0.1", new Uint8Array()), /not of this kind/);
+    assert.throws(() => native.closeTcpListen({}), /not of this kind/);
+    const net = require("node:net");
+    const descriptors = () => require("node:fs").readdirSync("/proc/self/fd").length;
+    await turn();
+    const before = descriptors();
+    const port = 40_179;
+    const heard = [];
+    const listeners = [4, 6].map((family) =>
+      native.openTcpListen(family, port, 255, 1, (fd, address) => {
+        heard.push(address);
+        new net.Socket({ fd }).end("hello").resume();
+      }),
+    );
+    assert.throws(() => native.openTcpListen(4, port, 0, 0, nothing), { code: "EADDRINUSE" });
+    for (const [address, key, message] of [
+      ["localhost", new Uint8Array(1), /address/],
+      ["127.0.0.1", new Uint8Array(81), /md5Key/],
+      ["127.0.0.1", "key", /md5Key/],
+      ["127.0.0.1", new Uint16Array(1), /md5Key/],
+    ]) {
+      assert.throws(() => native.setTcpListenKey(listeners[0], address, key), message);
+    }
+    const ask = (host) =>
+      new Promise((resolve, reject) => {
+        const socket = net.connect({ host, port });
+        socket.once("error", reject);
+        socket.once("data", (octets) => resolve(octets.toString()));
+        socket.once("close", () => resolve("closed"));
+      });
+    assert.equal(await ask("127.0.0.1"), "hello");
+    assert.equal(await ask("::1"), "hello");
+    assert.deepEqual(heard, ["127.0.0.1", "::1"]);
+    // With a key on both sides, and without one on ours.
+    const key = new TextEncoder().encode("secret");
+    native.setTcpListenKey(listeners[0], "127.0.0.9", key);
+    native.setTcpListenKey(listeners[0], "127.0.0.8", new Uint8Array());
+    const keyed = await new Promise((resolve, reject) =>
+      native.openTcpConnect("127.0.0.1", port, "127.0.0.9", "", 0, 0, key, resolve, reject),
+    ).catch((error) => error.code);
+    assert.equal(typeof keyed, "number", keyed);
+    new net.Socket({ fd: keyed }).destroy();
+    for (const listener of listeners) {
+      native.closeTcpListen(listener);
+      native.closeTcpListen(listener);
+      native.setTcpListenKey(listener, "127.0.0.1", key); // too late, and no harm
+    }
+    await assert.rejects(ask("127.0.0.1"), { code: "ECONNREFUSED" });
+    await until(() => descriptors() === before);
+  },
   async "threads that end, by themselves or by force, take their sockets with them"() {
     const threads = Array.from({ length: 24 }, async (_, number) => {
       const thread = new Worker(__filename, { workerData: { addon: process.argv[2], number }, execArgv: [] });

@@ -9,4 +9,11 @@ export { HEADER_OCTETS, MESSAGE_TYPE } from "./frame.js";
 export type { LocalSpeaker, Negotiated } from "./negotiate.js";
 export { administrativeCease, nameNotification, type NotificationMessage } from "./notification.js";
 export type { LargeCommunity } from "./path-attribute.js";
-export { createBgpPeer, type AnnouncedAttributes, type BgpPeer, type NextHops, type PeerAction } from "./peer.js";
+export {
+  createBgpPeer,
+  nextHopsOf,
+  type AnnouncedAttributes,
+  type BgpPeer,
+  type NextHops,
+  type PeerAction,
+} from "./peer.js";

@@ -19,9 +19,12 @@ import {
 import type { Negotiated } from "./negotiate.js";
 import { decodeNotification, encodeNotification, type NotificationMessage } from "./notification.js";
 import { concatOctets } from "./octets.js";
-import { decodeOpen, encodeOpen } from "./open.js";
+import { decodeOpen, encodeOpen, type OpenMessage } from "./open.js";
 import { decodeRouteRefresh, encodeRouteRefresh, REFRESH_SUBTYPE } from "./route-refresh.js";
 import type { LargeCommunity } from "./path-attribute.js";
+
+/** The community of routes that are about to go. RFC 8326 §5 */
+const GRACEFUL_SHUTDOWN = 0xffff0000;
 
 /** What is said of a route to every peer alike. Equal ones are to be the same object. */
 export type AnnouncedAttributes = Readonly<{
@@ -54,6 +57,10 @@ export interface BgpPeer {
   readonly routes: AdjRibOut<AnnouncedAttributes>;
   state(): BgpStateName;
   session(): Negotiated | undefined;
+  /** Whose connection the session is in. */
+  sessionSide(): Side | undefined;
+  /** We are about to leave: every route is told again as one to go round, before it is withdrawn. RFC 8326 §4 */
+  leave(): void;
   start(): readonly PeerAction[];
   stop(notification: NotificationMessage): readonly PeerAction[];
   connected(side: Side): readonly PeerAction[];
@@ -71,6 +78,8 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
   const buffers = new Map<Side, Uint8Array>(); // BOUNDED by one message and one read, by two sides
   const owed = new Set<"endOfRib" | Family>(); // what is to be said once all routes have been: BOUNDED by the families
   let forPeer = new WeakMap<AnnouncedAttributes, RouteAttributes>(); // anew for each session
+  let isLeaving = false;
+  let isNew = true; // there was no session yet: an earlier life of ours may have had one
 
   function tell(event: BgpEvent): PeerAction[] {
     const [next, effects] = step(options, state, event);
@@ -81,12 +90,13 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
   function perform(effect: BgpEffect): PeerAction {
     switch (effect.do) {
       case "sendOpen":
-        return write(effect.side, MESSAGE_TYPE.open, encodeOpen(effect.open));
+        return write(effect.side, MESSAGE_TYPE.open, encodeOpen(isNew ? restarted(effect.open) : effect.open));
       case "sendKeepalive":
         return write(effect.side, MESSAGE_TYPE.keepalive, new Uint8Array());
       case "sendNotification":
         return write(effect.side, MESSAGE_TYPE.notification, encodeNotification(effect.notification));
       case "established":
+        isNew = false;
         routes.forgetSent();
         forPeer = new WeakMap();
         owed.clear();
@@ -152,9 +162,11 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
     const attributes: RouteAttributes = {
       asPath: isInternal ? [] : Array<number>(1 + prepend).fill(options.local.asn),
       nextHops: [],
-      communities,
+      communities: isLeaving
+        ? [...communities.filter((one) => one !== GRACEFUL_SHUTDOWN), GRACEFUL_SHUTDOWN]
+        : communities,
       largeCommunities,
-      ...(isInternal ? { localPref } : {}),
+      ...(isInternal ? { localPref: isLeaving ? 0 : localPref } : {}),
     };
     forPeer.set(announced, attributes);
     return attributes;
@@ -171,7 +183,7 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
       bodies.push(...encodeWithdrawals(family, withdrawn[family] satisfies readonly Prefix[], negotiated));
     }
     for (const { family, attributes, prefixes } of announced) {
-      const hops = nextHops[family];
+      const hops = nextHopsOf(family, nextHops, negotiated);
       if (!isSpoken(family) || hops === undefined) continue;
       const full = { ...attributesFor(attributes, negotiated), nextHops: hops };
       bodies.push(...encodeAnnouncements(family, full, prefixes, negotiated));
@@ -187,6 +199,12 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
     routes,
     state: () => stateName(state),
     session: () => establishedSession(state)?.negotiated,
+    sessionSide: () => establishedSession(state)?.side,
+    leave() {
+      isLeaving = true;
+      forPeer = new WeakMap();
+      for (const family of ["ipv4", "ipv6"] as const) routes.refresh(family);
+    },
     start: () => tell({ type: "ManualStart" }),
     stop: (notification) => tell({ type: "ManualStop", notification }),
     connected: (side) => tell({ type: "TcpConnectionConfirmed", side }),
@@ -215,6 +233,26 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
     },
     takeUpdates,
   };
+}
+
+/**
+ * The next hops that routes of a family have in a session: IPv4 ones may go by way of IPv6 where both sides say so.
+ * @returns undefined where there are none, so that none of the family's routes can be announced
+ */
+export function nextHopsOf(
+  family: Family,
+  nextHops: NextHops,
+  { ipv4OverIpv6 }: Pick<Negotiated, "ipv4OverIpv6">,
+): readonly IpAddress[] | undefined {
+  return nextHops[family] ?? (family === "ipv4" && ipv4OverIpv6 ? nextHops.ipv6 : undefined); // RFC 8950 §3
+}
+
+/** Says that we may have been here before, so that the peer goes on with what it has of us. RFC 4724 §4.1 */
+function restarted(open: OpenMessage): OpenMessage {
+  const capabilities = open.capabilities.map((one) =>
+    one.kind === "gracefulRestart" ? { ...one, restarting: true } : one,
+  );
+  return { ...open, capabilities };
 }
 
 /** What is due when all routes have been said. */

@@ -8,8 +8,13 @@ export type SessionCounts = Readonly<{
   notificationsSent: number;
 }>;
 
-/** BGP metrics under the names that dashboards know. @returns what takes over the counts, by `address:port` */
-export function createBgpMetrics(registry: Registry): (sessions: ReadonlyMap<string, SessionCounts>) => void {
+/**
+ * BGP metrics under the names that dashboards know.
+ * @returns what takes over the counts, by `address:port`, and those of connections that were refused, by reason
+ */
+export function createBgpMetrics(
+  registry: Registry,
+): (sessions: ReadonlyMap<string, SessionCounts>, refused: Readonly<Record<string, number>>) => void {
   const labels = ["peer"];
   const up = createGauge(registry, "metallb_bgp_session_up", "1 while the BGP session is established", labels);
   const announced = createGauge(
@@ -20,8 +25,15 @@ export function createBgpMetrics(registry: Registry): (sessions: ReadonlyMap<str
   );
   const updates = createCounter(registry, "metallb_bgp_updates_total", "UPDATE messages sent", labels);
   const notifications = createCounter(registry, "metallb_bgp_notifications_sent", "NOTIFICATION messages sent", labels);
-  return (sessions) => {
-    for (const metric of [up, announced, updates, notifications]) metric.reset();
+  const refusals = createCounter(
+    registry,
+    "smelter_bgp_connections_refused_total",
+    "Connections to --bgp-listen that were not taken",
+    ["reason"],
+  );
+  return (sessions, refused) => {
+    for (const metric of [up, announced, updates, notifications, refusals]) metric.reset();
+    for (const [reason, count] of Object.entries(refused)) refusals.inc({ reason }, count);
     for (const [peer, counts] of sessions) {
       up.set({ peer }, counts.isUp ? 1 : 0);
       announced.set({ peer }, counts.announced);

@@ -9,11 +9,23 @@ export type BgpTarget = Readonly<{
   port: number;
   localAddress?: string;
   device?: string;
+  /** What we send has this time to live, or hop limit; of what arrives with less than `minTtl` nothing is heard. */
+  ttl: number;
+  minTtl?: number;
   md5Key?: Uint8Array;
+}>;
+
+/** What holds for all sessions of a node. */
+export type BgpNode = Readonly<{
+  /** The BGP identifier where a peer names none. */
+  identifier: IpAddress;
+  /** Nothing is heard of peers that are not next to this node, but of those that are said to be. RFC 5082 */
+  ttlSecurity: boolean;
 }>;
 
 export type BgpSessionOptions = Readonly<{ peer: PeerOptions; target: BgpTarget }>;
 
+const MAX_TTL = 255;
 /** The kernel's limit for TCP MD5. */
 const MAX_KEY_OCTETS = 80;
 const CONNECT_RETRY_SECONDS = 120;
@@ -24,10 +36,9 @@ const MAX_HOLD_TIME_SECONDS = 65_535;
  * How the session with a peer is opened.
  * @returns a phrase that says why there can be none
  */
-export function sessionOptionsOf(peer: Peer, nodeIdentifier: IpAddress): Result<BgpSessionOptions, string> {
+export function sessionOptionsOf(peer: Peer, node: BgpNode): Result<BgpSessionOptions, string> {
   const { address, sourceAddress, vrf } = peer;
   if (address === undefined) return refuse("sessions by interface are not there yet: give it a peerAddress");
-  if (peer.localAsn !== undefined) return refuse("localASN is not there yet: remove it");
   const md5Key = peer.password === undefined ? undefined : new TextEncoder().encode(peer.password.reveal());
   if (md5Key !== undefined && md5Key.length > MAX_KEY_OCTETS) {
     return refuse(`its password has more than the ${MAX_KEY_OCTETS} octets of TCP MD5: use a shorter one`);
@@ -36,9 +47,9 @@ export function sessionOptionsOf(peer: Peer, nodeIdentifier: IpAddress): Result<
   return succeed({
     peer: {
       local: {
-        asn: peer.myAsn,
+        asn: peer.localAsn ?? peer.myAsn,
         peerAs: peer.peerAsn,
-        bgpIdentifier: peer.routerId ?? nodeIdentifier,
+        bgpIdentifier: peer.routerId ?? node.identifier,
         holdTimeSeconds,
         ...(peer.keepaliveTimeSeconds === undefined ? {} : { keepaliveTimeSeconds: peer.keepaliveTimeSeconds }),
         capabilities: capabilitiesOf(peer, address.family),
@@ -51,10 +62,18 @@ export function sessionOptionsOf(peer: Peer, nodeIdentifier: IpAddress): Result<
       port: peer.port,
       ...(sourceAddress === undefined ? {} : { localAddress: formatAddress(sourceAddress) }),
       ...(vrf === "" ? {} : { device: vrf }),
+      ttl: MAX_TTL, // peers that want it (RFC 5082 §3) take us so, and to the others it is all the same
+      ...(node.ttlSecurity && !peer.ebgpMultiHop ? { minTtl: MAX_TTL } : {}),
       ...(md5Key === undefined || md5Key.length === 0 ? {} : { md5Key }),
     },
   });
 }
+
+/** For nodes whose interface has no IPv4 address. RFC 8950 §4 */
+const IPV4_OVER_IPV6: Capability = {
+  kind: "extendedNextHop",
+  entries: [{ ...unicast("ipv4"), nextHopAfi: unicast("ipv6").afi }],
+};
 
 function capabilitiesOf(peer: Peer, family: Family): readonly Capability[] {
   const families = (peer.dualStackAddressFamily ? (["ipv4", "ipv6"] as const) : [family]).map(unicast);
@@ -65,7 +84,8 @@ function capabilitiesOf(peer: Peer, family: Family): readonly Capability[] {
     { kind: "routeRefresh" },
     { kind: "enhancedRouteRefresh" },
     { kind: "extendedMessage" },
-    { kind: "fourOctetAs", asn: peer.myAsn },
+    { kind: "fourOctetAs", asn: peer.localAsn ?? peer.myAsn },
+    ...(family === "ipv6" && peer.dualStackAddressFamily ? [IPV4_OVER_IPV6] : []),
     ...(peer.gracefulRestart ? [gracefulRestartOf(families)] : []),
   ];
 }

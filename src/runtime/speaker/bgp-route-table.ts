@@ -10,6 +10,8 @@ export interface BgpRouteTable {
   /** A peer of this name is there: it is to hear of everything that names it. */
   attach(peer: string, rib: AdjRibOut<AnnouncedAttributes>): void;
   detach(peer: string): void;
+  /** No Service announces anything any more. */
+  clear(): void;
 }
 
 /** The Services behind one prefix, for one peer. */
@@ -44,38 +46,43 @@ export function createBgpRouteTable(): BgpRouteTable {
     rib?.announce(prefix, attributesOf(first?.localPref ?? 0, [...communities].toSorted()));
   }
 
+  function setRoutes(service: ObjectKey, routes: readonly BgpRoute[]): void {
+    const touched = new Map<string, Set<string>>(); // peer to prefixes
+    const touch = (peer: string, prefix: string): Contributions => {
+      touched.set(peer, (touched.get(peer) ?? new Set<string>()).add(prefix));
+      const prefixes = byPeer.get(peer) ?? new Map<string, Contributions>();
+      byPeer.set(peer, prefixes);
+      const contributions = prefixes.get(prefix) ?? new Map<ObjectKey, BgpRoute>();
+      prefixes.set(prefix, contributions);
+      return contributions;
+    };
+    for (const { prefix, peers } of byService.get(service) ?? []) {
+      for (const peer of peers) touch(peer, prefix).delete(service);
+    }
+    for (const route of routes) for (const peer of route.peers) touch(peer, route.prefix).set(service, route);
+    if (routes.length === 0) byService.delete(service);
+    else byService.set(service, routes);
+    for (const [peer, prefixes] of touched) {
+      const known = byPeer.get(peer);
+      for (const prefix of prefixes) {
+        const contributions = known?.get(prefix) ?? new Map<ObjectKey, BgpRoute>();
+        tell(ribs.get(peer), prefix, contributions);
+        if (contributions.size === 0) known?.delete(prefix);
+      }
+      if (known?.size === 0) byPeer.delete(peer);
+    }
+  }
+
   return {
-    setRoutes(service, routes) {
-      const touched = new Map<string, Set<string>>(); // peer to prefixes
-      const touch = (peer: string, prefix: string): Contributions => {
-        touched.set(peer, (touched.get(peer) ?? new Set<string>()).add(prefix));
-        const prefixes = byPeer.get(peer) ?? new Map<string, Contributions>();
-        byPeer.set(peer, prefixes);
-        const contributions = prefixes.get(prefix) ?? new Map<ObjectKey, BgpRoute>();
-        prefixes.set(prefix, contributions);
-        return contributions;
-      };
-      for (const { prefix, peers } of byService.get(service) ?? []) {
-        for (const peer of peers) touch(peer, prefix).delete(service);
-      }
-      for (const route of routes) for (const peer of route.peers) touch(peer, route.prefix).set(service, route);
-      if (routes.length === 0) byService.delete(service);
-      else byService.set(service, routes);
-      for (const [peer, prefixes] of touched) {
-        const known = byPeer.get(peer);
-        for (const prefix of prefixes) {
-          const contributions = known?.get(prefix) ?? new Map<ObjectKey, BgpRoute>();
-          tell(ribs.get(peer), prefix, contributions);
-          if (contributions.size === 0) known?.delete(prefix);
-        }
-        if (known?.size === 0) byPeer.delete(peer);
-      }
-    },
+    setRoutes,
     attach(peer, rib) {
       ribs.set(peer, rib);
       for (const [prefix, contributions] of byPeer.get(peer) ?? []) tell(rib, prefix, contributions);
     },
     detach: (peer) => void ribs.delete(peer),
+    clear() {
+      for (const service of byService.keys()) setRoutes(service, []);
+    },
   };
 }
 

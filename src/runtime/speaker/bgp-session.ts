@@ -5,9 +5,11 @@ import {
   type BgpPeer,
   type BgpStateName,
   type NextHops,
+  nextHopsOf,
+  type Negotiated,
   type NotificationMessage,
   type PeerAction,
-  type Timer,
+  type Side,
 } from "#bgp-ts";
 import type { Logger } from "../net/logger.js";
 import type { BgpSessionOptions, BgpTarget } from "./bgp-peer-options.js";
@@ -30,9 +32,19 @@ export type ConnectionHandlers = Readonly<{
   drained(): void;
 }>;
 
+/** A connection that somebody has opened to us; one of the two is to be called, once. */
+export type IncomingConnection = Readonly<{
+  /** As text, without a zone. */
+  remoteAddress: string;
+  accept(handlers: ConnectionHandlers): void;
+  refuse(): void;
+}>;
+
 export type BgpPorts = Readonly<{
   /** @returns what gives up; nothing is heard of it afterwards */
   connect(target: BgpTarget, handlers: ConnectionHandlers): () => void;
+  /** Connections that peers at these addresses open need these keys, where we listen. RFC 2385 */
+  useKeys(keys: ReadonlyMap<string, Uint8Array>): void;
   /** Next hops for routes of a session with this address of ours. */
   nextHops(localAddress: string): NextHops;
   /** @returns what stops it */
@@ -50,12 +62,16 @@ export interface BgpSession {
   readonly routes: BgpPeer["routes"];
   state(): BgpStateName;
   counts(): BgpCounts;
+  /** Takes a connection that the peer has opened. @returns false where it may have none now: the caller closes it */
+  accept(incoming: Pick<IncomingConnection, "accept">): boolean;
   /** Routes have changed: sends what there is room for. */
   flush(): void;
   /** BFD has lost the path: the session, or what is on its way to one, ends now. RFC 5882 §4.3 */
   bfdDown(): void;
   /** BFD has found the path: whoever waits for the next attempt makes it now. */
   bfdUp(): void;
+  /** Tells the peer to send its traffic elsewhere, for this session is about to end. RFC 8326 */
+  leave(): void;
   /** Ends it; `notification` undefined: without a word, so that a peer that can will keep the routes. RFC 4724 §4 */
   stop(notification: NotificationMessage | undefined): void;
 }
@@ -67,6 +83,9 @@ const NO_ANSWER =
   "no answer within 10 s: look whether the peer is there, lets this port in, and has the same MD5 password";
 const NO_ROUTES: NextHops = {};
 
+/** A connection that is there. */
+type Live = { readonly connection: BgpConnection; /** It takes no more now. */ isFull: boolean };
+
 /** @param name how logs call the peer */
 export function startBgpSession(
   name: string,
@@ -75,10 +94,9 @@ export function startBgpSession(
 ): BgpSession {
   const { log } = ports;
   const peer = createBgpPeer(options);
-  const timers = new Map<Timer, () => void>(); // BOUNDED by the timers of one side
-  let connection: BgpConnection | undefined;
-  let giveUp: (() => void) | undefined;
-  let isFull = false; // the connection takes no more now
+  const timers = new Map<string, () => void>(); // BOUNDED by the timers of two sides
+  const live = new Map<Side, Live>(); // BOUNDED by two sides
+  let giveUp: (() => void) | undefined; // what ends our attempt that is on its way
   let nextHops = NO_ROUTES;
   let updatesSent = 0;
   let notificationsSent = 0;
@@ -94,28 +112,30 @@ export function startBgpSession(
       case "connect":
         return open();
       case "close":
-        return close();
+        return close(action.side);
       case "write":
         if (action.octets[HEADER_OCTETS - 1] === MESSAGE_TYPE.notification) notificationsSent += 1;
-        connection?.write(action.octets);
+        live.get(action.side)?.connection.write(action.octets);
         return undefined;
       case "startTimer": {
         const milliseconds = action.seconds * 1000 * (action.jitter ? 1 - ports.random() / 4 : 1);
-        timers.get(action.timer)?.();
+        const key = timerKey(action);
+        timers.get(key)?.();
         timers.set(
-          action.timer,
+          key,
           ports.setTimer(milliseconds, () => perform(peer.expired(action.timer, action.side))),
         );
         return undefined;
       }
       case "stopTimer":
-        timers.get(action.timer)?.();
-        timers.delete(action.timer);
+        timers.get(timerKey(action))?.();
+        timers.delete(timerKey(action));
         return undefined;
       case "established":
         toldReason = undefined;
-        nextHops = ports.nextHops(connection?.localAddress ?? "");
+        nextHops = ports.nextHops(live.get(action.side)?.connection.localAddress ?? "");
         log.info({ event: "sessionUp", peer: name, peerAs: action.negotiated.peerAs }, "BGP session established");
+        tellUnreachable(action.negotiated);
         return flush();
       case "down":
         return tellDown(action.reason, action.wasEstablished);
@@ -134,29 +154,48 @@ export function startBgpSession(
     toldReason = reason;
   }
 
-  function open(): void {
-    let mine: BgpConnection | undefined;
-    const closed = (reason: string): void => {
-      stopWaiting();
-      if (mine === connection) [connection, giveUp] = [undefined, undefined];
-      perform(peer.disconnected("outgoing", reason));
-    };
-    const abandon = ports.connect(target, {
-      connected(opened) {
-        stopWaiting();
-        [mine, connection, isFull, giveUp] = [opened, opened, false, undefined];
-        perform(peer.connected("outgoing"));
+  /** Routes that nobody could send traffic for are not announced. */
+  function tellUnreachable(negotiated: Negotiated): void {
+    for (const family of negotiated.families) {
+      if (nextHopsOf(family, nextHops, negotiated) !== undefined) continue;
+      const problem =
+        `Cannot announce ${family === "ipv4" ? "IPv4" : "IPv6"} routes to ${name}: the interface of the session has no ` +
+        "address of that family to be the next hop: give it one";
+      log.warn({ event: "noNextHop", peer: name, family }, problem);
+    }
+  }
+
+  /** What a connection tells. @param settled it is there, or will never be */
+  function handlersOf(side: Side, settled: () => void): ConnectionHandlers {
+    return {
+      connected(connection) {
+        settled();
+        live.set(side, { connection, isFull: false });
+        perform(peer.connected(side));
       },
-      closed,
-      received: (octets) => perform(peer.received("outgoing", octets)),
+      closed(reason) {
+        settled();
+        live.delete(side);
+        perform(peer.disconnected(side, reason));
+      },
+      received: (octets) => perform(peer.received(side, octets)),
       drained() {
-        isFull = false;
+        const mine = live.get(side);
+        if (mine !== undefined) mine.isFull = false;
         flush();
       },
+    };
+  }
+
+  function open(): void {
+    const handlers = handlersOf("outgoing", () => {
+      stopWaiting();
+      giveUp = undefined;
     });
+    const abandon = ports.connect(target, handlers);
     const stopWaiting = ports.setTimer(CONNECT_MILLISECONDS, () => {
       abandon();
-      closed(NO_ANSWER);
+      handlers.closed(NO_ANSWER);
     });
     giveUp = () => {
       stopWaiting();
@@ -164,19 +203,23 @@ export function startBgpSession(
     };
   }
 
-  function close(): void {
-    const [open, pending] = [connection, giveUp];
-    [connection, giveUp] = [undefined, undefined];
-    pending?.();
-    open?.end();
+  function close(side: Side): void {
+    const mine = live.get(side);
+    live.delete(side);
+    if (side === "outgoing") {
+      giveUp?.();
+      giveUp = undefined;
+    }
+    mine?.connection.end();
   }
 
   function flush(): void {
-    const mine = connection;
-    if (mine === undefined || peer.session() === undefined) return;
-    while (!isFull) {
+    const side = peer.sessionSide();
+    const mine = side === undefined ? undefined : live.get(side);
+    if (mine === undefined) return;
+    while (!mine.isFull) {
       const frames = peer.takeUpdates(PREFIXES_AT_ONCE, nextHops);
-      for (const octets of frames) if (!mine.write(octets)) isFull = true;
+      for (const octets of frames) if (!mine.connection.write(octets)) mine.isFull = true;
       updatesSent += frames.length;
       if (frames.length === 0 && peer.routes.isSettled()) return;
     }
@@ -192,10 +235,19 @@ export function startBgpSession(
       announced: peer.session() === undefined ? 0 : peer.routes.sentCount(),
       notificationsSent,
     }),
+    accept(incoming) {
+      if (!isWanted || live.has("incoming")) return false;
+      incoming.accept(handlersOf("incoming", () => {}));
+      return true;
+    },
     flush,
     bfdDown: () => perform(peer.bfdDown()),
     bfdUp() {
       if (isWanted && peer.state() === "Active") perform(peer.expired("ConnectRetryTimer"));
+    },
+    leave() {
+      peer.leave();
+      flush();
     },
     stop(notification) {
       isWanted = false;
@@ -205,4 +257,8 @@ export function startBgpSession(
       timers.clear();
     },
   };
+}
+
+function timerKey({ timer, side }: Readonly<{ timer: string; side?: Side }>): string {
+  return side === undefined ? timer : `${timer} ${side}`;
 }

@@ -6,12 +6,20 @@ import { formatAddress, type IpAddress } from "../net/address.js";
 import type { ObjectKey } from "../world/views.js";
 import { sessionOptionsOf } from "./bgp-peer-options.js";
 import { createBgpRouteTable } from "./bgp-route-table.js";
-import { startBgpSession, type BgpCounts, type BgpPorts, type BgpSession } from "./bgp-session.js";
+import {
+  startBgpSession,
+  type BgpCounts,
+  type BgpPorts,
+  type BgpSession,
+  type IncomingConnection,
+} from "./bgp-session.js";
 
 /** The BGP sessions of one node, and what is announced in them. */
 export interface BgpSessions {
   /** The peers that there are to be sessions with: one that is as before keeps its own. */
   usePeers(peers: readonly Peer[], nodeIdentifier: IpAddress): void;
+  /** A router has opened a connection to us. */
+  incoming(connection: IncomingConnection): void;
   /** All that a Service announces now; said to the peers by flush(). */
   setRoutes(service: ObjectKey, routes: readonly BgpRoute[]): void;
   flush(): void;
@@ -20,11 +28,27 @@ export interface BgpSessions {
   bfdUp(peer: string): void;
   /** By `address:port`, as the metrics call a peer. */
   counts(): ReadonlyMap<string, BgpCounts>;
-  /** Ends all sessions: those that restart gracefully without a word, the others with a Cease. */
-  stop(): void;
+  /** Connections that were opened to us and not taken, since the beginning. */
+  refused(): Readonly<Record<"unknownPeer" | "anotherIsThere", number>>;
+  /**
+   * Ends all sessions: those that restart gracefully at once and without a word, so that the routes stay; in the others
+   * the routes are first told as ones to go round, then withdrawn, and a Cease says why. RFC 4724 §4, RFC 8326
+   */
+  stop(): Promise<void>;
 }
 
-type Running = Readonly<{ text: string; target: string; isGraceful: boolean; session: BgpSession | undefined }>;
+type Running = Readonly<{
+  text: string;
+  target: string;
+  /** As text; undefined for a peer by interface. */
+  address: string | undefined;
+  md5Key?: Uint8Array;
+  isGraceful: boolean;
+  session: BgpSession | undefined;
+}>;
+
+/** So long routers have to send their traffic elsewhere: Pods of old are given two seconds to end. */
+const LEAVE_MILLISECONDS = 500;
 
 const DECONFIGURED: NotificationMessage = {
   errorCode: ERROR_CODE.cease,
@@ -32,9 +56,12 @@ const DECONFIGURED: NotificationMessage = {
   data: new Uint8Array(),
 };
 
-export function createBgpSessions(ports: BgpPorts): BgpSessions {
+/** @param ttlSecurity nothing is heard of peers that are not next to this node, but of those that are said to be. RFC 5082 */
+export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSessions {
   const table = createBgpRouteTable();
   const running = new Map<string, Running>(); // BOUNDED by the peers, by their names
+  const refused = { unknownPeer: 0, anotherIsThere: 0 };
+  let isStopping = false;
 
   function end(name: string, notification: NotificationMessage | undefined): void {
     table.detach(name);
@@ -45,22 +72,41 @@ export function createBgpSessions(ports: BgpPorts): BgpSessions {
   function begin(peer: Peer, text: string, nodeIdentifier: IpAddress): void {
     const { name, address, gracefulRestart, port } = peer;
     const target = `${address === undefined ? peer.interface : hostOf(address)}:${port}`;
-    const options = sessionOptionsOf(peer, nodeIdentifier);
+    const known = { text, target, address: address === undefined ? undefined : formatAddress(address) };
+    const options = sessionOptionsOf(peer, { identifier: nodeIdentifier, ttlSecurity });
     if (!options.ok) {
       ports.log.error(
         { event: "peerUnusable", peer: name },
         `Cannot open a session with peer ${name}: ${options.fault}`,
       );
-      running.set(name, { text, target, isGraceful: false, session: undefined });
+      running.set(name, { ...known, isGraceful: false, session: undefined });
       return;
     }
+    const { md5Key } = options.value.target;
     const session = startBgpSession(`${name} (${target})`, options.value, ports);
-    running.set(name, { text, target, isGraceful: gracefulRestart, session });
+    const keyed = md5Key === undefined ? {} : { md5Key };
+    running.set(name, { ...known, ...keyed, isGraceful: gracefulRestart, session });
     table.attach(name, session.routes);
+  }
+
+  function useKeys(): void {
+    const keyed = [...running.values()].flatMap(({ address, md5Key }) =>
+      address === undefined || md5Key === undefined ? [] : [[address, md5Key] as const],
+    );
+    try {
+      ports.useKeys(new Map(keyed));
+    } catch (error) {
+      ports.log.error({ event: "passwordUnusable" }, `Cannot listen with the peers' passwords: ${String(error)}`);
+    }
+  }
+
+  function flush(): void {
+    for (const { session } of running.values()) session?.flush();
   }
 
   return {
     usePeers(peers, nodeIdentifier) {
+      if (isStopping) return;
       const wanted = new Map(peers.map((peer) => [peer.name, peer]));
       for (const name of running.keys()) if (!wanted.has(name)) end(name, DECONFIGURED);
       for (const [name, peer] of wanted) {
@@ -70,11 +116,19 @@ export function createBgpSessions(ports: BgpPorts): BgpSessions {
         end(name, { ...DECONFIGURED, errorSubcode: CEASE.otherConfigurationChange });
         begin(peer, text, nodeIdentifier);
       }
+      useKeys();
+    },
+    incoming(connection) {
+      const { remoteAddress } = connection;
+      const named = [...running.values()].filter(({ address }) => address === remoteAddress);
+      if (named.some(({ session }) => session?.accept(connection) === true)) return;
+      connection.refuse();
+      const reason = named.length === 0 ? "unknownPeer" : "anotherIsThere";
+      refused[reason] += 1;
+      ports.log.debug({ event: "connectionRefused", address: remoteAddress, reason }, "BGP connection refused");
     },
     setRoutes: table.setRoutes,
-    flush() {
-      for (const { session } of running.values()) session?.flush();
-    },
+    flush,
     bfdDown: (peer) => running.get(peer)?.session?.bfdDown(),
     bfdUp: (peer) => running.get(peer)?.session?.bfdUp(),
     counts() {
@@ -84,9 +138,19 @@ export function createBgpSessions(ports: BgpPorts): BgpSessions {
         ),
       );
     },
-    stop() {
+    refused: () => refused,
+    async stop() {
+      isStopping = true;
+      for (const [name, { isGraceful }] of running) if (isGraceful) end(name, undefined);
+      const leaving = [...running.values()].flatMap(({ session }) => session ?? []);
+      for (const session of leaving) session.leave();
+      if (leaving.some((session) => session.counts().announced > 0)) {
+        await new Promise<void>((resolve) => void ports.setTimer(LEAVE_MILLISECONDS, resolve));
+      }
+      table.clear();
+      flush();
       const notification = administrativeCease(CEASE.administrativeShutdown, "the speaker stops");
-      for (const [name, { isGraceful }] of running) end(name, isGraceful ? undefined : notification);
+      for (const name of running.keys()) end(name, notification);
     },
   };
 }

@@ -89,7 +89,7 @@ export interface Speaker {
   /** What is announced now, by address. */
   announced(): ReadonlyMap<string, readonly string[]>;
   decision(key: ObjectKey): AnnounceDecision | undefined;
-  /** Withdraws everything; nothing is announced afterwards. */
+  /** Withdraws everything from layer 2; nothing is announced afterwards. How routes go is the sessions' matter. */
   stop(): void;
 }
 
@@ -281,10 +281,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     stop() {
       stopped = true;
       dirty.clear();
-      for (const key of services.keys()) {
-        announced.update(key, [], []);
-        announcedByBgp.update(key, [], []);
-      }
+      for (const key of services.keys()) announced.update(key, [], []);
     },
   };
 }

@@ -10,6 +10,8 @@ export type NativeTcpConnect = Readonly<Record<never, never>>;
 export type NativeUdpReceiver = Readonly<{ buffer: ArrayBuffer }>;
 /** A socket of the addon that sends datagrams to one place. */
 export type NativeUdpSender = Readonly<Record<never, never>>;
+/** A listener of the addon. */
+export type NativeTcpListen = Readonly<Record<never, never>>;
 export type NativeLinkEvents = Readonly<Record<never, never>>;
 export type NativeLink = Readonly<{
   index: number;
@@ -74,6 +76,15 @@ export interface NativePart {
   ): NativeUdpSender;
   sendDatagram(sender: NativeUdpSender, octets: Uint8Array): number;
   closeUdpSender(sender: NativeUdpSender): void;
+  openTcpListen(
+    family: 4 | 6,
+    port: number,
+    ttl: number,
+    minTtl: number,
+    onConnection: (fd: number, remoteAddress: string) => void,
+  ): NativeTcpListen;
+  setTcpListenKey(listener: NativeTcpListen, remoteAddress: string, md5Key: Uint8Array): void;
+  closeTcpListen(listener: NativeTcpListen): void;
   listLinks(): NativeLink[];
   openLinkEvents(onChange: () => void): NativeLinkEvents;
   closeLinkEvents(events: NativeLinkEvents): void;

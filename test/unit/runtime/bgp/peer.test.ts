@@ -178,6 +178,59 @@ describe("routes", () => {
   });
 });
 
+describe("leaving", () => {
+  /** Communities and local preference of the only route in these frames. */
+  const told = (frames: readonly Uint8Array[], isInternal: boolean): readonly unknown[] =>
+    frames.map((octets) => {
+      const frame = decodeFrame(octets, true);
+      const decoded = decodeUpdate(frame.kind === "frame" ? frame.body : octets, { fourOctetAs: true, isInternal });
+      if (decoded.kind !== "update") throw new Error(decoded.kind);
+      return decoded.update.pathAttributes.flatMap((one): readonly unknown[] =>
+        one.name === "communities" ? [one.communities] : one.name === "localPref" ? [one.value] : [],
+      );
+    });
+
+  it.each([
+    { name: "to another AS", as: 64_513, expected: [[0xfc000001, 0xffff0000]] },
+    { name: "within the AS, with the least preference", as: 64_512, expected: [0, [0xfc000001, 0xffff0000]] },
+  ])("tells all routes again as such that are about to go: $name", ({ as, expected }) => {
+    const { us } = established(as);
+    us.routes.announce(prefix("192.0.2.1/32"), PLAIN);
+    us.takeUpdates(100, NEXT_HOPS);
+    us.leave();
+    expect(told(us.takeUpdates(100, NEXT_HOPS), as === 64_512)).toEqual([expected]);
+    expect(us.takeUpdates(100, NEXT_HOPS)).toEqual([]);
+  });
+});
+
+it("says in the OPENs up to its first session, and not afterwards, that it may have restarted", () => {
+  const families = [{ afi: 1, safi: 1, forwardingPreserved: true }];
+  const graceful = { kind: "gracefulRestart", restarting: false, notification: false, restartTimeSeconds: 9, families };
+  const us = createBgpPeer(options(64_512, 64_513, "10.0.0.1", [...CAPABILITIES, graceful as Capability]));
+  const restarting = (them: BgpPeer): boolean | undefined => them.session()?.gracefulRestart?.restarting;
+  const [first, second] = [1, 2].map(() => createBgpPeer(options(64_513, 64_512, "10.0.0.2"))) as [BgpPeer, BgpPeer];
+  connect(us, first);
+  us.disconnected("outgoing", "ECONNRESET");
+  us.expired("ConnectRetryTimer");
+  connect(us, second);
+  expect([restarting(first), restarting(second)]).toEqual([true, false]);
+});
+
+it("announces IPv4 routes by an IPv6 next hop where both sides can and there is no other", () => {
+  const both: readonly Capability[] = [
+    ...CAPABILITIES,
+    { kind: "extendedNextHop", entries: [{ afi: 1, safi: 1, nextHopAfi: 2 }] },
+  ];
+  for (const theirs of [both, CAPABILITIES]) {
+    const us = createBgpPeer(options(64_512, 64_513, "10.0.0.1", both));
+    connect(us, createBgpPeer(options(64_513, 64_512, "10.0.0.2", theirs)));
+    us.routes.announce(prefix("192.0.2.1/32"), PLAIN);
+    const said = say(us.takeUpdates(100, { ipv6: NEXT_HOPS.ipv6 }));
+    const expected = theirs === both ? ["+192.0.2.1/32 by 2001:db8::1, path 64512"] : [];
+    expect(said).toEqual([...expected, "end of RIB", "end of RIB"]);
+  }
+});
+
 describe("what the peer sends", () => {
   const update = (hex: string): Uint8Array => {
     const encoded = encodeFrame(MESSAGE_TYPE.update, fromHex(hex), false);

@@ -13,6 +13,7 @@ function address(text: string): IpAddress {
   return parsed;
 }
 const ID = address("10.0.0.9");
+const NODE = { identifier: ID, ttlSecurity: false };
 const peer = (name: string, fields: Partial<Peer> = {}): Peer => ({ ...basePeer(name), ...fields });
 
 /** Sessions whose network is this test: what is opened, written and closed, and routers that answer. */
@@ -26,6 +27,7 @@ function begin() {
   }[] = [];
   const timers: { milliseconds: number; work: () => void }[] = [];
   const lines: string[] = [];
+  const keyed: ReadonlyMap<string, Uint8Array>[] = [];
   let room = Infinity;
   const sessions = createBgpSessions({
     connect(target, handlers) {
@@ -44,6 +46,7 @@ function begin() {
       opened.push({ target, handlers, router, isOpen: true, written: [] });
       return () => lines.push("gave up");
     },
+    useKeys: (keys) => void keyed.push(new Map(keys)),
     nextHops: () => ({ ipv4: [ID] }),
     setTimer(milliseconds, work) {
       const timer = { milliseconds, work };
@@ -83,7 +86,21 @@ function begin() {
       if (octets !== undefined && one.isOpen) one.handlers.received(octets);
     }
   };
-  return { sessions, opened, timers, lines, answer, setRoom: (count: number) => void (room = count) };
+  /** The router opens a connection itself. @returns whether it was taken, and what became of it */
+  const call = (remoteAddress: string) => {
+    const seen = { accepted: false, refused: false, written: [] as number[], isOpen: true };
+    sessions.incoming({
+      remoteAddress,
+      accept(handlers) {
+        seen.accepted = true;
+        const write = (octets: Uint8Array): boolean => seen.written.push(octets[18] ?? 0) > 0;
+        handlers.connected({ localAddress: "10.0.0.9", write, end: () => void (seen.isOpen = false) });
+      },
+      refuse: () => void (seen.refused = true),
+    });
+    return seen;
+  };
+  return { sessions, opened, timers, lines, answer, call, keyed, setRoom: (count: number) => void (room = count) };
 }
 
 const UPDATE = 2;
@@ -94,7 +111,7 @@ describe("sessions", () => {
     const { sessions, opened, answer, lines } = begin();
     sessions.setRoutes("ns/web", [{ prefix: "192.0.2.1/32", localPref: 0, communities: [], peers: ["tor-a"] }]);
     sessions.usePeers([peer("tor-a")], ID);
-    expect(opened.map(({ target }) => target)).toEqual([{ address: "10.0.0.1", port: 179 }]);
+    expect(opened.map(({ target }) => target)).toEqual([{ address: "10.0.0.1", port: 179, ttl: 255 }]);
     answer();
     expect(lines).toEqual(["info sessionUp"]);
     expect(opened[0]?.written.filter((type) => type === UPDATE)).toHaveLength(2); // the route, End-of-RIB
@@ -130,10 +147,47 @@ describe("sessions", () => {
       const { sessions, opened, answer } = begin();
       sessions.usePeers([peer("tor-a", { gracefulRestart })], ID);
       answer();
-      sessions.stop();
+      void sessions.stop();
       expect([opened[0]?.isOpen, opened[0]?.written.includes(NOTIFICATION)]).toEqual([false, !gracefulRestart]);
       expect([...sessions.counts()]).toEqual([]);
     }
+  });
+
+  it("that stop tell routers to go round first, then withdraw, then say why", async () => {
+    const { sessions, opened, answer, timers } = begin();
+    sessions.setRoutes("ns/web", [{ prefix: "192.0.2.1/32", localPref: 0, communities: [], peers: ["tor-a"] }]);
+    sessions.usePeers([peer("tor-a")], ID);
+    answer();
+    const before = opened[0]?.written.length;
+    const stopped = sessions.stop();
+    expect(opened[0]?.written.slice(before)).toEqual([UPDATE]); // the community
+    sessions.usePeers([peer("tor-a"), peer("tor-b")], ID); // what still changes is not followed
+    expect(opened).toHaveLength(1);
+    timers.find(({ milliseconds }) => milliseconds === 500)?.work();
+    await stopped;
+    expect(opened[0]?.written.slice(before)).toEqual([UPDATE, UPDATE, NOTIFICATION]);
+    expect(opened[0]?.isOpen).toBe(false);
+  });
+
+  it("may be opened by the router, each with its key; others are refused and counted", () => {
+    const { sessions, call, keyed } = begin();
+    sessions.usePeers([peer("tor-a", { password: new Password("k") })], ID);
+    expect(keyed.at(-1)).toEqual(new Map([["10.0.0.1", Uint8Array.of(0x6b)]]));
+    expect(call("10.0.0.1")).toMatchObject({ accepted: true, written: [1] });
+    expect(call("10.0.0.1")).toMatchObject({ accepted: false, refused: true });
+    expect(call("10.0.0.7")).toMatchObject({ accepted: false, refused: true });
+    expect(sessions.refused()).toEqual({ unknownPeer: 1, anotherIsThere: 1 });
+    sessions.usePeers([], ID);
+    expect(keyed.at(-1)).toEqual(new Map());
+  });
+
+  it("that are there already close a second connection of the router's", () => {
+    const { sessions, answer, call, opened } = begin();
+    sessions.usePeers([peer("tor-a")], ID);
+    answer();
+    const second = call("10.0.0.1");
+    expect(second.written).toEqual([1]); // an OPEN: which connection goes is settled by both of them
+    expect(opened[0]?.isOpen).toBe(true);
   });
 
   it("are tried again, which is said once, and stop being tried when the peer goes", () => {
@@ -211,16 +265,34 @@ it.each<{ name: string; fields: Partial<Peer>; target: BgpTarget }>([
   {
     name: "a source address",
     fields: { sourceAddress: address("10.0.0.8") },
-    target: { address: "10.0.0.1", port: 179, localAddress: "10.0.0.8" },
+    target: { address: "10.0.0.1", port: 179, ttl: 255, localAddress: "10.0.0.8" },
   },
-  { name: "a VRF", fields: { vrf: "red" }, target: { address: "10.0.0.1", port: 179, device: "red" } },
+  { name: "a VRF", fields: { vrf: "red" }, target: { address: "10.0.0.1", port: 179, ttl: 255, device: "red" } },
   {
     name: "a password",
     fields: { password: new Password("é") },
-    target: { address: "10.0.0.1", port: 179, md5Key: Uint8Array.of(0xc3, 0xa9) },
+    target: { address: "10.0.0.1", port: 179, ttl: 255, md5Key: Uint8Array.of(0xc3, 0xa9) },
   },
 ])("connects with $name", ({ fields, target }) => {
-  expect(sessionOptionsOf(peer("tor-a", fields), ID)).toMatchObject({ ok: true, value: { target } });
+  expect(sessionOptionsOf(peer("tor-a", fields), NODE)).toMatchObject({ ok: true, value: { target } });
+});
+
+it.each([
+  { name: "not of peers that may be far", ebgpMultiHop: true, minTtl: undefined },
+  { name: "of all others", ebgpMultiHop: false, minTtl: 255 },
+])("limits the hops on request, $name", ({ ebgpMultiHop, minTtl }) => {
+  const options = sessionOptionsOf(peer("tor-a", { ebgpMultiHop }), { ...NODE, ttlSecurity: true });
+  expect(options.ok && [options.value.target.ttl, options.value.target.minTtl]).toEqual([255, minTtl]);
+});
+
+it("shows a peer the AS number that it alone is to see", () => {
+  const options = sessionOptionsOf(peer("tor-a", { localAsn: 4_200_000_001 }), NODE);
+  if (!options.ok) throw new Error(options.fault);
+  const { asn, capabilities } = options.value.peer.local;
+  expect([asn, capabilities.find(({ kind }) => kind === "fourOctetAs")]).toEqual([
+    4_200_000_001,
+    { kind: "fourOctetAs", asn: 4_200_000_001 },
+  ]);
 });
 
 it.each<{ name: string; fields: Partial<Peer>; families: readonly number[] }>([
@@ -229,7 +301,7 @@ it.each<{ name: string; fields: Partial<Peer>; families: readonly number[] }>([
   { name: "both where it says so", fields: { dualStackAddressFamily: true }, families: [1, 2] },
   { name: "none where it is to hear of none", fields: { disableMP: true }, families: [] },
 ])("speaks of the family of the peer: $name", ({ fields, families }) => {
-  const options = sessionOptionsOf(peer("tor-a", fields), ID);
+  const options = sessionOptionsOf(peer("tor-a", fields), NODE);
   if (!options.ok) throw new Error(options.fault);
   const said = options.value.peer.local.capabilities.flatMap((one) => (one.kind === "multiprotocol" ? [one.afi] : []));
   expect(said).toEqual(families);
