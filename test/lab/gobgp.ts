@@ -43,7 +43,8 @@ export async function startGobgp(host: LanHost, folder: string, plan: RouterPlan
       return neighbors.flatMap(({ state }) => (state.session_state === 6 ? [state.neighbor_address] : []));
     },
     async reset({ remote }) {
-      await ask("neighbor", remote, "reset");
+      await ask("neighbor", remote, "disable"); // after a reset it waits for half a minute
+      await ask("neighbor", remote, "enable");
     },
   };
 }

@@ -357,6 +357,7 @@ const cases = {
     await until(() => descriptors() === before);
   },
   async "tcp listener: lies, keys, what it hands on and what it gives back"() {
+    const nothing = () => {};
     const refusals = [
       [[3, 1, 0, 0, nothing], /family/],
       [[4, 0, 0, 0, nothing], /port/],
