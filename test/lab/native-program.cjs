@@ -378,7 +378,7 @@ const cases = {
     const listeners = [4, 6].map((family) =>
       native.openTcpListen(family, port, 255, 1, (fd, address) => {
         heard.push(address);
-        new net.Socket({ fd }).end("hello").resume();
+        new net.Socket({ fd }).on("error", nothing).end("hello").resume();
       }),
     );
     assert.throws(() => native.openTcpListen(4, port, 0, 0, nothing), { code: "EADDRINUSE" });
