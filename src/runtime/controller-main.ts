@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { createAllocator } from "./allocator/create-allocator.js";
 import { openCluster, type ClusterEdgeOptions } from "./cluster-edge.js";
 import { watchConfiguration } from "./config-watch.js";
+import { followAnsweredElsewhere } from "./answered-elsewhere-watch.js";
 import { followNodeAddresses } from "./node-addresses.js";
 import type { LoadOptions } from "../config/load.js";
 import { createControllerOutputs } from "./controller-outputs.js";
@@ -238,6 +239,7 @@ export function joinController(options: ControllerJoinOptions, need: Need): Join
   );
   void watchNamespaces(need, controller);
   void followNodeAddresses(need, (nodes) => controller.nodesChanged(nodes));
+  void followAnsweredElsewhere(need, options.namespace, (answered) => controller.answeredElsewhere(answered));
   return {
     controller,
     leadership,

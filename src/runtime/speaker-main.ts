@@ -19,6 +19,7 @@ import { readExcludedInterfaces, startSpeakerNode, type BgpOptions } from "./spe
 import { createSpeakerStatuses } from "./speaker-statuses.js";
 import { watchWorld } from "./speaker-watches.js";
 import { aborted, stopOnSignals } from "./stop-on-signals.js";
+import { ANSWERED_ANNOTATION, answeredText } from "./world/answered-elsewhere.js";
 import type { Labels } from "./world/views.js";
 
 export type SpeakerMainOptions = ClusterEdgeOptions &
@@ -94,6 +95,7 @@ async function serve(options: SpeakerMainOptions, log: Logger, stopped: AbortSig
       events.record({ apiVersion: "v1", kind: "Service", namespace, name, uid, resourceVersion }, event);
     },
     configResult: (problems) => state.report(problems),
+    answeredElsewhere: (answered) => state.annotate({ [ANSWERED_ANNOTATION]: answeredText(answered) }),
     ...createSpeakerStatuses({ ...options, client, ports, signal, streamingList: false }), // there are few of one node
   });
   const gossip = createSpeakerGossip(membership, { ...node, node: options.node }, registry, log);

@@ -12,11 +12,14 @@ import { aborted } from "./stop-on-signals.js";
 import { createSpeakerMetrics, type SpeakerMetrics } from "./metrics/speaker-metrics.js";
 import type { AnnouncerPolicy, Layer2Interface } from "./layer2/messages.js";
 import { startLayer2, type Layer2Driver } from "./speaker/layer2-driver.js";
+import { createAnsweredElsewhere } from "./speaker/answered-elsewhere.js";
 import { createBfdPeers, type BfdPeerCounts } from "./speaker/bfd-peers.js";
 import { createMembershipClient, type MembershipClient, type MembershipHandlers } from "./speaker/membership-client.js";
 import type { HostedOptions } from "./speaker/membership-messages.js";
 import { createBgpSessions } from "./speaker/bgp-sessions.js";
 import { createSpeaker, type Speaker, type SpeakerOptions, type SpeakerPorts } from "./speaker/speaker.js";
+import { monotonicMilliseconds, startTimer } from "./transport/clock.js";
+import type { AnsweredView } from "./world/answered-elsewhere.js";
 
 /** One node's speaker with all that it answers with: the same on a cluster and on manifests. */
 export type SpeakerNode = Readonly<{
@@ -54,12 +57,18 @@ export async function startSpeakerNode(
     BgpOptions &
     Readonly<{ excludes: readonly RegExp[]; layer2: AnnouncerPolicy; registry: Registry; signal: AbortSignal }>,
   log: Logger,
-  tell: Pick<SpeakerPorts, "recordEvent" | "configResult" | "announces" | "decided">,
+  tell: Pick<SpeakerPorts, "recordEvent" | "configResult" | "announces" | "decided"> &
+    Readonly<{ answeredElsewhere?(answered: readonly AnsweredView[]): void }>,
 ): Promise<SpeakerNode> {
   const metrics = createSpeakerMetrics(options.registry, options.node);
   let onInterfaces = (): void => {};
   let interfaceNames: ReadonlySet<string> = new Set(); // also while the thread that tells of them is started again
   let heard: Pick<Speaker, "conflictHeard" | "regained"> | undefined = undefined; // nothing is announced yet
+  const answered = createAnsweredElsewhere({
+    now: monotonicMilliseconds,
+    startTimer,
+    changed: (list) => tell.answeredElsewhere?.(list),
+  });
   const layer2: Layer2Driver = startLayer2({
     workerUrl: WORKER_URL,
     excludes: options.excludes,
@@ -71,8 +80,14 @@ export async function startSpeakerNode(
       const answering = interfaces.filter(answers).map(({ name }) => name);
       log.info({ event: "interfaces", interfaces: answering }, "answering on these interfaces");
     },
-    onConflict: (conflict) => heard?.conflictHeard(conflict),
-    onRegained: (address) => heard?.regained(address),
+    onConflict(conflict) {
+      heard?.conflictHeard(conflict);
+      answered.heard(conflict);
+    },
+    onRegained(address) {
+      heard?.regained(address);
+      answered.regained(address);
+    },
     onStalled: ({ stalledMilliseconds, heldMilliseconds }) =>
       log.warn(
         { event: "stalled", stalledMilliseconds, heldMilliseconds },
@@ -161,6 +176,7 @@ export async function startSpeakerNode(
     silence,
     async stop() {
       await silence();
+      answered.stop();
       await Promise.all([layer2.stop(), sessionsEnded]);
       listener?.close();
       await bfd.stop(); // behind the sessions, so that peers hear why they end

@@ -21,6 +21,8 @@ import { isRecord, type RawObject } from "./watch-line.js";
 export interface ConfigurationState {
   /** @param problems in sentences; [] where the newest configuration is in use, or there is none */
   report(problems: readonly string[]): void;
+  /** What else it is to say from the next report on, or at once where there was one; "" takes an annotation away. */
+  annotate(annotations: Readonly<Record<string, string>>): void;
   /** To be called when `mayWrite()` has become true: somebody else may have written meanwhile. */
   resume(): void;
 }
@@ -46,7 +48,7 @@ export function createConfigurationState(options: ConfigurationStateOptions): Co
   const resource = configurationStatesResource(namespace);
   const findOwner = createOwnerFinder(client, namespace, options.podName);
   let reported = false;
-  let wanted: readonly string[] = []; // BOUNDED: of the newest configuration alone
+  let wanted: Wanted = { problems: [], annotations: {} }; // BOUNDED: of the newest configuration alone
   let pending = false;
   let running = false;
   let isOn = false; // served and permitted
@@ -57,12 +59,12 @@ export function createConfigurationState(options: ConfigurationStateOptions): Co
   async function run(): Promise<void> {
     running = true;
     for (let attempt = 0; pending && mayWrite() && !signal.aborted; attempt += 1) {
-      const problems = wanted;
-      const written = await write(problems);
+      const saying = wanted;
+      const written = await write(saying);
       const isOff = !written.ok && (written.fault.kind === "forbidden" || written.fault.kind === "invalid");
       if (isOff) say(`The ConfigurationState ${name} is not written: ${written.fault.message}`);
       if (written.ok || isOff) {
-        if (wanted === problems) pending = false;
+        if (wanted === saying) pending = false;
         attempt = -1;
         await pause(INTERVAL_MILLISECONDS, ports.clock, signal);
       } else {
@@ -87,7 +89,7 @@ export function createConfigurationState(options: ConfigurationStateOptions): Co
     said = message;
   }
 
-  async function write(problems: readonly string[]): Promise<Result<unknown, ApiFailure>> {
+  async function write({ problems, annotations }: Wanted): Promise<Result<unknown, ApiFailure>> {
     if (!isOn) {
       const begun = await begin();
       if (!begun.ok) return begun;
@@ -96,7 +98,7 @@ export function createConfigurationState(options: ConfigurationStateOptions): Co
     const owner = await findOwner();
     if (!owner.ok) return owner;
     const metadata = { labels: stateLabels(writer), ownerReferences: owner.value };
-    const stored = await store(metadata);
+    const stored = await store(metadata, annotations);
     if (!stored.ok) return stored;
     const status = stateStatus(writer, problems, stored.value["status"], ports.clock.date());
     if (status === undefined) return stored;
@@ -124,18 +126,21 @@ export function createConfigurationState(options: ConfigurationStateOptions): Co
   /** The object as it is stored, made or given its labels and owner where that is needed. */
   async function store(
     metadata: Readonly<{ labels: Readonly<Record<string, string>>; ownerReferences: readonly unknown[] }>,
+    wantedAnnotations: Readonly<Record<string, string>>,
   ): Promise<Result<RawObject, ApiFailure>> {
     const got = await client.request({ method: "GET", path: resourcePath(resource, name) });
     if (!got.ok && got.fault.kind !== "notFound") return got;
     const before = got.ok ? asObject(got.value) : undefined;
     if (before === undefined) {
       const head = { apiVersion: `${resource.group}/${resource.version}`, kind: resource.kind };
-      const body = JSON.stringify({ ...head, metadata: { name, namespace, ...metadata } });
+      const annotations = annotated({}, wantedAnnotations);
+      const body = JSON.stringify({ ...head, metadata: { name, namespace, ...metadata, annotations } });
       return asStored(await client.request({ method: "POST", path: resourcePath(resource), body }));
     }
     const labels = { ...(isRecord(before.metadata["labels"]) ? before.metadata["labels"] : {}), ...metadata.labels };
-    const after = { ...before.metadata, ...metadata, labels };
-    if (isDeepStrictEqual({ ownerReferences: [], ...before.metadata }, after)) return succeed(before);
+    const annotations = annotated(before.metadata["annotations"], wantedAnnotations);
+    const after = { ...before.metadata, ...metadata, labels, annotations };
+    if (isDeepStrictEqual({ ownerReferences: [], annotations: {}, ...before.metadata }, after)) return succeed(before);
     const body = JSON.stringify({ ...before, metadata: after });
     return asStored(await client.request({ method: "PUT", path: resourcePath(resource, name), body }));
   }
@@ -151,14 +156,25 @@ export function createConfigurationState(options: ConfigurationStateOptions): Co
 
   return {
     report(problems) {
-      if (reported && isDeepStrictEqual(wanted, problems)) return;
+      if (reported && isDeepStrictEqual(wanted.problems, problems)) return;
       reported = true;
-      wanted = problems;
+      wanted = { ...wanted, problems };
       pending = true;
       start();
     },
+    annotate(annotations) {
+      wanted = { ...wanted, annotations };
+      resume();
+    },
     resume,
   };
+}
+
+type Wanted = Readonly<{ problems: readonly string[]; annotations: Readonly<Record<string, string>> }>;
+
+function annotated(before: unknown, wanted: Readonly<Record<string, string>>): Record<string, unknown> {
+  const all = Object.entries({ ...(isRecord(before) ? before : {}), ...wanted });
+  return Object.fromEntries(all.filter(([key, value]) => value !== "" || wanted[key] === undefined));
 }
 
 function off(message: string): Result<never, ApiFailure> {

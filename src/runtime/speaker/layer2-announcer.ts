@@ -127,10 +127,10 @@ export function createAnnouncer(
     const yields = claim !== undefined && policy.conflicts === "yield";
     if (yields) probeAgainLater(probes, address, interfaces, now);
     else announce(key, interfaces);
-    if (claim !== undefined && !(isRetry && yields)) {
+    if (claim !== undefined) {
       const action = yields ? "yielded" : "nothing";
       ports.onConflict({ address: formatAddressKey(key), ...claim, probed: true, action });
-    } else if (isRetry && !yields) {
+    } else if (isRetry) {
       ports.onRegained(formatAddressKey(key));
     }
     settle();

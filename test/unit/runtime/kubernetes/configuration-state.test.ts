@@ -94,6 +94,27 @@ it("is named and labelled for the node of a speaker, and goes with its Pod", asy
   });
 });
 
+it("carries annotations, at once where something was reported, and leaves those of others alone", async () => {
+  const { report, annotate } = begin();
+  annotate({ "metallb.io/answered-elsewhere": "192.0.2.1=02:00:00:00:00:03" });
+  await clock.advance(60_000);
+  expect(state()).toBe(undefined); // there is nothing to say of the configuration yet
+  report([]);
+  await clock.advance(60_000);
+  const annotations = (): unknown => state()?.metadata["annotations"];
+  expect(annotations()).toEqual({ "metallb.io/answered-elsewhere": "192.0.2.1=02:00:00:00:00:03" });
+  const before = state();
+  if (before === undefined) throw new Error("there is no state");
+  api.put(STATES, { ...before, metadata: { ...before.metadata, annotations: { mine: "" } } });
+  annotate({ "metallb.io/answered-elsewhere": "192.0.2.2=02:00:00:00:00:03" });
+  await clock.advance(60_000);
+  expect(annotations()).toEqual({ mine: "", "metallb.io/answered-elsewhere": "192.0.2.2=02:00:00:00:00:03" });
+  annotate({ "metallb.io/answered-elsewhere": "" });
+  await clock.advance(60_000);
+  expect(annotations()).toEqual({ mine: "" });
+  expect(state()?.["status"]).toMatchObject({ result: "Valid" });
+});
+
 it("writes nothing where the result is the same, and after a restart only its new owner", async () => {
   api.put(PODS, { metadata: { name: "one", namespace: NAMESPACE } });
   const first = begin({ podName: "one" });

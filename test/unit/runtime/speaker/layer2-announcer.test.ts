@@ -215,6 +215,7 @@ it("gives an address up where it yields, asks for it each minute, and announces 
     `52000 conflict ${VIP} ${THEIRS} yielded`,
     `112000 ask ${VIP}`,
     `112100 ask ${VIP}`,
+    `112300 probed conflict ${VIP} ${THEIRS} yielded`,
     `172300 ask ${VIP}`,
     `172400 ask ${VIP}`,
     `172600 announce ${VIP}`,
