@@ -78,7 +78,7 @@ it("is not announced, is told of to its Service, stays with it, and is given to 
   await until(async () => (await addressOf("second")) === FREE, { what: "the other address to be given" });
   await kubernetes.admin.delete("v1/Service", "default/first");
   await serve("third");
-  await eventSays("third", /answered for by another machine/);
+  await eventSays("third", /1 of them by a Node or another machine/);
   expect(await addressOf("third")).toBe(undefined);
   const answers = await lab.router.whoHas([TAKEN, FREE]);
   const machines = [TAKEN, FREE].map((address) => Array.from(new Set(answers.get(address))).join());
