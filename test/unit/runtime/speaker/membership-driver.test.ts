@@ -234,6 +234,33 @@ it("two members of one name are reported once a minute", async () => {
   expect(said.filter((what) => what === "conflict")).toHaveLength(1);
 });
 
+describe("confirm()", () => {
+  it("has the answer of an exchange with a member of a release, and all who ask get it", async () => {
+    const membership = await createMembership(options, ports);
+    hear({ type: "alive", ...member(2) });
+    peer = () =>
+      encodePushPull(false, [
+        { ...member(2), state: "alive" },
+        { ...member(1), state: "alive" },
+      ]);
+    const asked = [membership.confirm(300), membership.confirm(300)];
+    const ownership = { outcome: "alive", incarnation: 1, by: [] };
+    expect(await Promise.all(asked)).toEqual([ownership, ownership]);
+    expect(dialled).toHaveLength(2);
+  });
+
+  it("is answered at once where nobody else is there, and as unanswered after stop()", async () => {
+    const membership = await createMembership(options, ports);
+    expect(await membership.confirm(300)).toMatchObject({ outcome: "alone" });
+    hear({ type: "alive", ...member(2) });
+    peer = () => "ETIMEDOUT";
+    const asked = membership.confirm(300);
+    await membership.stop();
+    expect(await asked).toMatchObject({ outcome: "unanswered" });
+    expect(await membership.confirm(300)).toMatchObject({ outcome: "unanswered" });
+  });
+});
+
 describe("the end", () => {
   it("leave() resolves once the others were told often enough, and nobody is alive for this member but they", async () => {
     const membership = await createMembership(options, ports);
