@@ -8,8 +8,8 @@ const isSoak = runs(1) > 1;
 
 describe("who dies", () => {
   it.each([
-    { members: 3, crashes: runs(12), median: 350, slowest: 1000 },
-    { members: 100, crashes: runs(2), median: 350, slowest: 1000 },
+    { members: 3, crashes: runs(8), median: 350, slowest: 1000 },
+    { members: 100, crashes: runs(1), median: 350, slowest: 1000 },
     ...(isSoak ? [{ members: 1000, crashes: 8, median: 350, slowest: 1500 }] : []),
   ])("of $members is found by all others in half a second, with 2 % lost", ({ members, crashes, median, slowest }) => {
     const { first, last, wrong } = simulateFailovers({ members, crashes, quietMilliseconds: 0 });
@@ -77,10 +77,10 @@ describe("who dies", () => {
 
 describe("who lives", () => {
   it.each([
-    { members: 3, loss: 0.02, minutes: runs(5) },
-    { members: 2, loss: 0.02, minutes: runs(2) },
-    { members: 3, loss: 0.1, minutes: runs(2) },
-    { members: 100, loss: 0.02, minutes: runs(0.05) },
+    { members: 3, loss: 0.02, minutes: runs(3) },
+    { members: 2, loss: 0.02, minutes: runs(1) },
+    { members: 3, loss: 0.1, minutes: runs(1) },
+    { members: 100, loss: 0.02, minutes: runs(0.02) },
   ])("is not taken for dead in $minutes minutes with $members members and $loss lost", ({ members, loss, minutes }) => {
     const fleet = createSimulation({ members, loss, heartbeats: true });
     fleet.run(minutes * 60_000);
@@ -96,7 +96,7 @@ describe("who lives", () => {
 
   it("is not accused by who stood still himself, be it shorter or longer than what is death", () => {
     const fleet = createSimulation({ members: 3, heartbeats: true });
-    for (let milliseconds = 20; milliseconds <= 3000; milliseconds += 70) {
+    for (let milliseconds = 20; milliseconds <= 3000; milliseconds += 170) {
       fleet.changes.length = 0;
       fleet.stall("n0", milliseconds);
       fleet.run(milliseconds + 1500);
@@ -139,7 +139,7 @@ describe("a network in two", () => {
     { members: 3, apart: 1, seconds: 3, loss: 0 },
     { members: 3, apart: 1, seconds: 40, loss: 0.02 },
     { members: 10, apart: 5, seconds: 3, loss: 0.02 },
-    { members: 30, apart: 10, seconds: 3, loss: 0.02 },
+    { members: 16, apart: 6, seconds: 3, loss: 0.02 },
   ])("of $members with $apart apart for $seconds s is one within a second", ({ members, apart, seconds, loss }) => {
     const fleet = createSimulation({ members, heartbeats: true, loss });
     const far = names(members).slice(0, apart);
@@ -219,8 +219,8 @@ describe("who stood still asks what it is to the others", () => {
 });
 
 it("costs each member the same in a fleet of any size", () => {
-  const [few, many] = [simulateFailovers({ members: 10, crashes: 0 }), simulateFailovers({ members: 60, crashes: 0 })];
-  for (const { packets, octets } of [few, many]) {
+  for (const members of [10, 50]) {
+    const { packets, octets } = simulateFailovers({ members, crashes: 0, quietMilliseconds: 1000 });
     expect(Math.round(packets / 10)).toBe(5); // 50 heartbeats, and the probes of the protocol
     expect(octets).toBeLessThan(8000);
   }
