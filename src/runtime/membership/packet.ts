@@ -153,12 +153,13 @@ export type PacketForm = Readonly<{
 
 /**
  * Inverse of decodePacket, of messages that are encoded already.
- * @param messages 1 to 255, of at most 65,535 octets each; compressed only where that makes them shorter
+ * @param messages 1 to 255, of at most 65,535 octets each; compressed only where that makes them shorter, which it
+ *   hardly ever does where they are short
  */
 export function encodePacket(messages: readonly Uint8Array[], form: PacketForm): Uint8Array {
   const [first] = messages;
   let octets = messages.length === 1 && first !== undefined ? first : compound(messages);
-  if (form.compress) {
+  if (form.compress && octets.length >= LEAST_COMPRESSED_OCTETS) {
     const compressed = encodeCompressed(compressLzw(octets));
     if (compressed.length < octets.length) octets = compressed;
   }
@@ -175,6 +176,9 @@ export function encodePacket(messages: readonly Uint8Array[], form: PacketForm):
   }
   return form.label === "" ? octets : joinOctets([labelHeader(form.label), octets]);
 }
+
+/** Trying it costs more than encryption and checksum together, and heartbeats are many. */
+const LEAST_COMPRESSED_OCTETS = 128;
 
 /** What each message in a compound one costs beyond itself, and the compound message once. */
 export const COMPOUND_OCTETS = 2;
