@@ -12,7 +12,11 @@ export type SpeakerGossip = Gossip & Readonly<{ refreshMetrics: () => Promise<vo
 /** Gossip of one node's speaker, as flags and environment say; undefined where they leave it off, which is logged. */
 export function createSpeakerGossip(
   inputs: MembershipInputs | undefined,
-  { node, openMembership }: Pick<SpeakerNode, "openMembership"> & Readonly<{ node: string }>,
+  {
+    node,
+    openMembership,
+    answerAgainAfter,
+  }: Pick<SpeakerNode, "openMembership" | "answerAgainAfter"> & Readonly<{ node: string }>,
   registry: Registry,
   log: Logger,
 ): SpeakerGossip | undefined {
@@ -41,6 +45,7 @@ export function createSpeakerGossip(
       log,
     },
   );
+  answerAgainAfter(gossip.settled);
   const setMetrics = createMembershipMetrics(registry);
   return {
     ...gossip,

@@ -31,6 +31,8 @@ export type SpeakerNode = Readonly<{
   refreshMetrics(): Promise<void>;
   /** Takes part in gossip, on the thread that answers. Rejects where the sockets cannot be opened, or that thread is not there. */
   openMembership(options: HostedOptions, handlers: MembershipHandlers): Promise<MembershipClient>;
+  /** What a thread that was started again waits for before it answers. */
+  answerAgainAfter(ready: () => Promise<void>): void;
   /** Withdraws everything. Fulfilled when nothing is answered any more. */
   silence(): Promise<void>;
   /** The same, and ends the thread. Idempotent. */
@@ -69,10 +71,12 @@ export async function startSpeakerNode(
     startTimer,
     changed: (list) => tell.answeredElsewhere?.(list),
   });
+  let mayAnswer = (): Promise<void> => Promise.resolve();
   const layer2: Layer2Driver = startLayer2({
     workerUrl: WORKER_URL,
     excludes: options.excludes,
     policy: options.layer2,
+    mayAnswer: () => mayAnswer(),
     onError: (error) => log.error({ interface: error.interface, code: error.code }, error.message),
     onInterfaces: (interfaces) => {
       interfaceNames = new Set(interfaces.map(({ name }) => name));
@@ -173,6 +177,7 @@ export async function startSpeakerNode(
       layer2.startMembership({ type: "membership", port: port2, options: membership });
       return opened;
     },
+    answerAgainAfter: (ready) => void (mayAnswer = ready),
     silence,
     async stop() {
       await silence();

@@ -37,6 +37,8 @@ export type Gossip = Readonly<{
   enter: (tell: TellAlive) => Promise<void>;
   /** Joins those of the peers that are no members; it happens every minute by itself. */
   joinMissing: () => void;
+  /** Fulfilled when the others know of this speaker, ten seconds later at most; at once where it has not been told to take part. */
+  settled: () => Promise<void>;
   /** Undefined while it takes no part. */
   counters: () => Promise<MembershipCounters | undefined>;
   members: () => Promise<readonly MemberView[]>;
@@ -65,6 +67,7 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
   const left = createLatch();
   let peers: readonly GossipPeer[] = []; // BOUNDED by the speakers' Pods
   let life: Life | undefined;
+  const waiting = new Set<() => void>(); // to be settled. BOUNDED by the callers of settled()
   let isJoining = false;
   let toldFailures = ""; // so that the same is said once
   let restarts = 0;
@@ -123,6 +126,8 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
     await meetOthers(here);
     if (!over.isOpen()) {
       here.isSettled = true;
+      for (const resolve of waiting) resolve();
+      waiting.clear();
       tellAlive();
       mayBegin();
     }
@@ -141,7 +146,7 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
     const cancel = ports.startTimer(ALONE_MILLISECONDS, alone.open);
     void client.join(others); // it may be that they live all the same
     let waiting = expected;
-    while (waiting.length > 0 && !contact.isOpen() && !over.isOpen()) {
+    while (waiting.length > 0 && !over.isOpen()) {
       const joining = client.join(waiting);
       await Promise.race([joining, contact.opened, alone.opened, over.opened]);
       if (contact.isOpen()) {
@@ -153,6 +158,7 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
       const silent = failed.filter(({ reason }) => reason !== NOBODY);
       waiting = silent.map(({ to }) => to);
       if (waiting.length > 0) await pause(ASK_AGAIN_MILLISECONDS, contact.opened, alone.opened, over.opened);
+      if (contact.isOpen()) break;
     }
     if (refuted.isOpen()) await pause(REST_MILLISECONDS, client.join(expected), over.opened);
     cancel();
@@ -228,6 +234,11 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
         running.then(resolve, reject);
       }),
     joinMissing,
+    async settled() {
+      if (running === undefined || life?.isSettled === true) return;
+      const settled = new Promise<void>((resolve) => waiting.add(resolve));
+      await pause(ALONE_MILLISECONDS, settled, left.opened);
+    },
     counters: async () => life?.client.counters(),
     members: async () => life?.client.members() ?? [],
     restarts: () => restarts,

@@ -31,6 +31,8 @@ export type Layer2Options = Readonly<{
   onConflict?: (conflict: AddressConflict) => void;
   /** An address that was given up to another machine is announced again. */
   onRegained?: (address: string) => void;
+  /** Awaited by a thread that was started again before it answers: others may have its addresses meanwhile. Never rejects. */
+  mayAnswer?: () => Promise<void>;
   /** The thread stood still, answered nothing until its addresses were sure to be its own, and answers again. */
   onStalled?: (stall: Stall) => void;
 }>;
@@ -102,6 +104,7 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
   let restartTimer: NodeJS.Timeout | undefined;
   let stopping: Promise<void> | undefined;
   let failed = false; // for good
+  let isHeld = false; // until it may answer, a thread that was started again is told of nothing
   const first = createDeferred();
 
   function start(): void {
@@ -149,14 +152,23 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
     if (failed || stopping !== undefined) return;
     const message = `Cannot answer ARP and NDP: the layer 2 thread ended, ${String(cause)}: nothing to do, it is started again`;
     onError({ interface: undefined, code: "ERR_LAYER2_THREAD", message });
-    restartTimer = setTimeout(restart, restartDelay);
+    restartTimer = setTimeout(() => void restart(), restartDelay);
     restartDelay = Math.min(2 * restartDelay, LAST_RESTART_MILLISECONDS);
   }
 
-  function restart(): void {
+  async function restart(): Promise<void> {
     restarts += 1;
     start();
-    void replaceAll();
+    const started = worker;
+    isHeld = true;
+    await options.mayAnswer?.();
+    if (worker !== started) return; // it has ended too, and its successor waits by itself
+    isHeld = false;
+    await replaceAll();
+  }
+
+  function inForceLater(): Promise<void> {
+    return new Promise((resolve) => changing.add(resolve));
   }
 
   function ask(
@@ -176,7 +188,7 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
     const moved = [changes.keys.buffer, changes.scopes.buffer, changes.probes.buffer];
     const report = await ask((id) => ({ type, id, changes }), moved);
     if (report !== undefined || failed || stopping !== undefined) return;
-    await new Promise<void>((resolve) => changing.add(resolve));
+    await inForceLater();
   }
 
   async function replaceAll(): Promise<void> {
@@ -199,7 +211,7 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
       flushed = undefined;
       const list = unsent;
       unsent = [];
-      return send("change", list);
+      return isHeld ? inForceLater() : send("change", list);
     });
     return flushed;
   }
@@ -243,7 +255,7 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
         const key = requireKey(address);
         if (key !== undefined) desired.set(key, names);
       }
-      return replaceAll();
+      return isHeld ? inForceLater() : replaceAll();
     },
     fleetChanged: () => worker?.postMessage({ type: "fleetChanged" } satisfies Layer2Request, []),
     async counters() {

@@ -169,6 +169,12 @@ describe("enter()", () => {
     expect([did, entered]).toEqual([["open", "alive n1 n2 n3 (old)"], "at 150"]);
   });
 
+  it("joins also where somebody was there before it asked", async () => {
+    alive = new Set(["n1", "n2"]);
+    await enter(peer(2), peer(3));
+    expect(joins.map(({ to }) => to)).toEqual([[endpoint(2), endpoint(3)]]);
+  });
+
   it("knows of others by their joining it, too", async () => {
     await enter(peer(2));
     await answer(joins[0] as Join, { "10.0.0.2": "EHOSTUNREACH" });
@@ -251,6 +257,27 @@ describe("after enter()", () => {
     await passTime(350);
     expect(did).toEqual(["stop", "open", "alive n1 n2"]);
     expect(gossip.restarts()).toBe(1);
+  });
+
+  it("settled() waits after a loss until the others know of this speaker again, ten seconds at most", async () => {
+    const settled: string[] = [];
+    const ask = (): void => void gossip.settled().then(() => settled.push(`at ${now}`));
+    const start = now;
+    ask();
+    await settle();
+    handlers.onLost("the socket is gone");
+    await settle();
+    ask();
+    await passTime(200 + 349);
+    expect(settled).toEqual([`at ${start}`]);
+    await passTime(1);
+    expect(settled).toEqual([`at ${start}`, `at ${start + 550}`]);
+    handlers.onLost("the socket is gone");
+    refuse = new Error("no");
+    await settle();
+    ask();
+    await passTime(10_000);
+    expect(settled[2]).toBe(`at ${start + 10_550}`);
   });
 
   it("tries again, each time later, while it cannot take part", async () => {

@@ -36,10 +36,14 @@ const policy = { conflicts: "report", refreshMilliseconds: 0 } as const;
 let driver: Layer2Driver | undefined;
 afterEach(() => driver?.stop());
 
-function start(workerUrl: URL): { driver: Layer2Driver; errors: Layer2Error[]; told: unknown[] } {
+function start(
+  workerUrl: URL,
+  mayAnswer: () => Promise<void> = async () => {},
+): { driver: Layer2Driver; errors: Layer2Error[]; told: unknown[] } {
   const [errors, told]: [Layer2Error[], unknown[]] = [[], []];
   const onInterfaces = (interfaces: readonly unknown[]): void => void told.splice(0, Infinity, ...interfaces);
-  driver = startLayer2({ workerUrl, excludes: [], policy, onError: (error) => errors.push(error), onInterfaces });
+  const onError = (error: Layer2Error): void => void errors.push(error);
+  driver = startLayer2({ workerUrl, excludes: [], policy, onError, onInterfaces, mayAnswer });
   return { driver, errors, told };
 }
 
@@ -82,6 +86,27 @@ it("a thread that ends is started again with all that is announced, and who wait
   expect(told).toEqual([["replace", [...v4(1), ...v4(2)], [0, 1], [["eth0"]]]]);
   expect(errors).toMatchObject([{ code: "ERR_LAYER2_THREAD", message: expect.stringContaining("out of order") }]);
   expect(await driver.counters().then(({ restarts }) => restarts, String)).toBe(1);
+});
+
+it("a thread that is started again is told of nothing before it may answer, then of all", async () => {
+  let [allow, asked] = [(): void => {}, (): void => {}];
+  const isAsked = new Promise<void>((resolve) => (asked = resolve));
+  const mayAnswer = (): Promise<void> => {
+    asked();
+    return new Promise((resolve) => (allow = resolve));
+  };
+  const { driver, told } = start(
+    workerThat(`if (type === "change") throw new Error("out of order"); tell(); done(message);`),
+    mayAnswer,
+  );
+  const first = driver.announce("0.0.0.1", []);
+  await isAsked;
+  const second = driver.announce("0.0.0.2", []);
+  await driver.scan(); // which is answered after whatever was sent before
+  expect(told).toEqual([]);
+  allow();
+  await Promise.all([first, second]);
+  expect(told).toEqual([["replace", [...v4(1), ...v4(2)], [0, 0], []]]);
 });
 
 it("counters() of a thread that ends is empty, and does not wait", async () => {
