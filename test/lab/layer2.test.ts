@@ -124,6 +124,46 @@ it.each([
   expect((await layer2.counters()).addresses[VIP]).toMatchObject({ requestsReceived: 1, responsesSent: 1 });
 });
 
+it("the kernel of another machine finds by a probe that an announced address is still reachable", async () => {
+  const layer2 = await start();
+  await layer2.announce([VIP]);
+  const settings = "/proc/sys/net/ipv4/neigh/eth0";
+  const knock = (): Promise<unknown> => client.attempt(["bash", "-c", `echo hello > /dev/udp/${VIP}/9`]);
+  const neighbor = (): Promise<string> => client.exec(["ip", "neigh", "show", VIP]);
+  const stateIs = (state: string): Promise<unknown> =>
+    until(async () => (await neighbor()).includes(state), { what: `${VIP} to be ${state}`, deadlineMs: 20_000 });
+  await client.exec([
+    "sh",
+    "-c",
+    `echo 500 >${settings}/base_reachable_time_ms; echo 0 >${settings}/delay_first_probe_time`,
+  ]);
+  try {
+    await knock();
+    await stateIs("REACHABLE");
+    await stateIs("STALE");
+    const capture = await client.capture();
+    await knock();
+    await stateIs("REACHABLE");
+    expect(await neighbor()).toContain(n1.mac);
+    const seen = await capture.stop();
+    const probe = seen.findIndex(
+      ({ direction, arp, destination }) => direction === "out" && arp?.operation === 1 && destination === n1.mac,
+    );
+    expect(probe).toBeGreaterThanOrEqual(0);
+    expect(seen.slice(probe).filter(isAnswer)).not.toEqual([]);
+  } finally {
+    await client.exec(["sh", "-c", `echo 30000 >${settings}/base_reachable_time_ms`]);
+  }
+});
+
+it("arping finds an announced address taken, as whoever is about to take it does (RFC 5227), and another free", async () => {
+  const layer2 = await start();
+  await layer2.announce([VIP]);
+  const detect = async (address: string): Promise<number> =>
+    (await client.attempt(["arping", "-D", "-c", "2", "-w", "5", "-I", "eth0", address])).code;
+  expect([await detect(VIP), await detect("10.77.200.2")]).toEqual([1, 0]);
+});
+
 it("drops what is no request for it, with a reason that is counted", async () => {
   const layer2 = await start();
   await layer2.announce([VIP, LAST]);
