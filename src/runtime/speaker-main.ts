@@ -19,7 +19,7 @@ import { readExcludedInterfaces, startSpeakerNode, type BgpOptions } from "./spe
 import { createSpeakerStatuses } from "./speaker-statuses.js";
 import { watchWorld } from "./speaker-watches.js";
 import { aborted, stopOnSignals } from "./stop-on-signals.js";
-import { ANSWERED_ANNOTATION, answeredText } from "./world/answered-elsewhere.js";
+import { ANSWERED_ANNOTATION, answeredText, type AnsweredView } from "./world/answered-elsewhere.js";
 import type { Labels } from "./world/views.js";
 
 export type SpeakerMainOptions = ClusterEdgeOptions &
@@ -90,12 +90,16 @@ async function serve(options: SpeakerMainOptions, log: Logger, stopped: AbortSig
     podName: options.podName,
     writer: { component: "speaker", node: options.node },
   });
+  let answeredElsewhere: readonly AnsweredView[] = []; // BOUNDED by what is announced here
   const node = await startSpeakerNode({ ...options, excludes, registry, signal }, log, {
     recordEvent({ namespace, name, uid, resourceVersion }, event) {
       events.record({ apiVersion: "v1", kind: "Service", namespace, name, uid, resourceVersion }, event);
     },
     configResult: (problems) => state.report(problems),
-    answeredElsewhere: (answered) => state.annotate({ [ANSWERED_ANNOTATION]: answeredText(answered) }),
+    answeredElsewhere(answered) {
+      answeredElsewhere = answered;
+      state.annotate({ [ANSWERED_ANNOTATION]: answeredText(answered) });
+    },
     ...createSpeakerStatuses({ ...options, client, ports, signal, streamingList: false }), // there are few of one node
   });
   const gossip = createSpeakerGossip(membership, { ...node, node: options.node }, registry, log);
@@ -107,7 +111,8 @@ async function serve(options: SpeakerMainOptions, log: Logger, stopped: AbortSig
       registry,
       refresh: async () => void (await Promise.all([node.refreshMetrics(), gossip?.refreshMetrics()])),
       notReadyReason: () => waitingFor() ?? node.notReadyReason(),
-      explain: (query) => explainAnnouncement(options.node, node.speaker, query),
+      explain: (query) =>
+        explainAnnouncement(options.node, { ...node.speaker, answeredElsewhere: () => answeredElsewhere }, query),
     },
     log,
   );

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import {
   createLab,
+  encodeArpRequest,
   readManifests,
   startKubernetes,
   until,
@@ -39,6 +40,7 @@ let kubernetes: Kubernetes;
 let daemonSet: KubeObject;
 let deployment: KubeObject;
 let secretFolder: string;
+let webAddress: string; // of WEB, the IPv4 one
 const running: LabProcess[] = [];
 
 beforeAll(async () => {
@@ -252,6 +254,7 @@ it("answer ARP and NDP, from one machine", async () => {
     { what: "addresses", deadlineMs: 60_000 },
   );
   const [ipv4 = "", ipv6 = ""] = addresses;
+  webAddress = ipv4;
   const mac = await until(async () => (await lab.client.whoHas([ipv4])).get(ipv4)?.[0], {
     what: `an answer for ${ipv4}`,
   });
@@ -328,6 +331,20 @@ it("each node says in a ServiceBGPStatus to which peers it sends the Service, as
   await until(async () => (await admin.list(BGP_STATUS, { namespace: NAMESPACE })).length === 0, {
     what: "no ServiceBGPStatus to be left",
   });
+});
+
+it("where it is explained another machine is named that claims the address", async () => {
+  const { client } = lab;
+  const status = (await ownerSays(WEB, isNode))["status"];
+  const claim = encodeArpRequest(client.mac, webAddress, webAddress);
+  await until(
+    async () => {
+      await client.send([claim]);
+      const { answeredElsewhere } = (await explain(status.node, `service=${WEB}`)) as Record<string, unknown>;
+      return JSON.stringify(answeredElsewhere) === JSON.stringify([{ address: webAddress, machine: client.mac }]);
+    },
+    { what: "the conflict to be explained", deadlineMs: 60_000, everyMs: 200 },
+  );
 });
 
 it("and goes with the Service", async () => {
