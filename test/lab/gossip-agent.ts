@@ -48,7 +48,8 @@ async function perform({ call, name, list, heartbeats, parameters }: GossipCall)
       return member.setKeys(keysOf(list));
     case "counters": {
       const counters = member.counters();
-      return { ...counters, dropped: Object.fromEntries(counters.dropped) };
+      const [dropped, reports] = [Object.fromEntries(counters.dropped), Object.fromEntries(counters.reports)];
+      return { ...counters, dropped, reports };
     }
     case "leave":
       return member.leave(5000);

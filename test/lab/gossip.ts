@@ -54,7 +54,8 @@ export type GossipMember = Readonly<{
 }>;
 
 export type OurMember = GossipMember & Readonly<{ counters: () => Promise<Counters> }>;
-type Counters = Omit<MembershipCounters, "dropped"> & Readonly<{ dropped: Readonly<Record<string, number>> }>;
+type Counters = Omit<MembershipCounters, "dropped" | "reports"> &
+  Readonly<{ dropped: Readonly<Record<string, number>>; reports: Readonly<Record<string, number>> }>;
 
 /** Twice as fast as the releases, so that tests need not wait as long. */
 const PROBE_INTERVAL_MILLISECONDS = 500;

@@ -5,6 +5,7 @@ export type MembershipCounts = Readonly<{
   packetsSent: number;
   packetsReceived: number;
   dropped: ReadonlyMap<string, number>;
+  reports: ReadonlyMap<string, number>;
   healthScore: number;
   waitingRumours: number;
 }>;
@@ -32,6 +33,12 @@ export function createMembershipMetrics(
     "Packets, messages and streams of gossip that came to nothing, by reason",
     ["reason"],
   );
+  const reports = createCounter(
+    registry,
+    "smelter_membership_reports_total",
+    "What befell this speaker in gossip: it found another one dead (foundDead), was taken for dead itself (refuted), stood still (stalled), and others",
+    ["what"],
+  );
   const health = createGauge(
     registry,
     "smelter_membership_health_score",
@@ -48,11 +55,12 @@ export function createMembershipMetrics(
     "How often this speaker had to begin anew to take part in gossip",
   );
   return (members, counts, restarts) => {
-    for (const metric of [packets, dropped, restarted]) metric.reset();
+    for (const metric of [packets, dropped, reports, restarted]) metric.reset();
     for (const wanted of STATES) known.set({ state: wanted }, members.filter(({ state }) => state === wanted).length);
     packets.inc({ direction: "sent" }, counts?.packetsSent ?? 0);
     packets.inc({ direction: "received" }, counts?.packetsReceived ?? 0);
     for (const [reason, count] of counts?.dropped ?? []) dropped.inc({ reason }, count);
+    for (const [what, count] of counts?.reports ?? []) reports.inc({ what }, count);
     health.set(counts?.healthScore ?? 0);
     rumours.set(counts?.waitingRumours ?? 0);
     restarted.inc(restarts);

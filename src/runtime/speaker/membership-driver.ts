@@ -14,6 +14,7 @@ import { localState } from "../membership/rumours.js";
 import { createMembershipState, isLive, nextTimeoutAt, type Endpoint } from "../membership/state.js";
 import { step } from "../membership/step.js";
 import type { MembershipPorts, StreamStep, StreamTalk } from "./membership-ports.js";
+import { createMembershipReports } from "./membership-reports.js";
 import { createStreamAsker, type Asked } from "./membership-streams.js";
 import { createMembershipWire } from "./membership-wire.js";
 
@@ -50,6 +51,8 @@ export type MembershipCounters = Readonly<{
   packetsReceived: number;
   /** By reason: packets, messages and streams that came to nothing. */
   dropped: ReadonlyMap<string, number>;
+  /** By what they say: foundDead is a verdict of this member on another, refuted one of others on this, which it survived. */
+  reports: ReadonlyMap<string, number>;
   /** 0: healthy; up to 7 as this member finds itself slow. */
   healthScore: number;
   /** Rumours that wait to be told, of as many members at most. */
@@ -92,9 +95,6 @@ export type Joined = Readonly<{ reached: number; failed: readonly Readonly<{ to:
 
 const MAX_STREAMS_IN = 32;
 const MAX_JOINS = 8;
-/** Between two reports of one kind about one member. */
-const REPORT_MILLISECONDS = 60_000;
-const MAX_REMEMBERED_REPORTS = 1024;
 /** Type, checksum. */
 const CRC_OCTETS = 5;
 
@@ -140,7 +140,7 @@ export async function createMembership(options: MembershipOptions, ports: Member
   let busy = false;
   const askers = new Set<(ownership: Ownership) => void>(); // BOUNDED by the callers that wait
   const leavers = new Set<() => void>(); // BOUNDED by the callers that wait
-  const reported = new Map<string, number>(); // BOUNDED by MAX_REMEMBERED_REPORTS
+  const reports = createMembershipReports(ports.now, onReport);
 
   function dispatch(event: MembershipEvent): void {
     inbox.push(event);
@@ -180,7 +180,7 @@ export async function createMembership(options: MembershipOptions, ports: Member
         live = undefined;
         return onChange(effect.change);
       case "report":
-        return reportOnce(effect.report);
+        return reports.tell(effect.report);
       case "drop":
         return drop(effect.reason);
       case "left":
@@ -192,15 +192,6 @@ export async function createMembership(options: MembershipOptions, ports: Member
   function answerAskers(ownership: Ownership): void {
     for (const resolve of askers) resolve(ownership);
     askers.clear();
-  }
-
-  function reportOnce(report: MembershipReport): void {
-    const key = `${report.what} ${"name" in report ? report.name : ""}`;
-    const now = ports.now();
-    if (now - (reported.get(key) ?? Number.NEGATIVE_INFINITY) < REPORT_MILLISECONDS) return;
-    if (reported.size >= MAX_REMEMBERED_REPORTS) reported.clear();
-    reported.set(key, now);
-    onReport(report);
   }
 
   async function pingByStream(effect: Extract<MembershipEffect, { do: "pingByStream" }>): Promise<void> {
@@ -332,6 +323,7 @@ export async function createMembership(options: MembershipOptions, ports: Member
       packetsSent,
       packetsReceived,
       dropped,
+      reports: reports.counts(),
       healthScore: state.healthScore,
       waitingRumours: state.broadcasts.tierOf.size,
     }),

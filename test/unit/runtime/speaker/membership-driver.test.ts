@@ -225,13 +225,14 @@ it("what cannot be read is counted by its reason", async () => {
   expect(membership.counters().packetsReceived).toBe(2);
 });
 
-it("two members of one name are reported once a minute", async () => {
-  await createMembership(options, ports);
+it("two members of one name are reported once a minute, and counted each time", async () => {
+  const membership = await createMembership(options, ports);
   hear({ type: "alive", ...member(2) });
   for (let count = 0; count < 5; count += 1) {
     hear({ type: "alive", ...member(2), address: Uint8Array.of(10, 0, 0, 77), incarnation: 9 });
   }
   expect(said.filter((what) => what === "conflict")).toHaveLength(1);
+  expect(membership.counters().reports).toEqual(new Map([["conflict", 5]]));
 });
 
 describe("confirm()", () => {
