@@ -27,6 +27,8 @@ export type Fleet = Readonly<{
   old: ReadonlySet<string>;
   /** Speakers tell each other who is alive; otherwise those of the original do not know who is. */
   gossips: boolean;
+  /** Speakers of the original live, or did a moment ago: they stop answering in their own time, seconds after they should. */
+  asksFirst: boolean;
   /** Rules that others of ours may still go by: whom they elect keeps a new one waiting. BOUNDED by the rows of rules. */
   former: readonly ElectionRules[];
 }>;

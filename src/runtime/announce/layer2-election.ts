@@ -30,7 +30,7 @@ export type Election = Readonly<{
 }>;
 
 /** All speakers are ours. */
-const OURS: Fleet = { rules: NEWEST_RULES, old: new Set(), gossips: true, former: [] };
+const OURS: Fleet = { rules: NEWEST_RULES, old: new Set(), gossips: true, asksFirst: false, former: [] };
 
 /**
  * What a candidate is ordered by: SHA-256 of `<node>#<input>` in hex, the lowest wins. `input` is the canonical text of the

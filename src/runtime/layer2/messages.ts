@@ -18,7 +18,7 @@ export type AnnouncerPolicy = Readonly<{
  * A list of changes in the order in which they happened, in a form that passes between threads without being copied or
  * read object by object: change N is about the address packed in `keys[4 * N]` to `keys[4 * N + 3]`; `scopes[N]` is -1 to withdraw, 0 to announce on all interfaces,
  * otherwise to announce on those of `interfaceSets[scopes[N] - 1]`; `probes[N]` is 1 where the link is to be asked
- * first whether somebody has it.
+ * first whether somebody has it, 2 where it is to be asked until nobody has it any more.
  */
 export type AddressChanges = Readonly<{
   keys: Int32Array<ArrayBuffer>;
@@ -104,12 +104,17 @@ export type Layer2Report =
   /** Nothing can work at all; the worker ends. */
   | Readonly<{ type: "failed"; error: Layer2Error }>;
 
+/**
+ * Whether the link is asked before an address is announced: true, whether somebody has it, since it comes from nobody;
+ * "handover", until nobody has it any more, since it comes from a speaker that lets go of it in its own time.
+ */
+export type AskFirst = boolean | "handover";
+
 /** One change as the main thread knows it; `interfaces` undefined withdraws, an empty list is all interfaces. */
 export type AddressChange = Readonly<{
   key: AddressKey;
   interfaces: readonly string[] | undefined;
-  /** Ask the link first. */
-  probe?: boolean;
+  probe?: AskFirst;
 }>;
 
 export function packChanges(changes: readonly AddressChange[]): AddressChanges {
@@ -120,7 +125,7 @@ export function packChanges(changes: readonly AddressChange[]): AddressChanges {
   const scopeByNames = new Map<string, number>();
   for (const [position, { key, interfaces, probe = false }] of changes.entries()) {
     packKey(keys, position * KEY_WORDS, key);
-    probes[position] = probe ? 1 : 0;
+    probes[position] = probe === "handover" ? 2 : probe ? 1 : 0;
     if (interfaces === undefined) {
       scopes[position] = -1;
     } else if (interfaces.length > 0) {

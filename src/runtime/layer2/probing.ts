@@ -8,6 +8,15 @@ export const PROBE_WAIT_MILLISECONDS = 200;
 /** An address that was given up is asked for again after this. */
 export const PROBE_AGAIN_MILLISECONDS = 60_000;
 
+/** Between the probes of a handover. */
+export const HANDOVER_INTERVAL_MILLISECONDS = 50;
+/** Nobody has it who is silent for so long: a container whose processor time is limited may stand still for a tenth of a second. */
+export const HANDOVER_SILENCE_MILLISECONDS = 150;
+/** Of waiting for each address under way: no more than 2,000 probes a second in all. */
+const HANDOVER_PACE_MILLISECONDS = 0.5;
+/** A speaker that has thousands of addresses may take minutes; what lasts longer is no handover, but a conflict. */
+export const HANDOVER_LIMIT_MILLISECONDS = 600_000;
+
 /** Who answered a probe, and where it was heard. */
 export type ProbeClaim = Readonly<{ interface: string; mac: string }>;
 
@@ -19,6 +28,8 @@ export interface Probe {
   claim: ProbeClaim | undefined;
   /** It was given up before. */
   isRetry: boolean;
+  /** Of a handover: when it ends whatever is heard, and when the first probe went out that nobody has answered. */
+  handover?: { readonly endsAt: number; silentSince: number | undefined };
 }
 
 /**
@@ -31,12 +42,14 @@ export type Probes = Readonly<{
   verdict: Map<AddressKey, number>;
   /** Given up, until they are asked for again. */
   again: Map<AddressKey, number>;
+  /** Asked for until nobody answers, one probe after the other. */
+  handover: Map<AddressKey, number>;
 }>;
 
 const STEPS = ["verdict", "second", "first", "again"] as const;
 
 export function createProbes(): Probes {
-  return { first: new Map(), second: new Map(), verdict: new Map(), again: new Map() };
+  return { first: new Map(), second: new Map(), verdict: new Map(), again: new Map(), handover: new Map() };
 }
 
 /**
@@ -57,6 +70,26 @@ export function beginProbe(
   probes.first.set(address.key, now);
 }
 
+/**
+ * Asks the link for an address until nobody answers any more. For one that comes from a live speaker which knows by now that
+ * it is to let go of it, and does so in its own time.
+ */
+export function beginHandover(
+  probes: Probes,
+  address: AnnouncedAddress,
+  interfaces: ReadonlySet<string> | undefined,
+  now: number,
+): void {
+  if (address.probe?.handover !== undefined) {
+    address.probe.interfaces = interfaces;
+    return;
+  }
+  endProbe(probes, address);
+  const handover = { endsAt: now + HANDOVER_LIMIT_MILLISECONDS, silentSince: undefined };
+  address.probe = { interfaces, claim: undefined, isRetry: false, handover };
+  probes.handover.set(address.key, now);
+}
+
 /** Gives an address up for a while, after which it is asked for once more. */
 export function probeAgainLater(
   probes: Probes,
@@ -72,18 +105,23 @@ export function probeAgainLater(
 export function endProbe(probes: Probes, address: AnnouncedAddress): void {
   if (address.probe === undefined) return;
   address.probe = undefined;
-  for (const step of STEPS) probes[step].delete(address.key);
+  for (const step of Object.values(probes)) step.delete(address.key);
 }
 
 /** Begins all that are under way anew: answers to them may have been missed. */
-export function restartProbes(probes: Probes, now: number): void {
+export function restartProbes(probes: Probes, addresses: ReadonlyMap<AddressKey, AnnouncedAddress>, now: number): void {
+  for (const key of probes.handover.keys()) {
+    const handover = addresses.get(key)?.probe?.handover;
+    if (handover !== undefined) handover.silentSince = undefined;
+    probes.handover.set(key, now);
+  }
   for (const step of ["second", "verdict"] as const) {
     for (const key of probes[step].keys()) probes.first.set(key, now);
     probes[step].clear();
   }
 }
 
-/** What is due of probes: addresses to send one for, and addresses that were asked for twice, with what was heard. */
+/** What is due of probes: addresses to send one for, and addresses that were asked for to the end, with what was heard. */
 export type DueProbes = Readonly<{ toSend: readonly AddressKey[]; ended: readonly AddressKey[] }>;
 
 /**
@@ -97,6 +135,22 @@ export function takeDueProbes(
   limit: number,
 ): DueProbes {
   const [toSend, ended]: [AddressKey[], AddressKey[]] = [[], []];
+  const interval = Math.max(HANDOVER_INTERVAL_MILLISECONDS, probes.handover.size * HANDOVER_PACE_MILLISECONDS);
+  for (const [key, at] of probes.handover) {
+    if (at > now || toSend.length + ended.length === limit) break;
+    probes.handover.delete(key);
+    const probe = addresses.get(key)?.probe;
+    if (probe?.handover === undefined) continue;
+    const { handover, claim } = probe;
+    if (claim !== undefined || handover.silentSince === undefined) handover.silentSince = now;
+    if (now >= handover.endsAt || now - handover.silentSince >= HANDOVER_SILENCE_MILLISECONDS) {
+      ended.push(key);
+      continue;
+    }
+    probe.claim = undefined;
+    toSend.push(key);
+    probes.handover.set(key, now + interval);
+  }
   for (const step of STEPS) {
     for (const [key, at] of probes[step]) {
       if (at > now || toSend.length + ended.length === limit) break;
@@ -119,8 +173,8 @@ export function takeDueProbes(
 /** When takeDueProbes has something to do next; undefined where nothing is under way. May lie in the past. */
 export function nextProbeAt(probes: Probes): number | undefined {
   let next: number | undefined;
-  for (const step of STEPS) {
-    for (const at of probes[step].values()) {
+  for (const step of Object.values(probes)) {
+    for (const at of step.values()) {
       if (next === undefined || at < next) next = at;
       break;
     }

@@ -107,7 +107,7 @@ export function rememberRequest(
 }
 
 /**
- * Gives each request of the last moments for an address to `take`, the newest first, and forgets it.
+ * Gives each request of the last 50 ms (or as long) for an address to `take`, the newest first, and forgets it.
  * @param isAnswered whether somebody else has answered it: then it is forgotten alone
  */
 export function takeRequests(
@@ -116,12 +116,13 @@ export function takeRequests(
   now: number,
   take: (interfaceIndex: number, view: DataView, offset: number, octets: number) => void,
   isAnswered: (mark: RequestMark, heardAt: number) => boolean = () => false,
+  milliseconds = REMEMBER_MILLISECONDS,
 ): void {
   let number = recent.newest[bucketOf(key)] ?? NONE;
   for (; isKept(recent, number); number = recent.previous[number % SLOTS] ?? NONE) {
     const place = number % SLOTS;
     const heardAt = recent.times[place] ?? -Infinity;
-    if (recent.keys[place] !== key || now - heardAt > REMEMBER_MILLISECONDS) continue;
+    if (recent.keys[place] !== key || now - heardAt > milliseconds) continue;
     recent.times[place] = -Infinity;
     if (isAnswered(markRequest(recent.form, recent.frames, place * recent.form.kept), heardAt)) continue;
     take(recent.interfaces[place] ?? 0, recent.frames, place * recent.form.kept, recent.lengths[place] ?? 0);

@@ -11,6 +11,12 @@ import type { PodView } from "../world/views.js";
  */
 export const FORMER_RULES_MILLISECONDS = 1_000;
 
+/**
+ * How long after the last speaker of the original is gone addresses are still asked for before they are announced: it tells
+ * the others that it leaves, and goes on answering until its process ends.
+ */
+export const LINGERING_MILLISECONDS = 5_000;
+
 export type FleetFollowerOptions = Readonly<{
   /** Name of this node. */
   self: string;
@@ -51,6 +57,7 @@ export function createFleetFollower(
   const awaited = new Set(["living", "pods"]); // before both are known nothing is to be judged
   let judgement: FleetJudgement | undefined;
   let told: Fleet | undefined;
+  let stopLingering: (() => void) | undefined; // there while the last one of the original may linger
   const former = new Map<ElectionRules, () => void>(); // what calls the timer off. BOUNDED by the rows of rules
 
   function judge(): void {
@@ -59,6 +66,9 @@ export function createFleetFollower(
     const next = judgeFleet({ alive, ours, self, pods, ownPod, assumed, seen });
     const before = judgement;
     judgement = next;
+    if (next.old.size > 0) stopLingering?.();
+    if (next.old.size > 0) stopLingering = undefined;
+    else if (before !== undefined && before.old.size > 0) linger();
     if (before !== undefined && before.rules !== next.rules) outdate(before.rules);
     former.get(next.rules)?.();
     former.delete(next.rules);
@@ -75,12 +85,20 @@ export function createFleetFollower(
     former.set(rules, cancel);
   }
 
+  function linger(): void {
+    stopLingering = startTimer(LINGERING_MILLISECONDS, () => {
+      stopLingering = undefined;
+      tell();
+    });
+  }
+
   function tell(): void {
     if (judgement === undefined) return;
     const fleet: Fleet = {
       rules: judgement.rules,
       old: judgement.old,
       gossips: ours !== undefined,
+      asksFirst: judgement.old.size > 0 || stopLingering !== undefined,
       former: [...former.keys()],
     };
     if (told !== undefined && areAlike(told, fleet)) return;
@@ -114,6 +132,7 @@ export function createFleetFollower(
     }),
     stop() {
       for (const cancel of former.values()) cancel();
+      stopLingering?.();
       former.clear();
     },
   };
@@ -129,7 +148,7 @@ function sameRelease(a: Release | undefined, b: Release | undefined): boolean {
 }
 
 function areAlike(a: Fleet, b: Fleet): boolean {
-  if (a.rules !== b.rules || a.gossips !== b.gossips) return false;
+  if (a.rules !== b.rules || a.gossips !== b.gossips || a.asksFirst !== b.asksFirst) return false;
   if (a.old.size !== b.old.size || ![...a.old].every((name) => b.old.has(name))) return false;
   return a.former.length === b.former.length && a.former.every((rules) => b.former.includes(rules));
 }

@@ -20,6 +20,7 @@ import {
 import type { AddressChanges, AddressConflict, AnnouncerPolicy } from "../layer2/messages.js";
 import { ndpProtocol } from "../layer2/ndp-responder.js";
 import {
+  beginHandover,
   beginProbe,
   createProbes,
   endProbe,
@@ -54,7 +55,10 @@ export interface Announcer {
   change(changes: AddressChanges, onlyNew: boolean): Generator<void>;
   /** Withdraws all but these keys, packed. */
   withdrawOthers(keys: Int32Array): Generator<void>;
-  /** Fulfilled when no first announcement waits for an answer to its probes; addresses that were given up do not count. */
+  /**
+   * Fulfilled when no first announcement waits for an answer to its probes; addresses that were given up, or that another
+   * speaker is to let go of, do not count.
+   */
   settled(): Promise<void>;
   /** Tells of all that is announced, where it can be heard for the first time. */
   tellTheLink(): void;
@@ -123,10 +127,10 @@ export function createAnnouncer(
   function conclude(address: AnnouncedAddress, now: number): void {
     const { probe, key } = address;
     if (probe === undefined) return;
-    const { interfaces, claim, isRetry } = probe;
+    const { interfaces, claim, isRetry, handover } = probe;
     const yields = claim !== undefined && policy.conflicts === "yield";
     if (yields) probeAgainLater(probes, address, interfaces, now);
-    else announce(key, interfaces);
+    else announce(key, interfaces, handover?.silentSince === undefined ? undefined : now - handover.silentSince);
     if (claim !== undefined) {
       const action = yields ? "yielded" : "nothing";
       ports.onConflict({ address: formatAddressKey(key), ...claim, probed: true, action });
@@ -136,12 +140,19 @@ export function createAnnouncer(
     settle();
   }
 
-  /** @returns true where it was not announced before, or not on these interfaces */
-  function announce(key: AddressKey, interfaces: ReadonlySet<string> | undefined): boolean {
+  /**
+   * @param silentMilliseconds for so long nobody has answered for it, where that is known
+   * @returns true where it was not announced before, or not on these interfaces
+   */
+  function announce(
+    key: AddressKey,
+    interfaces: ReadonlySet<string> | undefined,
+    silentMilliseconds?: number,
+  ): boolean {
     endProbe(probes, addressOf(addresses, key));
     if (!announceAddress(addresses, key, interfaces)) return false;
     ports.responders().addressChanged(key);
-    if (!held) ports.responders().answerRemembered(key);
+    if (!held) ports.responders().answerRemembered(key, silentMilliseconds);
     tellSoon(key);
     return true;
   }
@@ -187,8 +198,9 @@ export function createAnnouncer(
         if (position % CHANGES_PER_TURN === CHANGES_PER_TURN - 1) yield;
         const key = unpackKey(keys, position * KEY_WORDS);
         if (scope < 0) withdraw(key);
-        else if (asks[position] === 1 && !isAnnounced(key)) {
-          beginProbe(probes, addressOf(addresses, key), sets[scope - 1], ports.now());
+        else if (asks[position] !== 0 && !isAnnounced(key)) {
+          const begin = asks[position] === 2 ? beginHandover : beginProbe;
+          begin(probes, addressOf(addresses, key), sets[scope - 1], ports.now());
         } else if (!announce(key, sets[scope - 1]) && !onlyNew) tellSoon(key);
       }
       tellWithdrawn();
@@ -241,7 +253,7 @@ export function createAnnouncer(
     },
     release() {
       held = false;
-      restartProbes(probes, ports.now()); // what was answered to them was thrown away
+      restartProbes(probes, addresses, ports.now()); // what was answered to them was thrown away
       tellOfAll(BURST_INTERVAL_MILLISECONDS);
     },
     stop() {

@@ -7,6 +7,7 @@ import {
   type AddressConflict,
   type AddressCounters,
   type AnnouncerPolicy,
+  type AskFirst,
   type InterfaceCounters,
   type Layer2Error,
   type Layer2Interface,
@@ -58,9 +59,10 @@ export interface Layer2Driver {
   /**
    * Answers for an address on these interfaces ([]: all), and tells the link so, five times in 5 s by ARP, three times by
    * NDP. Announcing again does not tell sooner, but for longer. What is no address goes to onError.
-   * @param probe ask the link first whether another machine has it, which takes 0.3 s: for an address that comes from nobody
+   * @param probe ask the link first whether another machine has it, which takes 0.3 s: for an address that comes from nobody;
+   *   "handover": ask it until nobody has it any more, 50 ms at least
    */
-  announce(address: string, interfaces: readonly string[], probe?: boolean): Promise<void>;
+  announce(address: string, interfaces: readonly string[], probe?: AskFirst): Promise<void>;
   withdraw(address: string): Promise<void>;
   /** Announces exactly these, by address; what is announced in this way already stays as it is. */
   setAll(interfacesByAddress: ReadonlyMap<string, readonly string[]>): Promise<void>;
@@ -200,7 +202,7 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
   }
 
   /** All changes of one turn of the event loop make one message. */
-  function change(address: string, names: readonly string[] | undefined, probe = false): Promise<void> {
+  function change(address: string, names: readonly string[] | undefined, probe: AskFirst = false): Promise<void> {
     if (stopping !== undefined) return Promise.resolve();
     const key = requireKey(address);
     if (key === undefined) return Promise.resolve();

@@ -76,8 +76,11 @@ export interface Responders {
   sendBursts(keys: readonly AddressKey[]): void;
   /** Sends one probe for each address on each interface where it is to be announced. */
   sendProbes(keys: readonly AddressKey[]): void;
-  /** Answers what was asked for this address in the last moments, now that it is announced. */
-  answerRemembered(key: AddressKey): void;
+  /**
+   * Answers what was asked for this address in the last 50 ms, now that it is announced; or in the time in which, as is known,
+   * nobody has answered for it.
+   */
+  answerRemembered(key: AddressKey, milliseconds?: number): void;
   /** What this machine has answered lately, for those who take addresses over. */
   handover(): Handover;
   /** Another machine says what it has answered: nobody shall answer that once more. */
@@ -269,16 +272,13 @@ export function createResponders(
     sendProbes(keys) {
       for (const { responders } of sets) for (const responder of responders.values()) responder.sendProbes(keys);
     },
-    answerRemembered(key) {
+    answerRemembered(key, milliseconds) {
       const { responders, recent } = arpProtocol.speaksFor(key) ? arp : ndp;
       batchAt = ports.now();
-      takeRequests(
-        recent,
-        key,
-        batchAt,
-        (index, view, offset, octets) => responders.get(index)?.answerLate(view, offset, octets),
-        (mark, heardAt) => isAnsweredElsewhere(elsewhere, mark, heardAt),
-      );
+      const answerLate = (index: number, view: DataView, offset: number, octets: number): void =>
+        responders.get(index)?.answerLate(view, offset, octets);
+      if (milliseconds !== undefined) takeRequests(recent, key, batchAt, answerLate, () => false, milliseconds);
+      else takeRequests(recent, key, batchAt, answerLate, (mark, at) => isAnsweredElsewhere(elsewhere, mark, at));
     },
     handover: () => answersOf(answeredHere, ports.now(), REMEMBER_MILLISECONDS),
     handoverHeard: (handover) => noteHandover(elsewhere, handover, ports.now()),

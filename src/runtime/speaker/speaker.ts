@@ -1,3 +1,4 @@
+import type { AskFirst } from "../layer2/messages.js";
 import { parseAddress, type IpAddress } from "../net/address.js";
 import type { Logger } from "../net/logger.js";
 import type { EndpointSliceView, NodeView, ObjectKey, ServiceView } from "../world/views.js";
@@ -25,9 +26,9 @@ import { addressesOf, decidesAlike, peersOf } from "./view-parts.js";
 export type SpeakerPorts = Readonly<{
   /**
    * Answer for an address on these interfaces ([]: all), or on others than before; with `probe` only after asking the link
-   * whether another machine has it, since it comes from no other speaker.
+   * whether another machine has it, since it comes from no other speaker, or until it has it no more.
    */
-  announce(address: string, interfaces: readonly string[], probe: boolean): void;
+  announce(address: string, interfaces: readonly string[], probe: AskFirst): void;
   withdraw(address: string): void;
   /** Other speakers came or went: what others claim for a while may be theirs. */
   fleetChanged(): void;
@@ -109,7 +110,10 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   const dirty = new Set<ObjectKey>(); // BOUNDED by the Services that exist or are announced
   const fresh = createFreshAddresses();
   const announced = createAnnouncedAddresses({
-    announce: (address, interfaces) => ports.announce(address, interfaces, fresh.take(address)),
+    announce(address, interfaces) {
+      const isFresh = fresh.take(address);
+      ports.announce(address, interfaces, fleet?.asksFirst === true ? "handover" : isFresh);
+    },
     withdraw: (address) => ports.withdraw(address),
     gaugeAnnounced: (key, address, on) => ports.gaugeAnnounced(key, address, "layer2", on),
   });

@@ -18,7 +18,7 @@ function rulesOf(release: string) {
 
 /** A fleet with speakers of that release on these nodes. */
 function withOld(release: string, old: readonly string[] = ["node3"], fields: Partial<Fleet> = {}): Fleet {
-  return { rules: rulesOf(release), old: new Set(old), gossips: true, former: [], ...fields };
+  return { rules: rulesOf(release), old: new Set(old), gossips: true, asksFirst: false, former: [], ...fields };
 }
 
 /** The one node that announces, or the reasons of all. */
@@ -245,7 +245,7 @@ it("says by which rules it was elected, where they are not the newest", () => {
 });
 
 it("no fleet at all is one of ours", () => {
-  const fleet: Fleet = { rules: NEWEST_RULES, old: new Set(), gossips: true, former: [] };
+  const fleet: Fleet = { rules: NEWEST_RULES, old: new Set(), gossips: true, asksFirst: false, former: [] };
   for (const name of NODES) {
     expect(decideService(world([EVERYWHERE]), served(), name)).toEqual(
       decideService(world([EVERYWHERE], { fleet }), served(), name),

@@ -1,10 +1,12 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { AddressKey } from "../../../../src/runtime/layer2/address-key.js";
 import { addressOf, type AnnouncedAddresses } from "../../../../src/runtime/layer2/announced-addresses.js";
 import {
+  beginHandover,
   beginProbe,
   createProbes,
   endProbe,
+  HANDOVER_LIMIT_MILLISECONDS,
   nextProbeAt,
   probeAgainLater,
   restartProbes,
@@ -78,7 +80,7 @@ it("begins anew what was under way when answers were lost, and asks a minute lat
   begin(all, 2, 100);
   probeAgainLater(all.probes, addressOf(all.addresses, 3), undefined, 0);
   run(all, 100);
-  restartProbes(all.probes, 5000);
+  restartProbes(all.probes, all.addresses, 5000);
   expect(run(all, Infinity)).toEqual([
     "5000 ask 2",
     "5000 ask 1",
@@ -98,4 +100,67 @@ it("works a long list off in parts, and passes over an address that is no more p
   addressOf(all.addresses, 4).probe = undefined;
   const sizes = [0, 0, 0].map(() => takeDueProbes(all.probes, all.addresses, 0, 4).toSend.length);
   expect(sizes).toEqual([4, 4, 1]);
+});
+
+describe("a handover", () => {
+  const handOver = ({ probes, addresses }: ReturnType<typeof world>, key: AddressKey, now: number): void =>
+    beginHandover(probes, addressOf(addresses, key), undefined, now);
+  function claim({ addresses }: ReturnType<typeof world>, key: AddressKey): void {
+    const { probe } = addressOf(addresses, key);
+    if (probe !== undefined) probe.claim = { interface: "eth0", mac: "02:00:00:00:00:03" };
+  }
+
+  it("asks every 50 ms, and ends when nobody has answered for 150 ms", () => {
+    const all = world();
+    handOver(all, 1, 1000);
+    expect(run(all, Infinity)).toEqual(["1000 ask 1", "1050 ask 1", "1100 ask 1", "1150 free 1"]);
+  });
+
+  it("counts anew from the first probe after an answer", () => {
+    const all = world();
+    handOver(all, 1, 0);
+    const log = run(all, 100);
+    claim(all, 1);
+    log.push(...run(all, Infinity));
+    expect(log).toEqual(["0 ask 1", "50 ask 1", "100 ask 1", "150 ask 1", "200 ask 1", "250 ask 1", "300 free 1"]);
+  });
+
+  it("does not count what was said before its first probe", () => {
+    const all = world();
+    handOver(all, 1, 0);
+    claim(all, 1);
+    expect(run(all, Infinity).at(-1)).toBe("150 free 1");
+  });
+
+  it("takes the place of a probe for an address that comes from nobody", () => {
+    const all = world();
+    begin(all, 1, 0);
+    run(all, 0);
+    handOver(all, 1, 10);
+    expect(run(all, Infinity)).toEqual(["10 ask 1", "60 ask 1", "110 ask 1", "160 free 1"]);
+  });
+
+  it("of many goes slower: 2,000 probes a second in all", () => {
+    const all = world();
+    for (let key = 0; key < 1000; key += 1) handOver(all, key, 0);
+    run(all, 0, 10_000);
+    expect(nextProbeAt(all.probes)).toBe(500);
+  });
+
+  it("ends as a conflict where it takes too long", () => {
+    const all = world();
+    handOver(all, 1, 0);
+    run(all, 0);
+    claim(all, 1);
+    const [last] = takeDueProbes(all.probes, all.addresses, HANDOVER_LIMIT_MILLISECONDS, 1).ended;
+    expect([last, addressOf(all.addresses, 1).probe?.claim?.mac]).toEqual([1, "02:00:00:00:00:03"]);
+  });
+
+  it("begins anew after a halt, when answers may have been missed", () => {
+    const all = world();
+    handOver(all, 1, 0);
+    run(all, 0);
+    restartProbes(all.probes, all.addresses, 5000);
+    expect(run(all, Infinity).at(-1)).toBe("5150 free 1");
+  });
 });

@@ -3,6 +3,7 @@ import type { Fleet } from "../../../../src/runtime/announce/decision.js";
 import {
   createFleetFollower,
   FORMER_RULES_MILLISECONDS,
+  LINGERING_MILLISECONDS,
   type FleetFollower,
 } from "../../../../src/runtime/speaker/fleet-follower.js";
 import type { PodView } from "../../../../src/runtime/world/views.js";
@@ -95,6 +96,22 @@ it("goes back to former rules at once, and counts the others anew", () => {
   expect(told).toHaveLength(3);
   pass(FORMER_RULES_MILLISECONDS / 2);
   expect(summary().at(-1)).toBe("newest//");
+});
+
+it("has addresses asked for while an old speaker lives, and a moment longer", () => {
+  follower.podsChanged([pod("n2", OLD)]);
+  follower.livingChanged(ALL, new Set(["n1", "n3"]));
+  follower.livingChanged(new Set(["n1", "n3"]), new Set(["n1", "n3"]));
+  pass(LINGERING_MILLISECONDS - 1);
+  expect(told.map(({ asksFirst }) => asksFirst)).toEqual([true, true, true]);
+  pass(1);
+  expect(told.at(-1)?.asksFirst).toBe(false);
+});
+
+it("has nothing asked for where all were ours from the beginning", () => {
+  follower.podsChanged([]);
+  follower.livingChanged(ALL, ALL);
+  expect(told.map(({ asksFirst }) => asksFirst)).toEqual([false]);
 });
 
 it("says nothing twice", () => {

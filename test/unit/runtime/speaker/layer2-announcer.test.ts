@@ -1,7 +1,12 @@
 import { beforeEach, expect, it } from "vitest";
 import { addressKey, formatAddressKey, type AddressKey } from "../../../../src/runtime/layer2/address-key.js";
 import { addressOf, type AnnouncedAddresses } from "../../../../src/runtime/layer2/announced-addresses.js";
-import { packChanges, type AddressChange, type AnnouncerPolicy } from "../../../../src/runtime/layer2/messages.js";
+import {
+  packChanges,
+  type AddressChange,
+  type AnnouncerPolicy,
+  type AskFirst,
+} from "../../../../src/runtime/layer2/messages.js";
 import { createAnnouncer, type Announcer } from "../../../../src/runtime/speaker/layer2-announcer.js";
 
 const [VIP, VIP6] = ["192.0.2.1", "2001:db8::1"];
@@ -26,7 +31,10 @@ function start(policy: Partial<AnnouncerPolicy> = {}): void {
     {
       responders: () => ({
         addressChanged: (key) => say(addresses.get(key)?.announced === true ? "announce" : "withdraw")([key]),
-        answerRemembered: (key) => say("answer late")([key]),
+        answerRemembered: (key, milliseconds) =>
+          void log.push(
+            `${now} answer late ${formatAddressKey(key)}${milliseconds === undefined ? "" : ` ${milliseconds}`}`,
+          ),
         sendBursts: say("tell"),
         sendProbes: say("ask"),
       }),
@@ -64,7 +72,7 @@ function passTo(end: number): void {
 }
 
 function change(
-  ...changes: readonly Readonly<{ address: string; probe?: boolean; withdraw?: boolean; on?: string[] }>[]
+  ...changes: readonly Readonly<{ address: string; probe?: AskFirst; withdraw?: boolean; on?: string[] }>[]
 ): void {
   const list = changes.map(({ address, probe = false, withdraw = false, on = [] }): AddressChange => {
     return { key: keyOf(address), interfaces: withdraw ? undefined : on, probe };
@@ -74,6 +82,17 @@ function change(
 
 const claim = (address: string, mac = THEIRS): void =>
   announcer.claimHeard(addressOf(addresses, keyOf(address)), "eth0", mac);
+
+it("an address that another speaker lets go of in its own time is answered for as soon as nobody else does", () => {
+  start();
+  change({ address: VIP, probe: "handover" });
+  passTo(40);
+  claim(VIP);
+  passTo(190);
+  expect(log).toEqual([0, 50, 100, 150].map((at) => `${at} ask ${VIP}`));
+  passTo(200);
+  expect(log.slice(4)).toEqual([`200 announce ${VIP}`, `200 answer late ${VIP} 150`, `200 tell ${VIP}`]);
+});
 
 it("an address of a peer is answered for at once, also what was asked just before, and the link is told", () => {
   start();

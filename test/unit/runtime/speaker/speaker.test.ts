@@ -131,7 +131,7 @@ it("elects by the rules of the fleet", () => {
   settle();
   expect(wire).toEqual(["-192.0.2.1"]);
   const rules = electionRulesOf({ minor: 10, patch: 0 });
-  speaker.fleetChanged({ rules, old: new Set(["n2"]), gossips: true, former: [] });
+  speaker.fleetChanged({ rules, old: new Set(["n2"]), gossips: true, asksFirst: false, former: [] });
   settle();
   expect(wire).toEqual(["-192.0.2.1", "+192.0.2.1"]);
 });
