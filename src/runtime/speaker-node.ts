@@ -123,7 +123,10 @@ export async function startSpeakerNode(
     bfd,
     announce: (address, interfaces, probe) => void layer2.announce(address, interfaces, probe),
     withdraw: (address) => void layer2.withdraw(address),
-    fleetChanged: layer2.fleetChanged,
+    fleetChanged() {
+      layer2.fleetChanged();
+      answered.fleetChanged();
+    },
     ...tell,
     interfaceNames: () => interfaceNames,
     gaugeAnnounced: metrics.setAnnounced,

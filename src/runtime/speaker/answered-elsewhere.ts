@@ -1,8 +1,9 @@
+import { LENIENT_MILLISECONDS } from "../layer2/address-conflict.js";
 import type { AnsweredView } from "../world/answered-elsewhere.js";
 import type { ConflictHeard } from "./conflict-news.js";
 
-/** A conflict that goes on is told once a minute; one that was not told for so long is over. */
-const FORGET_MILLISECONDS = 600_000;
+/** A conflict that goes on is told once a minute; one that was not told for so long is over, and the address of use again. */
+const FORGET_MILLISECONDS = 150_000;
 
 export type AnsweredPorts = Readonly<{
   /** Milliseconds of a clock that never goes back. */
@@ -13,17 +14,21 @@ export type AnsweredPorts = Readonly<{
   changed(answered: readonly AnsweredView[]): void;
 }>;
 
-/** Which addresses other machines answer for, as this node has heard in the last ten minutes: for whoever gives addresses out. */
+/** Which addresses other machines answer for, as this node has heard just now: for whoever gives addresses out. */
 export interface AnsweredElsewhere {
-  heard(conflict: Pick<ConflictHeard, "address" | "mac">): void;
+  /** Passed over for a while after speakers came or went, as it may be one of them; who answers a probe is none. */
+  heard(conflict: Pick<ConflictHeard, "address" | "mac" | "probed">): void;
   /** Nobody else has it any more. */
   regained(address: string): void;
+  /** Speakers came or went. */
+  fleetChanged(): void;
   stop(): void;
 }
 
 export function createAnsweredElsewhere(ports: AnsweredPorts): AnsweredElsewhere {
-  // BOUNDED by the addresses that were announced here in the last ten minutes; the one heard of longest ago is first.
+  // BOUNDED by the addresses that were announced here in the last minutes; the one heard of longest ago is first.
   const known = new Map<string, { machine: string; until: number }>();
+  let fleetChangedAt = -Infinity;
   let cancelTimer = (): void => {};
 
   function tell(): void {
@@ -51,7 +56,8 @@ export function createAnsweredElsewhere(ports: AnsweredPorts): AnsweredElsewhere
   }
 
   return {
-    heard({ address, mac }) {
+    heard({ address, mac, probed }) {
+      if (!probed && ports.now() - fleetChangedAt < LENIENT_MILLISECONDS) return; // it is told again if it goes on
       const before = known.get(address);
       known.delete(address); // and to the end
       known.set(address, { machine: mac, until: ports.now() + FORGET_MILLISECONDS });
@@ -62,6 +68,7 @@ export function createAnsweredElsewhere(ports: AnsweredPorts): AnsweredElsewhere
       if (known.delete(address)) tell();
       plan();
     },
+    fleetChanged: () => void (fleetChangedAt = ports.now()),
     stop: () => cancelTimer(),
   };
 }

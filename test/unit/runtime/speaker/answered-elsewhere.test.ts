@@ -31,10 +31,10 @@ function passTo(end: number): void {
 it("tells of each address once while it goes on, and again when another machine has it", () => {
   for (const at of [0, 60_000, 120_000]) {
     passTo(at);
-    answered.heard({ address: "192.0.2.2", mac: THEIRS });
+    answered.heard({ address: "192.0.2.2", mac: THEIRS, probed: false });
   }
-  answered.heard({ address: "192.0.2.1", mac: THEIRS });
-  answered.heard({ address: "192.0.2.2", mac: OTHERS });
+  answered.heard({ address: "192.0.2.1", mac: THEIRS, probed: false });
+  answered.heard({ address: "192.0.2.2", mac: OTHERS, probed: false });
   expect(told).toEqual([
     `192.0.2.2=${THEIRS}`,
     `192.0.2.1=${THEIRS} 192.0.2.2=${THEIRS}`,
@@ -42,14 +42,14 @@ it("tells of each address once while it goes on, and again when another machine 
   ]);
 });
 
-it("forgets an address ten minutes after it was heard of last, and at once when it is announced again", () => {
-  answered.heard({ address: "192.0.2.1", mac: THEIRS });
-  passTo(300_000);
-  answered.heard({ address: "192.0.2.2", mac: THEIRS });
-  answered.heard({ address: "192.0.2.3", mac: THEIRS });
-  passTo(599_999);
+it("forgets an address two and a half minutes after it was heard of last, and at once when it is announced again", () => {
+  answered.heard({ address: "192.0.2.1", mac: THEIRS, probed: false });
+  passTo(60_000);
+  answered.heard({ address: "192.0.2.2", mac: THEIRS, probed: false });
+  answered.heard({ address: "192.0.2.3", mac: THEIRS, probed: false });
+  passTo(149_999);
   expect(told).toHaveLength(3);
-  passTo(600_000);
+  passTo(150_000);
   expect(told.at(-1)).toBe(`192.0.2.2=${THEIRS} 192.0.2.3=${THEIRS}`);
   answered.regained("192.0.2.2");
   answered.regained("192.0.2.9");
@@ -57,4 +57,18 @@ it("forgets an address ten minutes after it was heard of last, and at once when 
   passTo(2_000_000);
   expect(told.slice(5)).toEqual([""]);
   expect(timer).toBe(undefined);
+});
+
+it("takes nobody for a stranger just after speakers came or went", () => {
+  passTo(50_000);
+  answered.fleetChanged();
+  passTo(59_999);
+  answered.heard({ address: "192.0.2.1", mac: THEIRS, probed: false });
+  expect(told).toEqual([]);
+  answered.heard({ address: "192.0.2.2", mac: THEIRS, probed: true }); // which none of them had before
+  answered.regained("192.0.2.2");
+  expect(told).toEqual([`192.0.2.2=${THEIRS}`, ""]);
+  passTo(60_000);
+  answered.heard({ address: "192.0.2.1", mac: THEIRS, probed: false });
+  expect(told.slice(2)).toEqual([`192.0.2.1=${THEIRS}`]);
 });
