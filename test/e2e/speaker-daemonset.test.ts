@@ -354,6 +354,8 @@ it("and goes with the Service", async () => {
 
 it("many Services are told with two writes each, and no second one where nothing has changed", async () => {
   const { admin } = kubernetes;
+  const other = running.find((process) => process.name === "speaker on n2" && process.running());
+  expect(await other?.terminate()).toMatchObject({ code: 0 }); // nobody that anything could move to
   const keys = Array.from({ length: 60 }, (_, index) => `default/many-${index}`);
   const mark = writes().length;
   await Promise.all(keys.map((key) => kubernetes.createService(key)));
@@ -378,7 +380,7 @@ const writes = () =>
 
 it("never asked for what they are not granted, and end in order with the first signal", async () => {
   const ends = await Promise.all(running.filter((process) => process.running()).map((process) => process.terminate()));
-  expect(ends.map(({ code }) => code)).toEqual([0, 0, 0]);
+  expect(ends.map(({ code }) => code)).toEqual([0, 0]);
   const refused = kubernetes.auditLog().filter(({ code, user }) => code === 403 && user.includes(NAMESPACE));
   expect(refused.map(({ verb, uri }) => `${verb} ${uri}`)).toEqual([]);
   expect(asked().length).toBeGreaterThan(0);
