@@ -13,6 +13,7 @@
         "src/native/links.c",
         "src/native/ndp-filter.c",
         "src/native/packet-socket.c",
+        "src/native/router-advertisements.c",
         "src/native/solicited-node-groups.c",
         "src/native/tcp-connect.c",
         "src/native/tcp-listen.c",

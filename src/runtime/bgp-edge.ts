@@ -4,6 +4,7 @@ import type { NextHops } from "#bgp-ts";
 import { parseAddress, type IpAddress } from "./net/address.js";
 import type { Logger } from "./net/logger.js";
 import type { BgpConnection, BgpPorts, ConnectionHandlers, IncomingConnection } from "./speaker/bgp-session.js";
+import { discoverRouters } from "./transport/router-discovery.js";
 import { connectTcp } from "./transport/tcp-connection.js";
 import { listenTcp, type TcpListener } from "./transport/tcp-listener.js";
 
@@ -19,6 +20,7 @@ const MAX_TTL = 255;
 export function createBgpPorts(log: Logger, listener: TcpListener | undefined): BgpPorts {
   return {
     connect: connectTo,
+    findRouter: (interfaceName, heard) => findRouter(interfaceName, heard, log),
     useKeys: (keys) => listener?.useKeys(keys),
     nextHops: nextHopsFor,
     setTimer(milliseconds, work) {
@@ -28,6 +30,23 @@ export function createBgpPorts(log: Logger, listener: TcpListener | undefined): 
     random: Math.random,
     log,
   };
+}
+
+function findRouter(interfaceName: string, heard: (address: string) => void, log: Logger): () => void {
+  let told: string | undefined; // so that what fails again and again is said once
+  return discoverRouters(interfaceName, {
+    heard(address) {
+      told = undefined;
+      heard(address);
+    },
+    failed(error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      if (problem === told) return;
+      told = problem;
+      const message = `Cannot look for the BGP router on ${interfaceName}: ${problem}: look whether the interface is there and up`;
+      log.warn({ event: "routerNotFound", interface: interfaceName }, message);
+    },
+  });
 }
 
 /** @throws Error with a remedy where it cannot listen */
@@ -82,21 +101,32 @@ function serve(socket: Socket, handlers: ConnectionHandlers): void {
   handlers.connected(connection);
 }
 
-/** Our own address, and for the other family one of the same interface. */
+/**
+ * Our own address, and for the other family one of the same interface. For a link-local one there are IPv6 next hops alone,
+ * with the interface's global address in front where it has one: IPv4 routes go by them too. RFC 2545 §3, RFC 8950
+ */
 function nextHopsFor(localAddress: string): NextHops {
-  const local = parseAddress(localAddress);
+  const [text = ""] = localAddress.split("%"); // the zone
+  const local = parseAddress(text);
   if (local === undefined) return {};
-  const siblings = Object.values(networkInterfaces()).find((list = []) =>
-    list.some(({ address }) => address === localAddress),
-  );
-  const other = (siblings ?? [])
-    .map(({ address }) => parseAddress(address))
-    .find((address) => address !== undefined && address.family !== local.family && isReachable(address));
+  const siblings = Object.values(networkInterfaces())
+    .find((list = []) => list.some(({ address }) => address === text))
+    ?.map(({ address }) => parseAddress(address))
+    .filter((address) => address !== undefined && isReachable(address));
+  const first = (family: IpAddress["family"]): IpAddress[] =>
+    (siblings ?? []).flatMap((address) => (address?.family === family ? address : [])).slice(0, 1);
+  if (isLinkLocal(local)) return { ipv6: [...first("ipv6"), local] };
+  const [other] = first(local.family === "ipv4" ? "ipv6" : "ipv4");
   return { [local.family]: [local], ...(other === undefined ? {} : { [other.family]: [other] }) };
 }
 
+/** fe80::/10 */
+function isLinkLocal({ family, value }: IpAddress): boolean {
+  return family === "ipv6" && value >> 118n === 0x3fan;
+}
+
 /** Can others send anything to it? Not to fe80::/10 of another link, ::1 and 127.0.0.0/8. */
-function isReachable({ family, value }: IpAddress): boolean {
-  if (family === "ipv4") return value >> 24n !== 127n;
-  return value >> 118n !== 0x3fan && value !== 1n;
+function isReachable(address: IpAddress): boolean {
+  if (address.family === "ipv4") return address.value >> 24n !== 127n;
+  return !isLinkLocal(address) && address.value !== 1n;
 }

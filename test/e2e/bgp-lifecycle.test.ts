@@ -163,3 +163,27 @@ describe("with --bgp-listen", () => {
     expect(await prefixes()).toEqual([]);
   });
 });
+
+it("finds its router on a link without addresses by router advertisements, and is found", async () => {
+  const frr = await startFrr(
+    lab.router,
+    lab.folder,
+    { asn: 64_513, routerId: lab.router.ipv4, peers: [] },
+    { bgp: " neighbor eth0 interface remote-as 64512", families: "  neighbor eth0 activate" },
+  );
+  router = frr;
+  world = await beginWorld(lab, "unnumbered", {
+    peers: resourceManifest("BGPPeer", "router", { myASN: 64_512, peerASN: 64_513, interface: "eth0" }),
+    pools: documents(
+      resourceManifest("IPAddressPool", "front", { addresses: ["198.51.100.0/24", "2001:db8:7::/64"] }),
+      resourceManifest("BGPAdvertisement", "each", {}),
+    ),
+    nodes: nodeManifest(n1),
+    web: documents(serviceManifest("web", "198.51.100.9"), serviceManifest("web6", "2001:db8:7::9")),
+  });
+  const speaker = world.startSpeaker(n1);
+  await speaker.waitForOutput(/routerFound/, { deadlineMs: 60_000 });
+  await untilPrefixes(["198.51.100.9/32", "2001:db8:7::9/128"]);
+  const hops = (await frr.routes()).map(({ nextHop }) => nextHop);
+  expect(hops).toEqual([n1.ipv6, n1.ipv6]); // IPv4, too: RFC 8950
+});

@@ -27,7 +27,7 @@ export async function startFrr(
   host: LanHost,
   folder: string,
   plan: RouterPlan,
-  more: Readonly<{ bgp?: string; top?: string }> = {},
+  more: Readonly<{ bgp?: string; families?: string }> = {},
 ): Promise<Frr> {
   const place = join(folder, `frr-${host.name}`);
   await mkdir(place, { recursive: true });
@@ -116,16 +116,16 @@ async function askVty(path: string, commands: readonly string[]): Promise<string
   }
 }
 
-function bgpConfig({ asn, routerId, peers }: RouterPlan, more: Readonly<{ bgp?: string; top?: string }>): string {
+/** @param more lines for `router bgp`, and for each address family */
+function bgpConfig({ asn, routerId, peers }: RouterPlan, more: Readonly<{ bgp?: string; families?: string }>): string {
   const lines = peers.flatMap((peer) => neighborLines(peer));
   const families = (["ipv4", "ipv6"] as const).map(
     (family) =>
       ` address-family ${family} unicast\n${activated(peers, family)
         .map((remote) => `  neighbor ${remote} activate`)
-        .join("\n")}\n exit-address-family\n`,
+        .join("\n")}\n${more.families ?? ""}\n exit-address-family\n`,
   );
-  return `${more.top ?? ""}
-router bgp ${asn}
+  return `router bgp ${asn}
  bgp router-id ${routerId}
  no bgp ebgp-requires-policy
  no bgp default ipv4-unicast

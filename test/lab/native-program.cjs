@@ -417,6 +417,44 @@ const cases = {
     await assert.rejects(ask("127.0.0.1"), { code: "ECONNREFUSED" });
     await until(() => descriptors() === before);
   },
+  async "router advertisements: lies, from one interface to another, and what comes back"() {
+    const nothing = () => {};
+    const octets = Uint8Array.of(134, ...new Uint8Array(15));
+    for (const [values, message] of [
+      [[0, nothing], /ifindex/],
+      [[1.5, nothing], /ifindex/],
+      [[1, {}], /onHeard/],
+      [[], /ifindex/],
+    ]) {
+      assert.throws(() => native.openRouterAdvertisements(...values), message);
+    }
+    assert.throws(() => native.openRouterAdvertisements(99_999, nothing), { code: "ENXIO" });
+    assert.throws(() => native.sendRouterAdvertisement({}, octets), /not of this kind/);
+    assert.throws(() => native.closeRouterAdvertisements({}), /not of this kind/);
+    const [left, right] = ["left", "right"].map((name) => native.listLinks().find((link) => link.name === name));
+    const heard = [];
+    const sockets = [left, right].map(({ index, name }) =>
+      native.openRouterAdvertisements(index, (address) => heard.push(`${name} ${address}`)),
+    );
+    for (const wrong of [octets.subarray(1), new Uint8Array(16), new Uint8Array(2000), "octets", new Uint16Array(16)]) {
+      assert.throws(() => native.sendRouterAdvertisement(sockets[0], wrong), /router advertisement/);
+    }
+    // An interface that has only just come up has no address to send from for a moment.
+    await until(() => {
+      try {
+        native.sendRouterAdvertisement(sockets[0], octets);
+        return heard.length > 0;
+      } catch {
+        return false;
+      }
+    });
+    assert.match(heard[0], /^right fe80::/);
+    for (const socket of sockets) {
+      native.closeRouterAdvertisements(socket);
+      native.closeRouterAdvertisements(socket);
+      native.sendRouterAdvertisement(socket, octets); // too late, and no harm
+    }
+  },
   async "threads that end, by themselves or by force, take their sockets with them"() {
     const threads = Array.from({ length: 24 }, async (_, number) => {
       const thread = new Worker(__filename, { workerData: { addon: process.argv[2], number }, execArgv: [] });

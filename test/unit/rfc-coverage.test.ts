@@ -16,7 +16,7 @@ it("names tests and files that exist", () => {
   const missing = rows.flatMap(({ section, where, test }) => {
     const files = where.split(", ").filter(Boolean);
     const gone = files.filter((file) => !existsSync(file.includes("/") ? file : join(SOURCES, file)));
-    const [, file, title = ""] = /^(\S+\.ts): (.*)$/.exec(test) ?? [];
+    const [, file, title = ""] = /^(\S+\.[ct]js|\S+\.ts): (.*)$/.exec(test) ?? [];
     if (file === undefined) return gone;
     const place = file.includes("/") ? file : join(TESTS, file);
     const isThere = existsSync(place) && readFileSync(place, "utf8").includes(`"${title}`);
@@ -26,6 +26,6 @@ it("names tests and files that exist", () => {
 });
 
 it("says of each row which test shows it, or that there is none", () => {
-  const silent = rows.filter(({ test }) => !/^(\S+\.ts: .+|—|see below)$/.test(test));
+  const silent = rows.filter(({ test }) => !/^(\S+\.(ts|cjs): .+|—|see below)$/.test(test));
   expect(silent).toEqual([]);
 });

@@ -34,11 +34,12 @@ const MAX_HOLD_TIME_SECONDS = 65_535;
 
 /**
  * How the session with a peer is opened.
+ * @param address the peer's, or the link-local one that was found on its interface
  * @returns a phrase that says why there can be none
  */
-export function sessionOptionsOf(peer: Peer, node: BgpNode): Result<BgpSessionOptions, string> {
-  const { address, sourceAddress, vrf } = peer;
-  if (address === undefined) return refuse("sessions by interface are not there yet: give it a peerAddress");
+export function sessionOptionsOf(peer: Peer, address: IpAddress, node: BgpNode): Result<BgpSessionOptions, string> {
+  const { sourceAddress } = peer;
+  const device = peer.address === undefined ? (peer.interface ?? "") : peer.vrf;
   const md5Key = peer.password === undefined ? undefined : new TextEncoder().encode(peer.password.reveal());
   if (md5Key !== undefined && md5Key.length > MAX_KEY_OCTETS) {
     return refuse(`its password has more than the ${MAX_KEY_OCTETS} octets of TCP MD5: use a shorter one`);
@@ -61,7 +62,7 @@ export function sessionOptionsOf(peer: Peer, node: BgpNode): Result<BgpSessionOp
       address: formatAddress(address),
       port: peer.port,
       ...(sourceAddress === undefined ? {} : { localAddress: formatAddress(sourceAddress) }),
-      ...(vrf === "" ? {} : { device: vrf }),
+      ...(device === "" ? {} : { device }),
       ttl: MAX_TTL, // peers that want it (RFC 5082 §3) take us so, and to the others it is all the same
       ...(node.ttlSecurity && !peer.ebgpMultiHop ? { minTtl: MAX_TTL } : {}),
       ...(md5Key === undefined || md5Key.length === 0 ? {} : { md5Key }),
@@ -76,7 +77,9 @@ const IPV4_OVER_IPV6: Capability = {
 };
 
 function capabilitiesOf(peer: Peer, family: Family): readonly Capability[] {
-  const families = (peer.dualStackAddressFamily ? (["ipv4", "ipv6"] as const) : [family]).map(unicast);
+  // Nothing says what a peer by interface is to hear of, so it is both.
+  const isDual = peer.dualStackAddressFamily || peer.address === undefined;
+  const families = (isDual ? (["ipv4", "ipv6"] as const) : [family]).map(unicast);
   // A peer that is to hear of no multiprotocol extensions takes IPv4 for granted.
   const multiprotocol = peer.disableMP && family === "ipv4" ? [] : families;
   return [
@@ -85,7 +88,7 @@ function capabilitiesOf(peer: Peer, family: Family): readonly Capability[] {
     { kind: "enhancedRouteRefresh" },
     { kind: "extendedMessage" },
     { kind: "fourOctetAs", asn: peer.localAsn ?? peer.myAsn },
-    ...(family === "ipv6" && peer.dualStackAddressFamily ? [IPV4_OVER_IPV6] : []),
+    ...(family === "ipv6" && isDual ? [IPV4_OVER_IPV6] : []),
     ...(peer.gracefulRestart ? [gracefulRestartOf(families)] : []),
   ];
 }

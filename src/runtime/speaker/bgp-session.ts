@@ -43,6 +43,11 @@ export type IncomingConnection = Readonly<{
 export type BgpPorts = Readonly<{
   /** @returns what gives up; nothing is heard of it afterwards */
   connect(target: BgpTarget, handlers: ConnectionHandlers): () => void;
+  /**
+   * Looks for the router on a link that has no addresses of its own: `heard` is called again and again with link-local ones.
+   * @returns what ends it
+   */
+  findRouter(interfaceName: string, heard: (address: string) => void): () => void;
   /** Connections that peers at these addresses open need these keys, where we listen. RFC 2385 */
   useKeys(keys: ReadonlyMap<string, Uint8Array>): void;
   /** Next hops for routes of a session with this address of ours. */

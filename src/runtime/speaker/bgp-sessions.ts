@@ -2,7 +2,7 @@ import { revealingText } from "../../config/canonical.js";
 import type { Peer } from "../../config/model.js";
 import type { BgpRoute } from "../announce/decision.js";
 import { administrativeCease, CEASE, ERROR_CODE, type NotificationMessage } from "#bgp-ts";
-import { formatAddress, type IpAddress } from "../net/address.js";
+import { formatAddress, parseAddress, type IpAddress } from "../net/address.js";
 import type { ObjectKey } from "../world/views.js";
 import { sessionOptionsOf } from "./bgp-peer-options.js";
 import { createBgpRouteTable } from "./bgp-route-table.js";
@@ -40,12 +40,16 @@ export interface BgpSessions {
 type Running = Readonly<{
   text: string;
   target: string;
-  /** As text; undefined for a peer by interface. */
+  /** As text; undefined for a peer by interface that has not been found. */
   address: string | undefined;
+  /** Ends the search for a peer by interface. */
+  stopLooking?: () => void;
   md5Key?: Uint8Array;
   isGraceful: boolean;
   session: BgpSession | undefined;
 }>;
+
+type Known = Omit<Running, "isGraceful" | "session">;
 
 /** So long routers have to send their traffic elsewhere: Pods of old are given two seconds to end. */
 const LEAVE_MILLISECONDS = 500;
@@ -65,15 +69,37 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
 
   function end(name: string, notification: NotificationMessage | undefined): void {
     table.detach(name);
+    running.get(name)?.stopLooking?.();
     running.get(name)?.session?.stop(notification);
     running.delete(name);
   }
 
   function begin(peer: Peer, text: string, nodeIdentifier: IpAddress): void {
-    const { name, address, gracefulRestart, port } = peer;
-    const target = `${address === undefined ? peer.interface : hostOf(address)}:${port}`;
-    const known = { text, target, address: address === undefined ? undefined : formatAddress(address) };
-    const options = sessionOptionsOf(peer, { identifier: nodeIdentifier, ttlSecurity });
+    const { name, address, interface: link = "", port } = peer;
+    if (address !== undefined) {
+      const known = { text, target: `${hostOf(address)}:${port}`, address: formatAddress(address) };
+      return open(peer, address, known, nodeIdentifier);
+    }
+    const target = `${link}:${port}`;
+    const stopLooking = ports.findRouter(link, (heard) => {
+      const known = running.get(name);
+      const found = parseAddress(heard);
+      // Of several routers on a link the first one counts, as long as there is a session with it.
+      if (known === undefined || found === undefined || heard === known.address) return;
+      if (known.session?.state() === "Established") return;
+      ports.log.info({ event: "routerFound", peer: name, address: heard }, "found a BGP router");
+      table.detach(name);
+      known.session?.stop({ ...DECONFIGURED, errorSubcode: CEASE.otherConfigurationChange });
+      open(peer, found, { text, target, address: heard, stopLooking }, nodeIdentifier);
+      useKeys();
+    });
+    running.set(name, { text, target, address: undefined, stopLooking, isGraceful: false, session: undefined });
+  }
+
+  function open(peer: Peer, address: IpAddress, known: Known, nodeIdentifier: IpAddress): void {
+    const { name, gracefulRestart } = peer;
+    const { target } = known;
+    const options = sessionOptionsOf(peer, address, { identifier: nodeIdentifier, ttlSecurity });
     if (!options.ok) {
       ports.log.error(
         { event: "peerUnusable", peer: name },

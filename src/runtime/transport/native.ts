@@ -12,6 +12,8 @@ export type NativeUdpReceiver = Readonly<{ buffer: ArrayBuffer }>;
 export type NativeUdpSender = Readonly<Record<never, never>>;
 /** A listener of the addon. */
 export type NativeTcpListen = Readonly<Record<never, never>>;
+/** A socket of the addon that hears and sends router advertisements. */
+export type NativeRouterAdvertisements = Readonly<Record<never, never>>;
 export type NativeLinkEvents = Readonly<Record<never, never>>;
 export type NativeLink = Readonly<{
   index: number;
@@ -85,6 +87,9 @@ export interface NativePart {
   ): NativeTcpListen;
   setTcpListenKey(listener: NativeTcpListen, remoteAddress: string, md5Key: Uint8Array): void;
   closeTcpListen(listener: NativeTcpListen): void;
+  openRouterAdvertisements(ifindex: number, onHeard: (address: string) => void): NativeRouterAdvertisements;
+  sendRouterAdvertisement(socket: NativeRouterAdvertisements, octets: Uint8Array): void;
+  closeRouterAdvertisements(socket: NativeRouterAdvertisements): void;
   listLinks(): NativeLink[];
   openLinkEvents(onChange: () => void): NativeLinkEvents;
   closeLinkEvents(events: NativeLinkEvents): void;

@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import { createBgpPeer, parseAddress, type BgpPeer, type IpAddress } from "#bgp-ts";
 import { Password } from "../../../../src/config/password.js";
 import type { Peer } from "../../../../src/config/model.js";
-import { identifierOf, sessionOptionsOf, type BgpTarget } from "../../../../src/runtime/speaker/bgp-peer-options.js";
+import {
+  identifierOf,
+  sessionOptionsOf,
+  type BgpNode,
+  type BgpTarget,
+} from "../../../../src/runtime/speaker/bgp-peer-options.js";
 import type { BgpConnection, ConnectionHandlers } from "../../../../src/runtime/speaker/bgp-session.js";
 import { createBgpSessions } from "../../../../src/runtime/speaker/bgp-sessions.js";
 import { peer as basePeer } from "../announce/fixtures.js";
@@ -14,7 +19,14 @@ function address(text: string): IpAddress {
 }
 const ID = address("10.0.0.9");
 const NODE = { identifier: ID, ttlSecurity: false };
+const optionsOf = (one: Peer, node: BgpNode) => sessionOptionsOf(one, one.address ?? address("fe80::1"), node);
 const peer = (name: string, fields: Partial<Peer> = {}): Peer => ({ ...basePeer(name), ...fields });
+
+function byInterface(name: string, link: string): Peer {
+  const { address: left, ...unnumbered } = peer(name);
+  void left;
+  return { ...unnumbered, interface: link };
+}
 
 /** Sessions whose network is this test: what is opened, written and closed, and routers that answer. */
 function begin() {
@@ -27,6 +39,7 @@ function begin() {
   }[] = [];
   const timers: { milliseconds: number; work: () => void }[] = [];
   const lines: string[] = [];
+  const routers = new Map<string, (address: string) => void>();
   const keyed: ReadonlyMap<string, Uint8Array>[] = [];
   let room = Infinity;
   const sessions = createBgpSessions({
@@ -45,6 +58,10 @@ function begin() {
       router.start();
       opened.push({ target, handlers, router, isOpen: true, written: [] });
       return () => lines.push("gave up");
+    },
+    findRouter(interfaceName, heard) {
+      routers.set(interfaceName, heard);
+      return () => void routers.delete(interfaceName);
     },
     useKeys: (keys) => void keyed.push(new Map(keys)),
     nextHops: () => ({ ipv4: [ID] }),
@@ -100,7 +117,17 @@ function begin() {
     });
     return seen;
   };
-  return { sessions, opened, timers, lines, answer, call, keyed, setRoom: (count: number) => void (room = count) };
+  return {
+    sessions,
+    opened,
+    timers,
+    lines,
+    answer,
+    call,
+    keyed,
+    routers,
+    setRoom: (count: number) => void (room = count),
+  };
 }
 
 const UPDATE = 2;
@@ -179,6 +206,25 @@ describe("sessions", () => {
     expect(sessions.refused()).toEqual({ unknownPeer: 1, anotherIsThere: 1 });
     sessions.usePeers([], ID);
     expect(keyed.at(-1)).toEqual(new Map());
+  });
+
+  it("by interface are opened with the router that is found there, and with another one when that is gone", () => {
+    const { sessions, opened, answer, routers } = begin();
+    sessions.setRoutes("ns/web", [{ prefix: "192.0.2.1/32", localPref: 0, communities: [], peers: ["tor-a"] }]);
+    sessions.usePeers([byInterface("tor-a", "eth1")], ID);
+    expect(opened).toEqual([]);
+    routers.get("eth1")?.("fe80::1");
+    routers.get("eth1")?.("fe80::1");
+    expect(opened.map(({ target }) => target)).toEqual([{ address: "fe80::1", port: 179, device: "eth1", ttl: 255 }]);
+    answer();
+    routers.get("eth1")?.("fe80::2"); // there is a session
+    expect(opened).toHaveLength(1);
+    expect([...sessions.counts()].map(([name, { announced }]) => [name, announced])).toEqual([["eth1:179", 1]]);
+    opened[0]?.handlers.closed("ECONNRESET");
+    routers.get("eth1")?.("fe80::2");
+    expect(opened.at(-1)?.target.address).toBe("fe80::2");
+    sessions.usePeers([], ID);
+    expect([...routers.keys()]).toEqual([]);
   });
 
   it("that are there already close a second connection of the router's", () => {
@@ -274,19 +320,27 @@ it.each<{ name: string; fields: Partial<Peer>; target: BgpTarget }>([
     target: { address: "10.0.0.1", port: 179, ttl: 255, md5Key: Uint8Array.of(0xc3, 0xa9) },
   },
 ])("connects with $name", ({ fields, target }) => {
-  expect(sessionOptionsOf(peer("tor-a", fields), NODE)).toMatchObject({ ok: true, value: { target } });
+  expect(optionsOf(peer("tor-a", fields), NODE)).toMatchObject({ ok: true, value: { target } });
 });
 
 it.each([
   { name: "not of peers that may be far", ebgpMultiHop: true, minTtl: undefined },
   { name: "of all others", ebgpMultiHop: false, minTtl: 255 },
 ])("limits the hops on request, $name", ({ ebgpMultiHop, minTtl }) => {
-  const options = sessionOptionsOf(peer("tor-a", { ebgpMultiHop }), { ...NODE, ttlSecurity: true });
+  const options = optionsOf(peer("tor-a", { ebgpMultiHop }), { ...NODE, ttlSecurity: true });
   expect(options.ok && [options.value.target.ttl, options.value.target.minTtl]).toEqual([255, minTtl]);
 });
 
+it("speaks of both families on a link without addresses, and of IPv4 by way of IPv6", () => {
+  const options = optionsOf(byInterface("tor-a", "eth1"), NODE);
+  if (!options.ok) throw new Error(options.fault);
+  const said = options.value.peer.local.capabilities.map(({ kind }) => kind);
+  expect(said.filter((kind) => kind === "multiprotocol")).toHaveLength(2);
+  expect(said).toContain("extendedNextHop");
+});
+
 it("shows a peer the AS number that it alone is to see", () => {
-  const options = sessionOptionsOf(peer("tor-a", { localAsn: 4_200_000_001 }), NODE);
+  const options = optionsOf(peer("tor-a", { localAsn: 4_200_000_001 }), NODE);
   if (!options.ok) throw new Error(options.fault);
   const { asn, capabilities } = options.value.peer.local;
   expect([asn, capabilities.find(({ kind }) => kind === "fourOctetAs")]).toEqual([
@@ -301,7 +355,7 @@ it.each<{ name: string; fields: Partial<Peer>; families: readonly number[] }>([
   { name: "both where it says so", fields: { dualStackAddressFamily: true }, families: [1, 2] },
   { name: "none where it is to hear of none", fields: { disableMP: true }, families: [] },
 ])("speaks of the family of the peer: $name", ({ fields, families }) => {
-  const options = sessionOptionsOf(peer("tor-a", fields), NODE);
+  const options = optionsOf(peer("tor-a", fields), NODE);
   if (!options.ok) throw new Error(options.fault);
   const said = options.value.peer.local.capabilities.flatMap((one) => (one.kind === "multiprotocol" ? [one.afi] : []));
   expect(said).toEqual(families);
