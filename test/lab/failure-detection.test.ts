@@ -10,6 +10,8 @@ beforeAll(async () => {
 });
 afterAll(() => lab.close());
 
+type Ours = Awaited<ReturnType<typeof startOurs>>;
+
 async function startOurs(name: string) {
   const host = lab.node(name);
   const process = await startOurMembers(host, lab.folder);
@@ -56,4 +58,21 @@ it("who is killed is found before a member of a release is that was killed first
     expect(failures(member).find((said) => said !== "failed n1")).toBe("failed n3");
   }
   await Promise.all([first, second, third].map(({ process }) => process.end()));
+});
+
+it("who was cut off is found again by himself, though nobody joins anybody", async () => {
+  const all = [await startOurs("n1"), await startOurs("n2"), await startOurs("n3")];
+  const [first, second, third] = all as [Ours, Ours, Ours];
+  const [n1, n2, n3] = [first.member, second.member, third.member];
+  await n1.join(n2, n3);
+  await untilAllKnow([n1, n2, n3], 3);
+  const route = async (what: "add" | "del"): Promise<void> => {
+    for (const { address } of [n2, n3]) await lab.node("n1").exec(["ip", "route", what, "blackhole", address]);
+  };
+  await route("add");
+  await untilAllKnow([n1], 1);
+  await untilAllKnow([n2, n3], 2);
+  await route("del");
+  await untilAllKnow([n1, n2, n3], 3);
+  await Promise.all(all.map(({ process }) => process.end()));
 });
