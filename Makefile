@@ -65,8 +65,8 @@ demo: build ## Three nodes and a client in network namespaces: see an address se
 bench: build testbed ## Speed as ratios to the machine's own; BENCH=arp runs one
 	@node scripts/run-ts.mjs bench/run.ts $(BENCH)
 
-RANDOM_TESTS := arp-responder ndp-responder bfd/ bgp/ convert-property discovered-peers election/several membership/fuzz \
-  membership/lzw random-life world/read
+RANDOM_TESTS := arp-responder ndp-responder bfd/ bgp/ convert-property discovered-peers election/several membership/failover membership/fuzz \
+  membership/lzw membership/watch-messages random-life world/read
 
 .PHONY: soak
 soak: build testbed ## The random tests, SOAK=50 times as long, and 60 kills of controllers; SEED=… repeats a run
