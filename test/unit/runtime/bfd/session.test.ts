@@ -297,6 +297,24 @@ it("sends nothing by itself to a peer that asks for nothing, and answers its pol
   expect(effects[0]).toMatchObject({ packet: { final: true, poll: false, state: "Up" } });
 });
 
+it("sends nothing by itself to a peer in demand mode while both are Up, but polls it, and goes on once the path is in doubt", () => {
+  const pair = established();
+  const heard = pair.sent.findLast(({ from }) => from === 1)?.packet;
+  if (heard === undefined) throw new Error("nothing was sent");
+  const [quiet, effects] = step(pair.session(0), { type: "received", packet: { ...heard, demand: true } });
+  expect(quiet.transmitMicroseconds).toBeUndefined();
+  expect(effects.map(({ do: what }) => what)).toEqual(["stopTransmitTimer", "startDetectionTimer"]);
+  const [polling, polls] = step(quiet, {
+    type: "reconfigure",
+    options: options(1, { desiredMinTxMicroseconds: 200 * MS }),
+  });
+  expect(polls).toMatchObject([{ do: "send", packet: { poll: true } }, { do: "startTransmitTimer" }]);
+  const [answered] = step(polling, { type: "received", packet: { ...heard, demand: true, final: true } });
+  expect([answered.isPolling, answered.transmitMicroseconds]).toEqual([false, undefined]);
+  const [down] = step(answered, { type: "received", packet: { ...heard, demand: true, state: "Down" } });
+  expect(down).toMatchObject({ state: "Down", transmitMicroseconds: 1000 * MS });
+});
+
 it("knows a peer that began anew with another discriminator", () => {
   const pair = established();
   pair.tell(1, { type: "stop" });

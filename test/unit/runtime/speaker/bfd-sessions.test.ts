@@ -42,6 +42,13 @@ it("speaks IPv6", () => {
   expect([a, b].map(({ states }) => states().at(-1)?.to)).toEqual(["Up", "Up"]);
 });
 
+it("asks the peer for no echo packets", () => {
+  const { network } = established();
+  for (const { octets } of network.sent) {
+    expect(decodeControlPacket(octets)).toMatchObject({ value: { requiredMinEchoRxMicroseconds: 0 } });
+  }
+});
+
 it("says at once when the peer has been silent for too long, and when it is back", () => {
   const { a, run, network } = established();
   network.isCut = true;
