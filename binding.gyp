@@ -7,6 +7,7 @@
         "src/native/arguments.c",
         "src/native/arp-filter.c",
         "src/native/descriptor.c",
+        "src/native/echo-filter.c",
         "src/native/errors.c",
         "src/native/inet.c",
         "src/native/link-events.c",

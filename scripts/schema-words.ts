@@ -145,7 +145,7 @@ const RESOURCE_WORDS: Readonly<Record<string, Words>> = {
   }),
   "BFDProfile.detectMultiplier": say("So many packets missing in a row are a lost path.", { absent: "`3`" }),
   "BFDProfile.echoInterval": say("Time between echo packets, in milliseconds.", { absent: "`50`" }),
-  "BFDProfile.echoMode": say("Sends echo packets: without effect yet. Not with pools of IPv6 addresses.", {
+  "BFDProfile.echoMode": say("Sends echo packets, to be sent back by the peer. Not with pools of IPv6 addresses.", {
     absent: "`false`",
   }),
   "BFDProfile.passiveMode": say("Waits for the peer to begin.", { absent: "`false`" }),
@@ -250,7 +250,7 @@ const LEGACY_WORDS: Readonly<Record<string, Words>> = {
     since: "v0.12.0",
     absent: "`50`",
   }),
-  "ConfigMap.bfd-profiles[].echo-mode": say("Sends echo packets: without effect yet.", {
+  "ConfigMap.bfd-profiles[].echo-mode": say("Sends echo packets, to be sent back by the peer.", {
     since: "v0.12.0",
     absent: "`false`",
   }),

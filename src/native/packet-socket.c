@@ -240,6 +240,7 @@ static void on_readable(struct descriptor *descriptor, int status) {
 static const struct sock_fprog *filter_of(uint32_t ether_type) {
   if (ether_type == ETH_P_ARP) return arp_filter();
   if (ether_type == ETH_P_IPV6) return neighbor_discovery_filter();
+  if (ether_type == ETH_P_IP) return echo_filter();
   return NULL;
 }
 
@@ -247,7 +248,7 @@ static bool read_ether_type(napi_env env, napi_value value, uint32_t *ether_type
   if (!read_integer(env, value, "etherType", 0, UINT16_MAX, ether_type)) return false;
   if (filter_of(*ether_type) != NULL) return true;
   napi_throw_range_error(env, "ERR_OUT_OF_RANGE",
-                         "Cannot call the native part: etherType is neither that of ARP nor that of IPv6");
+                         "Cannot call the native part: etherType is not that of ARP, IPv4 or IPv6");
   return false;
 }
 

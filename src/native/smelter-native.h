@@ -82,6 +82,11 @@ const struct sock_fprog *arp_filter(void);
 // The same for neighbour solicitations and advertisements with a hop limit of 255.
 const struct sock_fprog *neighbor_discovery_filter(void);
 
+// echo-filter.c
+
+// The same for BFD Echo packets over IPv4.
+const struct sock_fprog *echo_filter(void);
+
 // What each file offers to JS; described where it is defined.
 napi_value packet_socket_open(napi_env env, napi_callback_info info);
 napi_value packet_socket_send(napi_env env, napi_callback_info info);

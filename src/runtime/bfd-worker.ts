@@ -5,6 +5,7 @@ import type { BfdReport, BfdRequest } from "./bfd/messages.js";
 import { createBfdSessions } from "./speaker/bfd-sessions.js";
 import { monotonicMilliseconds, startTimer } from "./transport/clock.js";
 import { openDatagramReceiver, openDatagramSender } from "./transport/datagrams.js";
+import { openEchoSocket } from "./transport/echo-socket.js";
 import { listLinks, watchLinks } from "./transport/links.js";
 import { explainSystemError } from "./transport/native.js";
 
@@ -13,6 +14,7 @@ const port = parentPort;
 const sessions = createBfdSessions({
   openReceiver: openDatagramReceiver,
   openSender: openDatagramSender,
+  openEchoSocket,
   interfaceIndex: (device) => listLinks().find(({ name }) => name === device)?.index,
   explain: explainSystemError,
   startTimer,

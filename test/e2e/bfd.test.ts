@@ -35,15 +35,22 @@ const profile = (spec: object): string =>
 const peer = (name: string, spec: object): string =>
   resourceManifest("BGPPeer", name, { myASN: 64512, peerASN: 64513, holdTime: "90s", bfdProfile: "fast", ...spec });
 
-const BFD = `protocol bfd { interface "eth0" { min rx interval 50 ms; min tx interval 50 ms; multiplier 3; }; }\n`;
+/** @param multiplier large where nothing is to go down: a test must not depend on who is kept from running for how long */
+const bfdOf = (multiplier: number): string =>
+  `protocol bfd { interface "eth0" { min rx interval 50 ms; min tx interval 50 ms; multiplier ${multiplier}; }; }\n`;
 const protocol = (name: string, lines: string, channel = "ipv4"): string =>
   `protocol bgp ${name} {\n  passive on;\n  bfd on;\n  connect retry time 1;\n  error wait time 1,2;\n  ${lines}\n  ${channel} { import all; export none; };\n}\n`;
 const neighbor = (): string => protocol("n1", `local ${lab.router.ipv4} as 64513; neighbor ${n1.ipv4} as 64512;`);
 
-async function begin(name: string, config: Readonly<Record<string, string>>, protocols: string): Promise<LabProcess> {
+async function begin(
+  name: string,
+  config: Readonly<Record<string, string>>,
+  protocols: string,
+  multiplier = 3,
+): Promise<LabProcess> {
   const manifests = { ...config, nodes: nodeManifest(n1), web: serviceManifest("web", "198.51.100.9"), pool: POOL };
   world = await beginWorld(lab, name, manifests);
-  bird = await startBird(lab.router, lab.folder, `router id ${lab.router.ipv4};\n${BFD}${protocols}`);
+  bird = await startBird(lab.router, lab.folder, `router id ${lab.router.ipv4};\n${bfdOf(multiplier)}${protocols}`);
   running.push(bird.process);
   return world.startSpeaker(n1);
 }
@@ -91,13 +98,13 @@ it("ends the session when the path is lost, with the routes, and takes it up aga
 
 it("lets a profile change without touching the session", async () => {
   const peers = peer("tor", { peerAddress: lab.router.ipv4 });
-  const speaker = await begin("change", { peers, profile: profile({}) }, neighbor());
-  await untilUp([`${n1.ipv4} Up 0.050 0.150`]);
+  const speaker = await begin("change", { peers, profile: profile({ detectMultiplier: 50 }) }, neighbor(), 50);
+  await untilUp([`${n1.ipv4} Up 0.050 2.500`]);
   await until(hasRoute, { what: "the route" });
   const established = (await bird.ask("show protocols n1")).split("\n").at(-2);
   const since = speaker.mark();
-  await world?.change("profile", profile({ transmitInterval: 400, receiveInterval: 200, detectMultiplier: 5 }));
-  await untilUp([`${n1.ipv4} Up 0.200 2.000`]); // its packets no faster than we take them, ours 5 times in 400 ms each
+  await world?.change("profile", profile({ transmitInterval: 400, receiveInterval: 200, detectMultiplier: 40 }));
+  await untilUp([`${n1.ipv4} Up 0.200 16.000`]); // its packets no faster than we take them, 40 of ours in 400 ms each
   await world?.change(
     "peers",
     resourceManifest("BGPPeer", "tor", { myASN: 64512, peerASN: 64513, holdTime: "90s", peerAddress: lab.router.ipv4 }),

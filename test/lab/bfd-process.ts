@@ -103,5 +103,6 @@ export const bfdSpec = (remoteAddress: string, fields: Partial<BfdSessionSpec> =
   requiredMinRxMicroseconds: 50_000,
   detectMult: 3,
   passive: false,
+  echoIntervalMicroseconds: 0,
   ...fields,
 });

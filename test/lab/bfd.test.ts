@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { bfdSpec, startBfdOn, type BfdProcess } from "./bfd-process.js";
 import { startBird } from "./bird.js";
+import { startFrrBfd } from "./frr-bfd.js";
 import { createLab, until, type Lab, type LabProcess, type LanHost } from "./index.js";
 
 /*
@@ -79,8 +80,11 @@ describe("between two nodes", () => {
       const lines = addresses(number).map((address) => `address add ${address}/15 dev eth0`);
       await host.exec(["ip", "-batch", "-"], lines.join("\n"));
     }
+    const patient = { desiredMinTxMicroseconds: 200_000, requiredMinRxMicroseconds: 200_000, detectMult: 50 };
     const specs = (from: number, to: number) =>
-      addresses(to).map((address, index) => bfdSpec(address, { localAddress: addresses(from)[index] ?? "" }));
+      addresses(to).map((address, index) =>
+        bfdSpec(address, { ...patient, localAddress: addresses(from)[index] ?? "" }),
+      );
     const [one, other] = [await start(n1, specs(1, 2)), await start(n2, specs(2, 1))];
     const up = (bfd: BfdProcess) => [...bfd.current().values()].filter((state) => state === "Up").length;
     await until(() => up(one) === count && up(other) === count, { what: "all sessions to be up" });
@@ -188,4 +192,29 @@ describe("with BIRD", () => {
       what: "BIRD to hear",
     });
   });
+});
+
+// FRR takes Echo packets, and it is the router's kernel that sends them back.
+it("sends Echo packets by way of FRR's host, and notices when they are lost", async () => {
+  const config = { bfd: `bfd\n peer ${n1.ipv4}\n  receive-interval 50\n  transmit-interval 50\n exit\n!\n`, bgp: "" };
+  const frr = await startFrrBfd(lab.router, lab.folder, config);
+  try {
+    const bfd = await start(n1, [bfdSpec(lab.router.ipv4, { echoIntervalMicroseconds: 50_000 })]);
+    await untilState(bfd, `with ${lab.router.ipv4}`, "Up");
+    await until(async () => ((await bfd.counters()).sessions[0]?.echoReceived ?? 0) > 20, {
+      what: "packets to come back",
+    });
+    expect(bfd.errors()).toEqual([]);
+    await until(async () => (await frr.bfdPeers())[0]?.["remote-receive-interval"] === 1000, {
+      what: "FRR to be asked for fewer Control packets",
+    });
+    const before = bfd.states().length;
+    const rule = await n1.cable.block({ protocol: "udp", port: 3785, direction: "in" });
+    await until(() => bfd.states().length > before, { what: "the loss to be noticed" });
+    expect(bfd.states()[before]).toMatchObject({ from: "Up", to: "Down", reason: "echo function failed" });
+    await rule.remove();
+    await untilState(bfd, `with ${lab.router.ipv4}`, "Up");
+  } finally {
+    await frr.kill();
+  }
 });

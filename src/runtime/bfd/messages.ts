@@ -18,6 +18,8 @@ export type BfdSessionSpec = Readonly<{
   /** 1 to 255. */
   detectMult: number;
   passive: boolean;
+  /** Least between Echo packets; 0: none are sent. Only on a single hop, and over IPv4. */
+  echoIntervalMicroseconds: number;
 }>;
 
 /** From the main thread. */
@@ -51,6 +53,8 @@ export type BfdSessionCounters = Readonly<{
   packetsSent: number;
   /** Packets that could not be sent. */
   unsent: number;
+  echoSent: number;
+  echoReceived: number;
   ups: number;
   downs: number;
   /** What counts now, in microseconds: between two packets of ours, and of silence until the session is down. */

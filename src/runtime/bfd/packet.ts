@@ -41,6 +41,8 @@ export const CONTROL_PACKET_OCTETS = 24;
 
 /** UDP ports that Control packets are sent to. RFC 5881 §4, RFC 5883 §5 */
 export const CONTROL_PORT = { singleHop: 3784, multihop: 4784 } as const;
+/** The one that Echo packets are sent to. RFC 5881 §4 */
+export const ECHO_PORT = 3785;
 
 /** Why octets are no packet for us. The first rule of RFC 5880 §6.8.6 that they break */
 export type PacketFault =

@@ -7,6 +7,8 @@ export type BfdCounts = Readonly<{
   isUp: boolean;
   packetsReceived: number;
   packetsSent: number;
+  echoReceived: number;
+  echoSent: number;
   ups: number;
   downs: number;
   notifications: number;
@@ -35,8 +37,8 @@ export function createBfdMetrics(
       up.set(of, isUp ? 1 : 0);
       received.inc(of, counts.packetsReceived);
       sent.inc(of, counts.packetsSent);
-      echoReceived.inc(of, 0);
-      echoSent.inc(of, 0);
+      echoReceived.inc(of, counts.echoReceived);
+      echoSent.inc(of, counts.echoSent);
       ups.inc(of, counts.ups);
       downs.inc(of, counts.downs);
       notifications.inc(of, counts.notifications);

@@ -34,6 +34,7 @@ export interface BfdPeers {
 
 /** Where a profile is silent, as in the original. */
 const DEFAULT_INTERVAL_MS = 300;
+const DEFAULT_ECHO_INTERVAL_MS = 50;
 const DEFAULT_DETECT_MULTIPLIER = 3;
 const MICROSECONDS = 1000;
 
@@ -117,8 +118,10 @@ function sharedSessions(
       continue;
     }
     const spec = specOf(peer, peer.address, profile, isOnLink(peer.address));
-    if (profile.echoMode) {
-      tell(`BFD profile ${profile.name} is used without its echo mode, which is not there: see docs/limitations.md`);
+    if (profile.echoMode && (spec.isMultihop || peer.address.family === "ipv6")) {
+      tell(
+        `Peer ${peer.name} has no BFD echo: it is for IPv4 and a single hop: leave echoMode out of profile ${profile.name}`,
+      );
     }
     const known = shared.get(spec.key);
     if (known !== undefined && known.profile !== profile.name) {
@@ -149,5 +152,8 @@ function specOf(peer: Peer, address: IpAddress, profile: BfdProfile, isOnLink: b
     requiredMinRxMicroseconds: (profile.receiveIntervalMs ?? DEFAULT_INTERVAL_MS) * MICROSECONDS,
     detectMult: profile.detectMultiplier ?? DEFAULT_DETECT_MULTIPLIER,
     passive: profile.passiveMode,
+    echoIntervalMicroseconds: profile.echoMode
+      ? (profile.echoIntervalMs ?? DEFAULT_ECHO_INTERVAL_MS) * MICROSECONDS
+      : 0,
   };
 }

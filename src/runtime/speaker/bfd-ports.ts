@@ -1,6 +1,7 @@
 import type { BfdReport } from "../bfd/messages.js";
 import type { Family } from "../net/address.js";
-import type { Datagram, DatagramReceiver, DatagramSender } from "../net/datagram.js";
+import type { Datagram, DatagramReceiver, DatagramSender, EchoSocket } from "../net/datagram.js";
+import type { FrameSlots } from "../net/frame-slots.js";
 
 /** What BFD needs of the thread that it runs on. Times are in milliseconds, with fractions. */
 export type BfdPorts = Readonly<{
@@ -18,6 +19,12 @@ export type BfdPorts = Readonly<{
       hopLimit: number;
     }>,
   ): DatagramSender;
+  /** @returns undefined where the way to the neighbour is not known now. Throws where there can be no such socket. */
+  openEchoSocket(
+    remoteAddress: string,
+    interfaceIndex: number,
+    onFrames: (slots: FrameSlots, count: number) => void,
+  ): EchoSocket | undefined;
   /** The index that the interface has now; undefined: there is none of this name. */
   interfaceIndex(device: string): number | undefined;
   explain(error: unknown): Readonly<{ code: string; message: string }>;

@@ -27,7 +27,10 @@ const RETRY_MILLISECONDS = 1000;
 type Ports = Pick<BfdPorts, "openReceiver" | "interfaceIndex" | "explain" | "startTimer" | "report">;
 
 /** @throws never: a socket that cannot be opened is reported once, and tried again every second */
-export function createBfdReceivers(ports: Ports, arrived: (arrival: BfdArrival) => void): BfdReceivers {
+export function createBfdReceivers(
+  ports: Ports,
+  arrived: (arrival: BfdArrival, interfaceIndex: number) => void,
+): BfdReceivers {
   const receivers = new Map<string, Receiver>(); // BOUNDED by the sessions
 
   function open(receiver: Receiver): void {
@@ -41,8 +44,8 @@ export function createBfdReceivers(ports: Ports, arrived: (arrival: BfdArrival) 
       receiver.socket = ports.openReceiver(
         { family, port, device, sharesPort },
         {
-          onDatagram: ({ payload, source, destination, hopLimit }) =>
-            arrived({ payload, source, destination, hopLimit, isMultihop, device }),
+          onDatagram: ({ payload, source, destination, hopLimit, interfaceIndex }) =>
+            arrived({ payload, source, destination, hopLimit, isMultihop, device }, interfaceIndex),
           onError: (error) => tell(receiver, error),
         },
       );

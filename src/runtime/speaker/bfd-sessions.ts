@@ -1,6 +1,6 @@
 import { BFD_DROPS, createDemultiplexer, SINGLE_HOP_TTL, type BfdArrival, type BfdDrop } from "../bfd/demultiplexer.js";
 import type { BfdError, BfdSessionCounters, BfdSessionSpec, BfdStateReport } from "../bfd/messages.js";
-import { encodeControlPacket, type ControlPacket } from "../bfd/packet.js";
+import { DIAGNOSTIC, encodeControlPacket, type ControlPacket } from "../bfd/packet.js";
 import {
   createBfdSession,
   detectionTime,
@@ -13,6 +13,7 @@ import {
   type BfdSession,
 } from "../bfd/session.js";
 import { addressOctets, parseAddress } from "../net/address.js";
+import { createBfdEcho, type BfdEcho } from "./bfd-echo.js";
 import type { BfdPorts } from "./bfd-ports.js";
 import { createBfdReceivers } from "./bfd-receivers.js";
 import { createBfdSender } from "./bfd-sender.js";
@@ -31,6 +32,8 @@ export interface BfdSessions {
 const GOODBYES = 3;
 const LONGEST_GOODBYE_INTERVAL = 100;
 const MICROSECONDS = 1000;
+/** Between Control packets of the peer while Echo packets do their work. */
+const SLOW_MICROSECONDS = 1_000_000;
 
 type Running = {
   spec: BfdSessionSpec;
@@ -44,6 +47,7 @@ type Running = {
   timerAt: number;
   /** This silence has been given more time, since it was we who did not run. */
   isExcused: boolean;
+  echo: BfdEcho | undefined;
   packetsReceived: number;
   ups: number;
   downs: number;
@@ -61,7 +65,7 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
   let isStopping = false;
   let whenEnded = (): void => {};
 
-  function arrived(arrival: BfdArrival): void {
+  function arrived(arrival: BfdArrival, interfaceIndex: number): void {
     const accepted = demultiplexer.accept(arrival);
     if (!accepted.ok) {
       drops[accepted.fault] += 1;
@@ -71,6 +75,9 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
     running.packetsReceived += 1;
     running.isExcused = false;
     dispatch(running, { type: "received", packet });
+    if (running.session.state !== "Up") return;
+    const interval = packet.requiredMinEchoRxMicroseconds / MICROSECONDS;
+    running.echo?.allow(interval, { interfaceIndex, destination: arrival.destination });
   }
 
   function dispatch(running: Running, event: BfdEvent): void {
@@ -111,11 +118,42 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
 
   function tellState(running: Running, { from, to, reason }: Extract<BfdEffect, { do: "stateChanged" }>): void {
     if (to === "Up") running.ups += 1;
-    if (from === "Up") running.downs += 1;
+    if (from === "Up") {
+      running.downs += 1;
+      running.echo?.stop();
+    }
     if (leaving.has(running)) return; // nobody waits for it any more
     const isByPeersAdministrator = to === "Down" && running.session.remoteState === "AdminDown";
     const state: BfdStateReport = { session: running.spec.key, from, to, isByPeersAdministrator, reason };
     ports.report({ type: "state", state });
+  }
+
+  /** While Echo packets come back, Control packets are asked for once a second. RFC 5880 §6.8.3 */
+  function soonReconfigure(running: Running): void {
+    ports.startTimer(0, () => {
+      if (sessions.get(running.spec.key) === running) reconfigure(running);
+    });
+  }
+
+  function reconfigure(running: Running): void {
+    const { spec, discriminator, echo } = running;
+    const options = optionsOf(spec, discriminator, echo?.isActive() ?? false);
+    dispatch(running, { type: "reconfigure", options });
+  }
+
+  function echoOf(running: Running): BfdEcho | undefined {
+    const { spec, discriminator } = running;
+    if (spec.echoIntervalMicroseconds === 0 || spec.isMultihop || spec.remoteAddress.includes(":")) return undefined;
+    const options = {
+      discriminator,
+      remoteAddress: spec.remoteAddress,
+      intervalMilliseconds: spec.echoIntervalMicroseconds / MICROSECONDS,
+      detectMult: spec.detectMult,
+      onChange: () => soonReconfigure(running),
+      onError: (error: unknown) => tellError({ session: spec.key, ...ports.explain(error) }),
+      onFailed: () => dispatch(running, { type: "fail", diagnostic: DIAGNOSTIC.echoFunctionFailed }),
+    };
+    return createBfdEcho(options, ports);
   }
 
   /** The timer is not begun anew for each packet: when it ends, what came meanwhile is looked at. */
@@ -151,7 +189,7 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
     const discriminator = freeDiscriminator();
     const running: Running = {
       spec,
-      session: createBfdSession(optionsOf(spec, discriminator)),
+      session: createBfdSession(optionsOf(spec, discriminator, false)),
       discriminator,
       sender: createBfdSender(spec, ports, (error) => tellError({ session: spec.key, ...error })),
       stopTransmitTimer: () => {},
@@ -159,6 +197,7 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
       silentAt: Infinity,
       timerAt: Infinity,
       isExcused: false,
+      echo: undefined,
       packetsReceived: 0,
       ups: 0,
       downs: 0,
@@ -175,6 +214,7 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
       },
       running,
     );
+    running.echo = echoOf(running);
     sessions.set(spec.key, running);
     receivers.use(remote.family, isMultihop, device, running);
     dispatch(running, { type: "start" });
@@ -190,6 +230,7 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
   /** The peer is told three times; what it says meanwhile is no news. */
   function end(running: Running): void {
     sessions.delete(running.spec.key);
+    running.echo?.stop();
     leaving.add(running);
     const interval = Math.min(transmitInterval(running.session) / MICROSECONDS, LONGEST_GOODBYE_INTERVAL);
     const isHeard = running.session.remoteDiscriminator !== 0;
@@ -227,9 +268,16 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
           begin(spec);
           continue;
         }
+        const hasOtherEcho =
+          running.spec.echoIntervalMicroseconds !== spec.echoIntervalMicroseconds ||
+          running.spec.detectMult !== spec.detectMult;
         running.spec = spec;
+        if (hasOtherEcho) {
+          running.echo?.stop();
+          running.echo = echoOf(running); // begins with the next packet of the peer
+        }
         demultiplexer.setMinimumTtl(running.discriminator, spec.isMultihop ? spec.minimumTtl : SINGLE_HOP_TTL);
-        dispatch(running, { type: "reconfigure", options: optionsOf(spec, running.discriminator) });
+        reconfigure(running);
       }
     },
     counters(id) {
@@ -250,25 +298,29 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
   };
 }
 
-function optionsOf(spec: BfdSessionSpec, localDiscriminator: number): BfdOptions {
+function optionsOf(spec: BfdSessionSpec, localDiscriminator: number, hasEcho: boolean): BfdOptions {
   const { desiredMinTxMicroseconds, requiredMinRxMicroseconds, detectMult, passive } = spec;
   return {
     localDiscriminator,
     desiredMinTxMicroseconds,
-    requiredMinRxMicroseconds,
+    requiredMinRxMicroseconds: hasEcho
+      ? Math.max(SLOW_MICROSECONDS, requiredMinRxMicroseconds)
+      : requiredMinRxMicroseconds,
     requiredMinEchoRxMicroseconds: 0,
     detectMult,
     passive,
   };
 }
 
-function countersOf({ spec, session, sender, packetsReceived, ups, downs }: Running): BfdSessionCounters {
+function countersOf({ spec, session, sender, echo, packetsReceived, ups, downs }: Running): BfdSessionCounters {
   return {
     session: spec.key,
     state: session.state,
     packetsReceived,
     packetsSent: sender.sent(),
     unsent: sender.unsent(),
+    echoSent: echo?.sent() ?? 0,
+    echoReceived: echo?.received() ?? 0,
     ups,
     downs,
     transmitIntervalMicroseconds: transmitInterval(session),

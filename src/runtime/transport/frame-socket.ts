@@ -7,6 +7,7 @@ const SLOTS = 64;
 const PROTOCOLS = {
   ARP: { etherType: 0x0806, slotOctets: 128 },
   NDP: { etherType: 0x86dd, slotOctets: 1536 },
+  echo: { etherType: 0x0800, slotOctets: 128 },
 } as const;
 
 /** What the owner of a frame socket is told. */
@@ -41,11 +42,11 @@ export interface FrameSocket {
 
 /**
  * Opens a packet socket that receives ARP requests and replies, or neighbour solicitations and advertisements with a hop limit
- * of 255, arriving at one interface, and no other frame.
+ * of 255, or BFD Echo packets over IPv4, arriving at one interface, and no other frame.
  * @throws SystemError (EPERM without CAP_NET_RAW, ENODEV where there is no such interface), NativePartError
  */
 export function openFrameSocket(
-  protocol: "ARP" | "NDP",
+  protocol: keyof typeof PROTOCOLS,
   interfaceIndex: number,
   { onBatch, onUnsent, onError }: FrameSocketPorts,
 ): FrameSocket {

@@ -1,5 +1,6 @@
 import type { BfdReport, BfdSessionSpec, BfdStateReport } from "../../../../src/runtime/bfd/messages.js";
 import { addressOctets, parseAddress } from "../../../../src/runtime/net/address.js";
+import type { FrameSlots } from "../../../../src/runtime/net/frame-slots.js";
 import type { Datagram } from "../../../../src/runtime/net/datagram.js";
 import type { BfdPorts } from "../../../../src/runtime/speaker/bfd-ports.js";
 import { createBfdSessions, type BfdSessions } from "../../../../src/runtime/speaker/bfd-sessions.js";
@@ -9,6 +10,20 @@ const octetsOf = (text: string): Uint8Array => {
   if (address === undefined) throw new Error(`${text} is no address`);
   return Uint8Array.from(addressOctets(address));
 };
+
+/** Room for one frame in each direction. */
+function createSlots(): FrameSlots {
+  const slotOctets = 128;
+  return {
+    slots: 1,
+    slotOctets,
+    received: new DataView(new ArrayBuffer(slotOctets)),
+    receivedOctets: new Uint32Array(1),
+    toSend: new DataView(new ArrayBuffer(slotOctets)),
+    toSendOctets: new Uint32Array(1),
+    sendErrors: new Int32Array(1),
+  };
+}
 
 type OpenReceiver = Readonly<{ port: number; device: string; onDatagram: (datagram: Datagram) => void }>;
 
@@ -22,7 +37,14 @@ export type Machine = Readonly<{
   /** Ports that senders of it are bound to. */
   senderPorts: Set<number>;
   /** What opening a socket throws from now on; undefined: nothing. */
-  failWith: { receiver?: string; sender?: string; send?: string };
+  failWith: { receiver?: string; sender?: string; send?: string; echo?: string };
+  /** Open sockets for Echo packets. */
+  echoes: FrameSlots[];
+  /** Whether it sends back what goes through it, and knows the MAC address of its neighbour. */
+  forwards: { now: boolean };
+  /** Such a frame arrives at each of its sockets for Echo packets. */
+  feedEcho: (frame: Uint8Array) => void;
+  knowsNeighbor: { now: boolean };
   interfaces: Map<string, number>;
 }>;
 
@@ -32,7 +54,14 @@ export function createNetwork(random: () => number = () => 0.5) {
   let nextId = 0;
   let timers: { at: number; id: number; work: () => void }[] = [];
   const machines = new Map<string, Machine>();
-  const network = { isCut: false, hopLimit: 255, sent: [] as { from: string; octets: Uint8Array; at: number }[] };
+  const network = {
+    isCut: false,
+    hopLimit: 255,
+    sent: [] as { from: string; octets: Uint8Array; at: number }[],
+    echoesSent: [] as { from: string; at: number }[],
+    /** What a machine's packets say of Echo packets, in place of what they would. */
+    minEchoRxOf: new Map<string, number>(),
+  };
 
   function startTimer(milliseconds: number, work: () => void): () => void {
     const timer = { at: now + Math.max(0, milliseconds), id: (nextId += 1), work };
@@ -42,6 +71,7 @@ export function createNetwork(random: () => number = () => 0.5) {
 
   function addMachine(address: string): Machine {
     let discriminator = octetsOf(address).at(-1) ?? 0;
+    const echoReaders: { slots: FrameSlots; onFrames: (slots: FrameSlots, count: number) => void }[] = [];
     const failing = (code: string | undefined): void => {
       if (code !== undefined) throw Object.assign(new Error(`Cannot do it: ${code}`), { code });
     };
@@ -58,11 +88,37 @@ export function createNetwork(random: () => number = () => 0.5) {
         return {
           send(octets) {
             if (machine.failWith.send !== undefined) return machine.failWith.send;
+            const minEchoRx = network.minEchoRxOf.get(address);
+            if (minEchoRx !== undefined) new DataView(octets.buffer).setUint32(20, minEchoRx);
             network.sent.push({ from: address, octets, at: now });
             if (!network.isCut) startTimer(1, () => deliver(address, remoteAddress, remotePort, octets));
             return undefined;
           },
           close: () => void machine.senderPorts.delete(localPort),
+        };
+      },
+      openEchoSocket(remoteAddress, _interfaceIndex, onFrames) {
+        failing(machine.failWith.echo);
+        if (!machine.knowsNeighbor.now) return undefined;
+        const slots = createSlots();
+        machine.echoes.push(slots);
+        echoReaders.push({ slots, onFrames });
+        return {
+          ownMac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+          peerMac: Uint8Array.of(2, 0, 0, 0, 0, 2),
+          slots,
+          send() {
+            network.echoesSent.push({ from: address, at: now });
+            if (network.isCut || !(machines.get(remoteAddress)?.forwards.now ?? false)) return 0;
+            const frame = new Uint8Array(slots.toSend.buffer).slice();
+            startTimer(2, () => {
+              new Uint8Array(slots.received.buffer).set(frame);
+              slots.receivedOctets[0] = slots.toSendOctets[0] ?? 0;
+              if (machine.echoes.includes(slots)) onFrames(slots, 1);
+            });
+            return 0;
+          },
+          close: () => void machine.echoes.splice(machine.echoes.indexOf(slots), 1),
         };
       },
       interfaceIndex: (device) => machine.interfaces.get(device),
@@ -86,6 +142,16 @@ export function createNetwork(random: () => number = () => 0.5) {
       receivers: new Set(),
       senderPorts: new Set(),
       failWith: {},
+      echoes: [],
+      forwards: { now: true },
+      feedEcho(frame) {
+        for (const { slots, onFrames } of echoReaders) {
+          new Uint8Array(slots.received.buffer).set(frame);
+          slots.receivedOctets[0] = frame.length;
+          onFrames(slots, 1);
+        }
+      },
+      knowsNeighbor: { now: true },
       interfaces: new Map([["eth0", 2]]),
     };
     machines.set(address, machine);
@@ -103,6 +169,11 @@ export function createNetwork(random: () => number = () => 0.5) {
 
   return {
     network,
+    machine(address: string): Machine {
+      const machine = machines.get(address);
+      if (machine === undefined) throw new Error(`there is no machine ${address}`);
+      return machine;
+    },
     addMachine,
     deliver,
     run(milliseconds: number) {
@@ -134,5 +205,6 @@ export const spec = (remoteAddress: string, fields: Partial<BfdSessionSpec> = {}
   requiredMinRxMicroseconds: 300_000,
   detectMult: 3,
   passive: false,
+  echoIntervalMicroseconds: 0,
   ...fields,
 });

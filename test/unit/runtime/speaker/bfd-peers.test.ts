@@ -56,6 +56,8 @@ function create() {
               packetsReceived: 3,
               packetsSent: 4,
               unsent: 0,
+              echoSent: 0,
+              echoReceived: 0,
               ups: 1,
               downs: 0,
               transmitIntervalMicroseconds: 0,
@@ -81,6 +83,7 @@ it("makes a session of what the profile says, and of usual values where it says 
   peers.usePeers([peer("a"), peer("b", { address: addressOf("10.0.0.2"), bfdProfile: "plain" })], [FAST, PLAIN]);
   expect(used()).toMatchObject([
     {
+      echoIntervalMicroseconds: 0,
       remoteAddress: "10.0.0.1",
       desiredMinTxMicroseconds: 60_000,
       requiredMinRxMicroseconds: 50_000,
@@ -162,13 +165,13 @@ it("says once what is not as it was written", () => {
   const odd = [
     peer("a"),
     peer("b", { port: 1179, bfdProfile: "plain" }),
-    peer("c", { address: addressOf("10.0.0.3"), bfdProfile: "echo" }),
+    peer("c", { address: addressOf("fd00::3"), bfdProfile: "echo" }),
   ];
   for (let round = 0; round < 2; round += 1)
     peers.usePeers(odd, [FAST, PLAIN, { ...PLAIN, name: "echo", echoMode: true }]);
   expect(logged).toEqual([
     expect.stringContaining("shared by a, b, which name different profiles: fast counts"),
-    expect.stringContaining("BFD profile echo is used without its echo mode"),
+    expect.stringContaining("Peer c has no BFD echo: it is for IPv4 and a single hop"),
   ]);
 });
 
