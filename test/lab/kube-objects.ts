@@ -11,6 +11,8 @@ export type PodSpec = Readonly<{
   labels?: Readonly<Record<string, string>>;
   /** The node's own address if left out, as with hostNetwork. */
   podIP?: string;
+  /** What it says that it runs, which nobody looks at unless it is given. */
+  container?: Readonly<{ name: string; image: string; args?: readonly string[]; env?: readonly object[] }>;
   /** true if left out. */
   ready?: boolean;
 }>;
@@ -131,7 +133,8 @@ export function createObjects(admin: KubeClient): KubeObjects {
       const status = { conditions: [condition("Ready", ready)] };
       await admin.patch("v1/Node", node, { status }, { subresource: "status", type: "strategic" });
     },
-    createPod: async ({ name, namespace, node, labels = {}, podIP, ready = true }) => {
+    createPod: async ({ name, namespace, node, labels = {}, podIP, container, ready = true }) => {
+      const main = container ?? { name: "main", image: "lab.invalid/main:1" };
       await ensureNamespace(namespace);
       await admin.create({
         apiVersion: "v1",
@@ -140,7 +143,7 @@ export function createObjects(admin: KubeClient): KubeObjects {
         spec: {
           nodeName: node,
           hostNetwork: podIP === undefined,
-          containers: [{ name: "main", image: "lab.invalid/main:1" }],
+          containers: [main],
           terminationGracePeriodSeconds: 0,
         },
       });
@@ -158,8 +161,8 @@ export function createObjects(admin: KubeClient): KubeObjects {
         ),
         containerStatuses: [
           {
-            name: "main",
-            image: "lab.invalid/main:1",
+            name: main.name,
+            image: main.image,
             imageID: "lab",
             ready,
             restartCount: 0,
