@@ -96,9 +96,10 @@ function birdConfig({ router, nodes: [n1] }: Lab): string {
 protocol static {
   ipv4;
 ${routes}}
-protocol bgp router {
+protocol bgp upstream {
   local ${n1?.ipv4} as 64512;
   neighbor ${router.ipv4} as 64513;
+  connect delay time 1;
   ipv4 { import none; export all; };
 }
 `;
