@@ -38,9 +38,7 @@ const announcer = createAnnouncer(addresses, policy, {
     membership?.membership()?.seek(); // it may be a speaker that is back, and does not know that it was dead
     report({ type: "conflict", conflict });
   },
-  onWithdrawn() {
-    for (const body of encodeHandover(responders.handover())) membership?.membership()?.tellOurs(body);
-  },
+  onWithdrawn: handOver,
   onRegained: (address) => report({ type: "regained", address }),
   now: monotonicMilliseconds,
   startTimer,
@@ -80,6 +78,10 @@ let scanTimer: NodeJS.Timeout | undefined;
 let scanAt = Infinity;
 let lastScan = -Infinity;
 let stopped = false;
+
+function handOver(): void {
+  for (const body of encodeHandover(responders.handover())) membership?.membership()?.tellOurs(body);
+}
 
 /** @returns whether it could be read */
 function hearOurs(body: Uint8Array): boolean {
@@ -131,6 +133,8 @@ function* perform(request: Layer2Request): Generator<void> {
       return report({ type: "done", id: request.id });
     case "counters":
       return reportCounters(request.id);
+    case "handOver":
+      return handOver();
     case "fleetChanged":
       return announcer.fleetChanged();
     case "stop":

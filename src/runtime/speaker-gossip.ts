@@ -15,8 +15,9 @@ export function createSpeakerGossip(
   {
     node,
     openMembership,
+    handOver,
     answerAgainAfter,
-  }: Pick<SpeakerNode, "openMembership" | "answerAgainAfter"> & Readonly<{ node: string }>,
+  }: Pick<SpeakerNode, "openMembership" | "handOver" | "answerAgainAfter"> & Readonly<{ node: string }>,
   registry: Registry,
   log: Logger,
 ): SpeakerGossip | undefined {
@@ -41,6 +42,8 @@ export function createSpeakerGossip(
     { address: bindAddress, port },
     {
       open: (handlers) => openMembership({ name: node, bindAddress, port, metadata, parameters, keys }, handlers),
+      name: node,
+      giveWay: handOver,
       startTimer,
       log,
     },

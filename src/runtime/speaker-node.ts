@@ -33,6 +33,8 @@ export type SpeakerNode = Readonly<{
   openMembership(options: HostedOptions, handlers: MembershipHandlers): Promise<MembershipClient>;
   /** What a thread that was started again waits for before it answers. */
   answerAgainAfter(ready: () => Promise<void>): void;
+  /** Tells the other speakers that this one has given way to those it knows of. */
+  handOver(): void;
   /** Withdraws everything. Fulfilled when nothing is answered any more. */
   silence(): Promise<void>;
   /** The same, and ends the thread. Idempotent. */
@@ -118,16 +120,23 @@ export async function startSpeakerNode(
   const bfd = createBfdPeers({ ...bfdPorts, peerDown: sessions.bfdDown, peerUp: sessions.bfdUp, log });
   const setBgp = createBgpMetrics(options.registry);
   const setBfd = createBfdMetrics(options.registry);
+  let hasFleetChanged = false;
   const speaker = createSpeaker(options, {
     bgp: sessions,
     bfd,
     announce: (address, interfaces, probe) => void layer2.announce(address, interfaces, probe),
     withdraw: (address) => void layer2.withdraw(address),
+    ...tell,
     fleetChanged() {
+      hasFleetChanged = true;
       layer2.fleetChanged();
       answered.fleetChanged();
     },
-    ...tell,
+    decided() {
+      if (hasFleetChanged) layer2.handOver();
+      hasFleetChanged = false;
+      tell.decided?.();
+    },
     interfaceNames: () => interfaceNames,
     gaugeAnnounced: metrics.setAnnounced,
     gaugeConfig: (state) => metrics.setConfig(state),
@@ -181,6 +190,7 @@ export async function startSpeakerNode(
       return opened;
     },
     answerAgainAfter: (ready) => void (mayAnswer = ready),
+    handOver: layer2.handOver,
     silence,
     async stop() {
       await silence();

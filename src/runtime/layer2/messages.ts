@@ -36,6 +36,8 @@ export type Layer2Request =
   | Readonly<{ type: "counters"; id: number }>
   /** Speakers came or went: for a while claims of others may be theirs. */
   | Readonly<{ type: "fleetChanged" }>
+  /** What was asked for before this is in force: other speakers are told so, and what was answered. */
+  | Readonly<{ type: "handOver" }>
   | Readonly<{ type: "stop" }>;
 
 /** What went wrong on one interface, or with all of layer 2 where `interface` is undefined. `message` has a remedy. */

@@ -3,7 +3,7 @@ import { markRequest, type RequestMark } from "./answered-requests.js";
 
 /**
  * So long a request waits for an owner: as long as it may take from when one machine withdraws an address to when another one
- * announces it, and no longer than its sender waits before it asks again (RFC 1122 §2.3.2.1: once a second).
+ * announces it, and less than it takes to find a machine dead: what that answered just before it died is not answered again.
  */
 export const REMEMBER_MILLISECONDS = 250;
 /** Powers of two. */

@@ -68,6 +68,8 @@ export interface Layer2Driver {
   setAll(interfacesByAddress: ReadonlyMap<string, readonly string[]>): Promise<void>;
   /** Speakers came or went: for a while claims of others may be theirs. */
   fleetChanged(): void;
+  /** Tells the other speakers that this one has given way, and what it has answered; once what was asked for before is in force. */
+  handOver(): void;
   /** Empty where the worker is not running. */
   counters(): Promise<Layer2Counters>;
   /** As of the last scan; without the excluded ones. */
@@ -259,6 +261,10 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
       }
       return isHeld ? inForceLater() : replaceAll();
     },
+    handOver: () =>
+      void (flushed ?? Promise.resolve()).then(() =>
+        worker?.postMessage({ type: "handOver" } satisfies Layer2Request, []),
+      ),
     fleetChanged: () => worker?.postMessage({ type: "fleetChanged" } satisfies Layer2Request, []),
     async counters() {
       const report = await ask((id) => ({ type: "counters", id }));

@@ -9,6 +9,8 @@ export type MembershipHandlers = Readonly<{
   /** After changes of who is alive, or of what members say of themselves; alive() is as it is after all of them. */
   onChanges: (changes: readonly MemberChange[]) => void;
   onReport: (report: MembershipReport) => void;
+  /** That speaker of ours has given way to all that it knew of then. */
+  onGaveWay: (name: string) => void;
   /** It hears nothing any more, and is to be opened anew; said once, not after stop(). */
   onLost: (reason: string) => void;
 }>;
@@ -36,7 +38,7 @@ type Asking = "join" | "members" | "counters" | "leave" | "stop";
  */
 export function createMembershipClient(
   port: MessagePort,
-  { onChanges, onReport, onLost }: MembershipHandlers,
+  { onChanges, onReport, onGaveWay, onLost }: MembershipHandlers,
 ): Promise<MembershipClient> {
   const asked = new Map<number, (value: unknown) => void>(); // by id; BOUNDED by the callers that wait
   let living: Living = { alive: new Set(), ours: new Set() };
@@ -55,6 +57,8 @@ export function createMembershipClient(
       case "changed":
         ({ living } = said);
         return onChanges(said.changes);
+      case "gaveWay":
+        return onGaveWay(said.name);
       case "report":
         return onReport(said.report);
       case "error":

@@ -39,7 +39,7 @@ export type MembershipOptions = Readonly<{
    * Another speaker of ours has said something by tellOurs(). Told of every message that is none of memberlist's own.
    * @returns whether it could be read
    */
-  hearOurs?: (body: Uint8Array) => boolean;
+  hearOurs?: (body: Uint8Array, from: Endpoint) => boolean;
   /** A socket is of no use any more: this member hears nothing, and should be made anew. */
   onError: (error: Error) => void;
 }>;
@@ -255,7 +255,7 @@ export async function createMembership(options: MembershipOptions, ports: Member
     onPacket(octets, from) {
       packetsReceived += 1;
       for (const message of wire.decodePacket(octets, from, drop)) {
-        if (message.type === "user" && options.hearOurs?.(message.body) === true) continue;
+        if (message.type === "user" && options.hearOurs?.(message.body, from) === true) continue;
         dispatch({ type: "message", from, message });
       }
     },

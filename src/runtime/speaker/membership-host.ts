@@ -1,6 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { MemberChange } from "../membership/effects.js";
 import { decodeMetadata } from "../membership/metadata.js";
+import type { Endpoint } from "../membership/state.js";
 import { createMembership, type Membership } from "./membership-driver.js";
 import type { HostedOptions, Living, MembershipCall, MembershipSaid } from "./membership-messages.js";
 import type { MembershipPorts } from "./membership-ports.js";
@@ -51,12 +52,19 @@ export function startMembershipHost(
     say({ type: "changed", changes: told, living });
   }
 
+  function hear(body: Uint8Array, from: Endpoint): boolean {
+    if (!hearOurs(body)) return false;
+    const sender = membership?.members().find(({ endpoint }) => endpoint.address === from.address);
+    if (sender !== undefined) say({ type: "gaveWay", name: sender.name });
+    return true;
+  }
+
   async function open(): Promise<void> {
     try {
       membership = await createMembership(
         {
           ...options,
-          hearOurs,
+          hearOurs: hear,
           onChange: tellChange,
           onReport: (report) => say({ type: "report", report }),
           onError: ({ message }) => say({ type: "error", message }),

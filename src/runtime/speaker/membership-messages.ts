@@ -35,6 +35,8 @@ export type MembershipSaid =
   | Readonly<{ type: "failed"; code: string; message: string }>
   /** What changed since the last time, and who is alive now; changes of one turn of the event loop come together. */
   | Readonly<{ type: "changed"; changes: readonly MemberChange[]; living: Living }>
+  /** That speaker of ours has given way to those that it knows of, and said what it had answered. */
+  | Readonly<{ type: "gaveWay"; name: string }>
   | Readonly<{ type: "report"; report: MembershipReport }>
   /** A socket is of no use any more. */
   | Readonly<{ type: "error"; message: string }>

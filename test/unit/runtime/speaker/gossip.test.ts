@@ -23,9 +23,12 @@ let handlers: MembershipHandlers;
 let refuse: Error | undefined;
 let gossip: Gossip;
 let entered: string | undefined;
+let gaveWay: number[];
+let silent: Set<string>; // who does not say that it gave way
 
 beforeEach(() => {
   [now, timers, joins, did, lines, alive, refuse, entered] = [0, [], [], [], [], new Set(["n1"]), undefined, undefined];
+  [silent, gaveWay] = [new Set(), []];
   const client: MembershipClient = {
     alive: () => alive,
     ours: () => new Set([...alive].filter((name) => name !== "n3")),
@@ -52,8 +55,11 @@ beforeEach(() => {
       did.push("open");
       if (refuse !== undefined) throw refuse;
       handlers = given;
+      for (const name of ["n2", "n4", "n5"]) if (!silent.has(name)) given.onGaveWay(name);
       return client;
     },
+    name: "n1",
+    giveWay: () => void gaveWay.push(now),
     startTimer(milliseconds, run) {
       const timer = { at: now + milliseconds, run };
       timers.push(timer);
@@ -118,6 +124,43 @@ describe("enter()", () => {
     expect([did, entered]).toEqual([["open"], undefined]);
     await passTime(1);
     expect([did, entered]).toEqual([["open", "alive n1 n2 n3 (old)"], "at 50"]);
+  });
+
+  it("waits until all others of ours have given way", async () => {
+    silent = new Set(["n2", "n4"]);
+    await enter(peer(2), peer(3), peer(4));
+    for (const name of ["n2", "n3", "n4"]) await hear("joined", name);
+    await answer(joins[0] as Join);
+    await passTime(200);
+    handlers.onGaveWay("n2");
+    await settle();
+    expect(entered).toBeUndefined();
+    handlers.onGaveWay("n4");
+    await settle();
+    expect([did, entered]).toEqual([["open", "alive n1 n2 n3 (old) n4"], "at 200"]);
+  });
+
+  it.each([
+    { name: "a second", end: () => passTime(1050), at: "at 1050" },
+    { name: "its death", end: async () => void (await passTime(300), await hear("failed", "n2")), at: "at 300" },
+  ])("waits no longer than $name for one of ours to give way", async ({ end, at }) => {
+    silent = new Set(["n2"]);
+    await enter(peer(2));
+    await hear("joined", "n2");
+    await answer(joins[0] as Join);
+    await end();
+    expect(entered).toBe(at);
+  });
+
+  it("gives way to each that comes before it has begun, and then leaves it to who decides", async () => {
+    await enter(peer(2));
+    await hear("joined", "n2");
+    await answer(joins[0] as Join);
+    await passTime(50);
+    const before = gaveWay.length;
+    expect(before).toBeGreaterThan(0);
+    await hear("joined", "n4");
+    expect(gaveWay.length).toBe(before);
   });
 
   it("waits 300 ms for the others after the first answer, and no longer", async () => {

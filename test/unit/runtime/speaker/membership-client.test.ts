@@ -58,6 +58,7 @@ async function open(): Promise<MembershipClient> {
   const opened = createMembershipClient(port1, {
     onChanges: (changes) => heard.push(changes.map(({ what, name }) => `${what} ${name}`).join(", ")),
     onReport: ({ what }) => heard.push(what),
+    onGaveWay: (name) => heard.push(`gave way: ${name}`),
     onLost: (reason) => heard.push(`lost: ${reason}`),
   });
   host = startMembershipHost(port2, OPTIONS, ports, {
@@ -102,6 +103,17 @@ it("tells what befalls members, all of one packet at once, and who lives then", 
   expect(await client.counters()).toMatchObject({ packetsReceived: 2 });
 });
 
+it("tells which other speaker has said that it gave way", async () => {
+  const client = await open();
+  hear(alive(2));
+  const [key] = RING;
+  if (key === undefined) throw new Error("there is no key");
+  const encryption = { key, nonce: new Uint8Array(12) };
+  onPacket(encodePacket([Uint8Array.of(8, 1, 2)], { compress: false, crc: false, encryption, label: "" }), THEM);
+  await client.counters();
+  expect(heard.filter((line) => /^(ours|gave way): /.test(line))).toEqual(["ours: 2 octets", "gave way: n2"]);
+});
+
 it("joins, leaves and says other things of itself as it is asked to", async () => {
   const client = await open();
   expect(await client.join([THEM])).toEqual({ reached: 0, failed: [{ to: THEM, reason: "ECONNREFUSED" }] });
@@ -127,7 +139,12 @@ it("rejects with the code where the sockets cannot be opened", async () => {
 it("rejects where the other end is gone before it said anything", async () => {
   const { port1, port2 } = new MessageChannel();
   here = port1;
-  const opened = createMembershipClient(port1, { onChanges: () => {}, onReport: () => {}, onLost: () => {} });
+  const opened = createMembershipClient(port1, {
+    onChanges: () => {},
+    onReport: () => {},
+    onGaveWay: () => {},
+    onLost: () => {},
+  });
   port2.close();
   await expect(opened).rejects.toMatchObject({ code: "ERR_CLOSED" });
 });
