@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   bfd: () => import("./bfd.js"),
   bgp: () => import("./bgp.js"),
   convert: () => import("./convert.js"),
+  failover: () => import("./failover.js"),
   lint: () => import("./lint.js"),
   start: () => import("./start.js"),
   takeover: () => import("./takeover.js"),

@@ -130,8 +130,8 @@ export async function runPartition(fleet: Fleet, node: LanHost): Promise<Healing
   const rule = await node.cable.block({});
   const others = lab.nodes.filter((each) => each !== node);
   await Promise.all([fleet.untilOwned(others, at), fleet.untilAnnouncesAll(node)]);
+  const healedAt = Date.now(); // before it is, so that nothing of it is taken for what was before
   await rule.remove();
-  const healedAt = Date.now();
   const settledAt = await fleet.untilOwned(lab.nodes, healedAt);
   return {
     healMs: settledAt - healedAt,

@@ -34,6 +34,8 @@ export type Fleet = Readonly<{
   ledger: Ledger;
   look: () => Promise<void>;
   speaker: (node: LanHost) => LabProcess;
+  /** When the answering thread of a speaker stood still, or was not yet sure of its addresses, since this time. */
+  stalls: (since: number) => readonly Readonly<{ from: number; to: number }>[];
   /** Starts the speaker of a node on which none runs. */
   start: (node: LanHost) => Promise<void>;
   /** As a DaemonSet does it: the Pod goes, and another one comes in its place. */
@@ -68,6 +70,8 @@ export async function createFleet({ services, asked: share = services }: FleetOp
     const addresses = Array.from({ length: services }, (_, index) => addressOf(index));
     const asked = Array.from({ length: share }, (_, index) => addressOf(Math.floor((index * services) / share)));
     const speakers = new Map<string, LabProcess>();
+    const all: LabProcess[] = []; // BOUNDED by how often the test starts one
+    const outputs = (): readonly string[] => all.map((speaker) => speaker.output());
     const ledger = createLedger();
     const client = await startAsking(lab.client, lab.folder, {
       addresses: asked,
@@ -96,7 +100,15 @@ export async function createFleet({ services, asked: share = services }: FleetOp
       ledger,
       look,
       speaker: speakerOf,
-      start: async (node) => void speakers.set(node.name, await smelter.startSpeaker(node, flags(node))),
+      stalls: (since) =>
+        outputs()
+          .flatMap(stallsIn)
+          .filter(({ to }) => to >= since),
+      start: async (node) => {
+        const speaker = await smelter.startSpeaker(node, flags(node));
+        speakers.set(node.name, speaker);
+        all.push(speaker);
+      },
       replacePod: async (node) => {
         const name = `speaker-${node.name}`;
         await kubernetes.admin.delete("v1/Pod", `${NAMESPACE}/${name}`);
@@ -140,7 +152,11 @@ export async function createFleet({ services, asked: share = services }: FleetOp
       close: () => smelter.close(),
     };
     await Promise.all(lab.nodes.map((node) => fleet.start(node)));
-    await fleet.untilOwned(lab.nodes, Date.now());
+    await fleet.untilOwned(lab.nodes, Date.now()).catch((error: unknown) => {
+      for (const [name, speaker] of speakers)
+        console.error(`the speaker of ${name} said:\n${speaker.output().slice(-4000)}`);
+      throw error;
+    });
     return fleet;
   } catch (error) {
     await smelter.close();
@@ -152,6 +168,14 @@ export async function createFleet({ services, asked: share = services }: FleetOp
 async function announcedBy(node: LanHost): Promise<number> {
   const { body } = await node.fetch("http://127.0.0.1:7472/metrics");
   return body.split("\n").filter((line) => line.startsWith("metallb_speaker_announced{")).length;
+}
+
+/** Of what a speaker wrote. */
+function stallsIn(output: string): readonly Readonly<{ from: number; to: number }>[] {
+  return Array.from(
+    output.matchAll(/"ts":"([^"]+)","event":"stalled","stalledMilliseconds":([\d.]+),"heldMilliseconds":([\d.]+)/g),
+    ([, at = "", stalled, held]) => ({ from: Date.parse(at) - Number(stalled) - Number(held), to: Date.parse(at) }),
+  );
 }
 
 /** The address of the Service of this number, 0 to 16,000. */
