@@ -1,4 +1,4 @@
-// The long form of test/e2e/failover.test.ts: many faults, then half an hour of noise. Prints JSON lines; `make soak` runs it.
+// Many faults of a fleet of three speakers, then half an hour of noise. Prints JSON lines; `make soak` runs it.
 // FAULTS=400 MINUTES=30 SEED=1 are what is left out; SERVICES=100.
 import { createFleet, type Fleet } from "./fleet.js";
 import { FAULT_KINDS, runFault, type FaultRun } from "./faults.js";
