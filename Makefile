@@ -66,7 +66,7 @@ bench: build testbed ## Speed as ratios to the machine's own; BENCH=arp runs one
 	@node scripts/run-ts.mjs bench/run.ts $(BENCH)
 
 RANDOM_TESTS := arp-responder ndp-responder bfd/ bgp/ convert-property discovered-peers election/several membership/failover membership/fuzz \
-  membership/lzw membership/watch-messages random-life world/read
+  membership/lzw membership/watch-messages random-life speaker/bfd- world/read
 
 .PHONY: soak
 soak: build testbed ## The random tests, SOAK=50 times as long, 60 kills of controllers, fleets of MetalLB's speakers replaced and back, FAULTS=400 of nodes and MINUTES=30 of noise; SEED=… repeats a run
