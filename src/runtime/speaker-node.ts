@@ -130,7 +130,6 @@ export async function startSpeakerNode(
     fleetChanged() {
       hasFleetChanged = true;
       layer2.fleetChanged();
-      answered.fleetChanged();
     },
     decided() {
       if (hasFleetChanged) layer2.handOver();

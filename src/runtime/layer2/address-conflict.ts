@@ -32,10 +32,11 @@ const UNANSWERED = { reportedMilliseconds: undefined, defendedMilliseconds: unde
 /**
  * Takes note of a frame by which another machine says that it has an address that is announced here (RFC 5227 §2.4; for
  * IPv6 RFC 4862 §5.4.4). One such frame is no conflict yet: when an address moves, its next owner is heard before the last
- * one knows.
+ * one knows. Nothing is reported while the fleet changes: the other may be a speaker of ours.
+ * @param fleetChangedMilliseconds when speakers came or went the last time; -Infinity: never
  * @returns whether the conflict is to be reported now
  */
-export function noteClaim(address: AnnouncedAddress, now: number): boolean {
+export function noteClaim(address: AnnouncedAddress, now: number, fleetChangedMilliseconds: number): boolean {
   address.claimsHeard += 1;
   const { conflict } = address;
   if (conflict === undefined || now - conflict.lastMilliseconds > FORGET_MILLISECONDS) {
@@ -44,6 +45,7 @@ export function noteClaim(address: AnnouncedAddress, now: number): boolean {
   }
   conflict.lastMilliseconds = now;
   if (now - conflict.sinceMilliseconds < CONFIRM_MILLISECONDS) return false;
+  if (now - fleetChangedMilliseconds < LENIENT_MILLISECONDS) return false;
   const reported = conflict.reportedMilliseconds;
   if (reported !== undefined && now - reported < REPEAT_MILLISECONDS) return false;
   conflict.reportedMilliseconds = now;
@@ -52,8 +54,8 @@ export function noteClaim(address: AnnouncedAddress, now: number): boolean {
 
 /**
  * What is to be done about a claim that noteClaim() has taken note of. Nothing before it is a conflict, and nothing while
- * the fleet changes: the other may be a speaker of ours, which neither is to be fought nor gives the address up for two.
- * @param fleetChangedMilliseconds when speakers came or went the last time; -Infinity: never
+ * the fleet changes: a speaker of ours is neither to be fought nor given the address up to by two.
+ * @param fleetChangedMilliseconds as for noteClaim()
  */
 export function answerClaim(
   address: AnnouncedAddress,

@@ -1,4 +1,3 @@
-import { LENIENT_MILLISECONDS } from "../layer2/address-conflict.js";
 import type { AnsweredView } from "../world/answered-elsewhere.js";
 import type { ConflictHeard } from "./conflict-news.js";
 
@@ -16,19 +15,15 @@ export type AnsweredPorts = Readonly<{
 
 /** Which addresses other machines answer for, as this node has heard just now: for whoever gives addresses out. */
 export interface AnsweredElsewhere {
-  /** Passed over for a while after speakers came or went, as it may be one of them; who answers a probe is none. */
-  heard(conflict: Pick<ConflictHeard, "address" | "mac" | "probed">): void;
+  heard(conflict: Pick<ConflictHeard, "address" | "mac">): void;
   /** Nobody else has it any more. */
   regained(address: string): void;
-  /** Speakers came or went. */
-  fleetChanged(): void;
   stop(): void;
 }
 
 export function createAnsweredElsewhere(ports: AnsweredPorts): AnsweredElsewhere {
   // BOUNDED by the addresses that were announced here in the last minutes; the one heard of longest ago is first.
   const known = new Map<string, { machine: string; until: number }>();
-  let fleetChangedAt = -Infinity;
   let cancelTimer = (): void => {};
 
   function tell(): void {
@@ -56,8 +51,7 @@ export function createAnsweredElsewhere(ports: AnsweredPorts): AnsweredElsewhere
   }
 
   return {
-    heard({ address, mac, probed }) {
-      if (!probed && ports.now() - fleetChangedAt < LENIENT_MILLISECONDS) return; // it is told again if it goes on
+    heard({ address, mac }) {
       const before = known.get(address);
       known.delete(address); // and to the end
       known.set(address, { machine: mac, until: ports.now() + FORGET_MILLISECONDS });
@@ -68,7 +62,6 @@ export function createAnsweredElsewhere(ports: AnsweredPorts): AnsweredElsewhere
       if (known.delete(address)) tell();
       plan();
     },
-    fleetChanged: () => void (fleetChangedAt = ports.now()),
     stop: () => cancelTimer(),
   };
 }

@@ -232,7 +232,7 @@ export function createAnnouncer(
         return;
       }
       const now = ports.now();
-      const isNews = noteClaim(address, now);
+      const isNews = noteClaim(address, now, fleetChangedAt);
       const answer = answerClaim(address, now, policy.conflicts, fleetChangedAt);
       if (answer === "yield") {
         const { interfaces } = address;

@@ -25,7 +25,7 @@ function announced(...texts: string[]): AnnouncedAddresses {
 }
 
 describe("noteClaim() counts each claim, and reports", () => {
-  it.each<{ name: string; at: readonly number[]; reported: readonly number[] }>([
+  it.each<{ name: string; at: readonly number[]; changed?: number; reported: readonly number[] }>([
     { name: "nothing of a single one", at: [0], reported: [] },
     { name: "nothing of a burst, as when an address moves", at: [0, 1, 2, 1100, 1101], reported: [] },
     { name: "what goes on for two seconds", at: [0, 1100, 2200], reported: [2200] },
@@ -36,19 +36,25 @@ describe("noteClaim() counts each claim, and reports", () => {
       at: Array.from({ length: 140 }, (_, second) => second * 1000),
       reported: [2000, 62_000, 122_000],
     },
-  ])("$name", ({ at, reported }) => {
+    {
+      name: "no speaker that comes or goes, and who goes on ten seconds later",
+      at: Array.from({ length: 20 }, (_, second) => second * 1000),
+      changed: 1500,
+      reported: [12_000],
+    },
+  ])("$name", ({ at, changed = -Infinity, reported }) => {
     const address = announced("192.0.2.1").get(key("192.0.2.1")) as AnnouncedAddress;
-    expect(at.filter((now) => noteClaim(address, now))).toEqual(reported);
+    expect(at.filter((now) => noteClaim(address, now, changed))).toEqual(reported);
     expect(address.claimsHeard).toBe(at.length);
   });
 
   it("anew after the address was withdrawn", () => {
     const addresses = announced("192.0.2.1");
     const address = addresses.get(key("192.0.2.1")) as AnnouncedAddress;
-    noteClaim(address, 0);
+    noteClaim(address, 0, -Infinity);
     withdrawAddress(addresses, address.key);
     announceAddress(addresses, address.key, undefined);
-    expect([noteClaim(address, 3000), noteClaim(address, 5000)]).toEqual([false, true]);
+    expect([noteClaim(address, 3000, -Infinity), noteClaim(address, 5000, -Infinity)]).toEqual([false, true]);
   });
 });
 
@@ -69,7 +75,7 @@ describe("answerClaim()", () => {
   ])("$name", ({ policy, changed = -Infinity, at = EACH_SECOND, done }) => {
     const address = announced("192.0.2.1").get(key("192.0.2.1")) as AnnouncedAddress;
     const answers = at.flatMap((now) => {
-      noteClaim(address, now);
+      noteClaim(address, now, changed);
       const answer = answerClaim(address, now, policy, changed);
       return answer === undefined ? [] : [`${now} ${answer}`];
     });
