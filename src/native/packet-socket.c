@@ -306,7 +306,7 @@ static bool read_open_arguments(napi_env env, struct packet_socket *socket, cons
 }
 
 // openPacketSocket(etherType, ifindex, slots, slotOctets, onBatch, onUnsent, onError) -> handle with `buffer`, an
-// ArrayBuffer. The EtherType is that of ARP, or that of IPv6, for neighbour solicitations and advertisements.
+// ArrayBuffer. The EtherType is that of ARP, of IPv6 for neighbour solicitations and advertisements, or of IPv4 for BFD echo.
 // onBatch(count) returns how many of the frames to send are filled in; onUnsent(count) follows where one of these failed;
 // onError(error) reports what befell the socket, which stays open.
 napi_value packet_socket_open(napi_env env, napi_callback_info info) {

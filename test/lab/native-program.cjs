@@ -42,7 +42,7 @@ const cases = {
     const refusals = [
       [[], /etherType/],
       [["2054"], /etherType/],
-      [[0x0800, 1, 16, 128, nothing, nothing, nothing], /etherType/],
+      [[0x88cc, 1, 16, 128, nothing, nothing, nothing], /etherType/],
       [[2 ** 16 + ARP, 1, 16, 128, nothing, nothing, nothing], /etherType/],
       [[ARP], /ifindex/],
       [[IPV6, "1"], /ifindex/],
