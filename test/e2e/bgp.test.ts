@@ -1,17 +1,16 @@
-import { cp, mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { startBird, type Bird } from "../lab/bird.js";
-import { createLab, until, type Lab, type LabProcess, type LanHost } from "../lab/index.js";
-import { SMELTER } from "./smelter.js";
+import { createLab, until, type Lab, type LanHost } from "../lab/index.js";
+import { beginWorld, nodeManifest as node, serviceManifest as service, type BgpWorld } from "./bgp-world.js";
 
 /*
  * Speakers on manifests, and a BIRD on the router: what it holds is read from it.
  */
 
 let lab: Lab;
-let world: string;
-const running: LabProcess[] = [];
+let world: BgpWorld | undefined;
 let bird: Bird;
 
 beforeAll(async () => {
@@ -19,39 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => lab.close());
 afterEach(async () => {
-  await Promise.all(running.splice(0).map((process) => process.kill()));
+  await Promise.all([bird.process.kill(), world?.end()]);
 });
-
-const node = ({ name, ipv4 }: LanHost, annotations = "{}"): string => `
-apiVersion: v1
-kind: Node
-metadata:
-  name: ${name}
-  labels: {kubernetes.io/hostname: ${name}}
-  annotations: ${annotations}
-status:
-  addresses: [{type: InternalIP, address: ${ipv4}}]
-  conditions: [{type: Ready, status: "True"}]
-`;
-
-const service = (name: string, ip: string): string => `
-apiVersion: v1
-kind: Service
-metadata: {name: ${name}, namespace: default, annotations: {metallb.io/loadBalancerIPs: "${ip}"}}
-spec:
-  type: LoadBalancer
-  clusterIP: ${ip.includes(":") ? "fd00::7" : "10.96.0.7"}
-  clusterIPs: ["${ip.includes(":") ? "fd00::7" : "10.96.0.7"}"]
-  ports: [{port: 80}]
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: ${name}-1, namespace: default, labels: {kubernetes.io/service-name: ${name}}}
-addressType: IPv4
-endpoints:
-- {addresses: [10.244.11.2], nodeName: n1, conditions: {ready: true}}
-- {addresses: [10.244.12.2], nodeName: n2, conditions: {ready: true}}
-`;
 
 const configMap = (config: string): string => `
 apiVersion: v1
@@ -71,31 +39,11 @@ const neighbor = (
   `protocol bgp ${name} {\n  local ${lab.router.ipv4} as 64513;\n  neighbor ${host.ipv4} as 64512;\n  passive on;\n${options}\n  ${channels}\n}\n`;
 
 /** A world of manifests, the controller that allocates in it, and BIRD with these protocols. */
-async function begin(name: string, manifests: Readonly<Record<string, string>>, protocols: string): Promise<void> {
-  world = join(lab.folder, name);
-  await mkdir(world, { recursive: true });
-  for (const [file, text] of Object.entries(manifests)) await change(file, text);
-  bird = await startBird(lab.router, world, `router id ${lab.router.ipv4};\n${protocols}`);
-  running.push(bird.process);
-  const controller = lab.controlPlane.spawn([SMELTER, "run", "--from", world], { name: "controller" });
-  running.push(controller);
-  await controller.waitForOutput(/ipAllocated|assigned/);
-}
-
-/** In one step, as editors and kubectl do it: a file that is half written is another configuration. */
-async function change(file: string, text: string): Promise<void> {
-  await writeFile(join(world, `.${file}.new`), text);
-  await cp(join(world, `.${file}.new`), join(world, `${file}.yaml`));
-}
-
-function startSpeaker(host: LanHost): LabProcess {
-  const argv = [SMELTER, "run", "--from", world, "--node", host.name, "--log-level", "debug"];
-  const speaker = host.spawn(argv, {
-    name: `speaker on ${host.name}`,
-    privileges: { uid: 0, capabilities: ["net_raw"] },
-  });
-  running.push(speaker);
-  return speaker;
+async function begin(name: string, manifests: Readonly<Record<string, string>>, protocols: string): Promise<BgpWorld> {
+  const folder = join(lab.folder, `bird-${name}`);
+  await mkdir(folder);
+  bird = await startBird(lab.router, folder, `router id ${lab.router.ipv4};\n${protocols}`);
+  return (world = await beginWorld(lab, name, manifests));
 }
 
 const nextHops = async (prefix: string): Promise<readonly string[]> =>
@@ -118,7 +66,7 @@ it("announces a Service from every node with its attributes, follows it, and say
     nodes: `${node(n1)}---${node(n2)}`,
     web: service("web", "198.51.100.9"),
   };
-  await begin("announce", manifests, neighbor("n1", n1, "") + neighbor("n2", n2, ""));
+  const { change, startSpeaker } = await begin("announce", manifests, neighbor("n1", n1, "") + neighbor("n2", n2, ""));
   const speakers = [startSpeaker(n1), startSpeaker(n2)];
   const expected = [n1, n2].map(({ ipv4 }) => ({
     prefix: "198.51.100.9/32",
@@ -159,7 +107,11 @@ address-pools:
   - {aggregation-length-v6: 128, localpref: 321, communities: [blackhole, "64512:1"]}
   - {aggregation-length-v6: 64}
 `;
-  await begin("six", { config: configMap(config), nodes: node(n1), web: service("web", "2001:db8:7::1") }, protocol);
+  const { startSpeaker } = await begin(
+    "six",
+    { config: configMap(config), nodes: node(n1), web: service("web", "2001:db8:7::1") },
+    protocol,
+  );
   startSpeaker(n1);
   await until(async () => (await bird.routes()).length === 2, { what: "both prefixes" });
   const common = { nextHop: n1.ipv6, asPath: "", largeCommunities: "" };
@@ -177,7 +129,7 @@ peers:
 - {my-asn: 64512, peer-asn: 64513, peer-address: ${lab.client.ipv4}, password: "${password}"}
 `;
   const manifests = { config: configMap(peers("") + POOL), nodes: node(n1), web: service("web", "198.51.100.9") };
-  await begin("trouble", manifests, neighbor("n1", n1, ""));
+  const { change, startSpeaker } = await begin("trouble", manifests, neighbor("n1", n1, ""));
   const speaker = startSpeaker(n1);
   await speaker.waitForOutput(/sessionUp/);
   await speaker.waitForOutput(/sessionFailed.*ECONNREFUSED.*start the peer's BGP/);
@@ -200,7 +152,7 @@ peer-autodiscovery:
   from-annotations:
   - {peer-address: example.com/router}
 ${POOL}`;
-  await begin(
+  const { change, startSpeaker } = await begin(
     "discovered",
     { config: configMap(config), nodes: node(n1), web: service("web", "198.51.100.9") },
     neighbor("n1", n1, ""),

@@ -1,9 +1,10 @@
 /** FRR's bgpd and bfdd on a host of the lab, with the zebra between them. */
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { askFrr, frrEnv, frrProgram, withFrrUsers } from "./frr-daemons.js";
+import { FRR_USERS, askVty } from "./frr-vty.js";
 import type { Host } from "./host.js";
 import type { LabProcess } from "./process.js";
+import { routerEnv, routerProgram, withUser } from "./router.js";
 import { until } from "./until.js";
 
 /** As `show bfd peers json` has it; times in milliseconds. */
@@ -38,15 +39,16 @@ export async function startFrrBfd(
   const place = await mkdtemp(join(folder, `frr-bfd-${host.name}-`));
   const zserv = join(place, "zserv.api");
   const vty = (daemon: string): string => join(place, `${daemon}.vty`);
-  const ask = (daemon: string, ...commands: readonly string[]): Promise<string> => askFrr(vty(daemon), commands);
+  const ask = (daemon: string, ...commands: readonly string[]): Promise<string> => askVty(vty(daemon), commands);
 
   async function start(daemon: string, text: string, ...more: readonly string[]): Promise<LabProcess> {
     const file = join(place, `${daemon}.conf`);
     await writeFile(file, `log stdout\n${text}`);
     const common = ["-z", zserv, "--vty_socket", place, "-P", "0", "-u", "root", "-g", "root"];
     const files = ["-f", file, "-i", join(place, `${daemon}.pid`), "--log", "stdout"];
-    const argv = await withFrrUsers(join(place, daemon), [frrProgram(daemon), ...common, ...files, ...more]);
-    const started = host.spawn(argv, { name: `${daemon} on ${host.name}`, env: frrEnv() });
+    const program = routerProgram(`usr/lib/frr/${daemon}`);
+    const argv = await withUser(join(place, daemon), FRR_USERS, [program, ...common, ...files, ...more]);
+    const started = host.spawn(argv, { name: `${daemon} on ${host.name}`, env: routerEnv() });
     const answers = (): Promise<boolean> =>
       ask(daemon, "show version").then(
         (version) => version.includes("FRR"),

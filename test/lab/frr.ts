@@ -1,7 +1,7 @@
 /** FRR's bgpd on a host of the lab, with the zebra that tells it of interfaces. */
 import { mkdir, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { join } from "node:path";
+import { FRR_USERS, askVty } from "./frr-vty.js";
 import type { LanHost } from "./lab.js";
 import {
   isIpv6,
@@ -37,7 +37,7 @@ export async function startFrr(
   const env = routerEnv();
   const common = ["-z", zserv, "--vty_socket", place, "-P", "0"];
   const zebraArgv = [routerProgram("usr/lib/frr/zebra"), ...common, "-u", "root", "-g", "root", "-f", zebraConfig];
-  const zebra = host.spawn(await withUser(place, ["frr", "frrvty"], [...zebraArgv, "-i", join(place, "z.pid")]), {
+  const zebra = host.spawn(await withUser(place, FRR_USERS, [...zebraArgv, "-i", join(place, "z.pid")]), {
     name: `zebra on ${host.name}`,
     env,
   });
@@ -85,35 +85,6 @@ export async function startFrr(
       return (neighbors[remote]?.bgpTimerHoldTimeMsecs ?? 0) / 1000;
     },
   };
-}
-
-/** Octets behind each answer, before one with the result. */
-const END = Buffer.of(0, 0, 0);
-
-/** Says commands to a daemon as vtysh does, which itself wants a PAM service. @returns what it answers to the last one */
-async function askVty(path: string, commands: readonly string[]): Promise<string> {
-  const socket = connect(path);
-  try {
-    let answer = "";
-    for (const command of ["enable", ...commands]) {
-      answer = await new Promise((resolve, reject) => {
-        let heard = Buffer.alloc(0);
-        socket.once("error", reject);
-        socket.on("data", (octets: Buffer) => {
-          heard = Buffer.concat([heard, octets]);
-          if (heard.length < 4 || !heard.subarray(-4, -1).equals(END)) return;
-          socket.removeAllListeners();
-          const text = heard.subarray(0, -4).toString();
-          if (heard.at(-1) === 0) resolve(text);
-          else reject(new Error(`Cannot ask FRR "${command}": result ${heard.at(-1)}: ${text}`));
-        });
-        socket.write(`${command}\0`);
-      });
-    }
-    return answer;
-  } finally {
-    socket.destroy();
-  }
 }
 
 /** @param more lines for `router bgp`, and for each address family */
