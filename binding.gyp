@@ -6,6 +6,7 @@
         "src/native/addon.c",
         "src/native/arguments.c",
         "src/native/arp-filter.c",
+        "src/native/bound-packet-socket.c",
         "src/native/descriptor.c",
         "src/native/echo-filter.c",
         "src/native/errors.c",

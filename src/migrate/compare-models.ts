@@ -45,11 +45,9 @@ export function differenceOf(
   return ["becomes resources that do not mean the same", remedy];
 }
 
-export function isSameModel(a: Model, b: Model): boolean {
-  return isSame(a, b);
-}
-
 /** A model is plain data and passwords, which look all the same to a comparison that does not know them. */
+export const isSameModel: (a: Model, b: Model) => boolean = isSame;
+
 function isSame(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;

@@ -3,15 +3,11 @@
 // Frames lie in one ArrayBuffer that both sides see, in this order, for `slots` frames of `slotOctets` each:
 //   received frames | frames to send | lengths received (uint32) | lengths to send (uint32) | errno of sending (int32)
 // A length received is that of the frame on the wire, even where the slot holds only its beginning.
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "smelter-native.h"
 
@@ -19,7 +15,6 @@ enum {
   MAX_SLOTS = 1024,
   MIN_SLOT_OCTETS = 64,
   MAX_SLOT_OCTETS = 2048,
-  RECEIVE_QUEUE_OCTETS = 4 * 1024 * 1024,  // asked for; net.core.rmem_max may cut it
   MAX_DISCARDED = 1 << 16,  // more than fits in the queue: whoever goes on sending shall not keep the thread
 
   // Waking up costs far more than answering. So where the last frames came this quickly one after the other, the next is
@@ -236,45 +231,6 @@ static void on_readable(struct descriptor *descriptor, int status) {
   napi_close_handle_scope(descriptor->env, scope);
 }
 
-// What is let in of a protocol; NULL of any other.
-static const struct sock_fprog *filter_of(uint32_t ether_type) {
-  if (ether_type == ETH_P_ARP) return arp_filter();
-  if (ether_type == ETH_P_IPV6) return neighbor_discovery_filter();
-  if (ether_type == ETH_P_IP) return echo_filter();
-  return NULL;
-}
-
-static bool read_ether_type(napi_env env, napi_value value, uint32_t *ether_type) {
-  if (!read_integer(env, value, "etherType", 0, UINT16_MAX, ether_type)) return false;
-  if (filter_of(*ether_type) != NULL) return true;
-  napi_throw_range_error(env, "ERR_OUT_OF_RANGE",
-                         "Cannot call the native part: etherType is not that of ARP, IPv4 or IPv6");
-  return false;
-}
-
-// A bound socket, or -1 with an error thrown. It hears nothing before the filter is in place: protocol 0 is no protocol.
-static int open_bound_socket(napi_env env, uint32_t ether_type, uint32_t ifindex) {
-  int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) {
-    throw_syscall_error(env, errno, "socket", "open a packet socket");
-    return -1;
-  }
-  int queue = RECEIVE_QUEUE_OCTETS;
-  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &queue, sizeof queue);  // a shorter queue works too
-  const struct sock_fprog *filter = filter_of(ether_type);
-  struct sockaddr_ll address = {
-      .sll_family = AF_PACKET, .sll_protocol = htons((uint16_t)ether_type), .sll_ifindex = (int)ifindex};
-  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, sizeof *filter) != 0) {
-    throw_syscall_error(env, errno, "setsockopt", "filter a packet socket");
-  } else if (bind(fd, (struct sockaddr *)(void *)&address, sizeof address) != 0) {
-    throw_syscall_error(env, errno, "bind", "bind a packet socket to its interface");
-  } else {
-    return fd;
-  }
-  close(fd);
-  return -1;
-}
-
 static bool allocate(napi_env env, struct packet_socket *socket, napi_value *buffer) {
   socket->received = calloc(socket->slots, sizeof *socket->received);
   socket->sent = calloc(socket->slots, sizeof *socket->sent);
@@ -328,7 +284,7 @@ napi_value packet_socket_open(napi_env env, napi_callback_info info) {
     socket->slot_octets &= ~3U;  // so that the lengths behind the frames are aligned
     if (allocate(env, socket, &buffer) && napi_create_object(env, &handle) == napi_ok &&
         napi_set_named_property(env, handle, "buffer", buffer) == napi_ok) {
-      fd = open_bound_socket(env, ether_type, ifindex);
+      fd = open_bound_packet_socket(env, ether_type, ifindex);
     }
   }
   if (fd < 0) {

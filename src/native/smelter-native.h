@@ -87,6 +87,13 @@ const struct sock_fprog *neighbor_discovery_filter(void);
 // The same for BFD Echo packets over IPv4.
 const struct sock_fprog *echo_filter(void);
 
+// bound-packet-socket.c
+
+// The EtherType of ARP, IPv4 or IPv6, or false with an error thrown.
+bool read_ether_type(napi_env env, napi_value value, uint32_t *ether_type);
+// A packet socket that lets in what the filter of this EtherType does, or -1 with an error thrown.
+int open_bound_packet_socket(napi_env env, uint32_t ether_type, uint32_t ifindex);
+
 // What each file offers to JS; described where it is defined.
 napi_value packet_socket_open(napi_env env, napi_callback_info info);
 napi_value packet_socket_send(napi_env env, napi_callback_info info);

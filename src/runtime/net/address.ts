@@ -131,10 +131,6 @@ export function rangeContains(range: AddressRange, address: IpAddress): boolean 
   return range.family === address.family && range.first <= address.value && address.value <= range.last;
 }
 
-export function rangesOverlap(a: AddressRange, b: AddressRange): boolean {
-  return a.family === b.family && a.first <= b.last && b.first <= a.last;
-}
-
 /** A range as people write it: `first-last`, or the address alone where it is one. */
 export function formatRange({ family, first, last }: AddressRange): string {
   const start = formatAddress({ family, value: first });

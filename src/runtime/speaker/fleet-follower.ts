@@ -1,6 +1,6 @@
 import type { Fleet } from "../announce/decision.js";
 import { judgeFleet, NOTHING_SEEN, type FleetJudgement } from "../announce/fleet.js";
-import { electionRulesOf, type ElectionRules } from "../announce/fleet-generation.js";
+import type { ElectionRules } from "../announce/fleet-generation.js";
 import { compareReleases, formatRelease, type Release } from "../announce/release.js";
 import type { Logger } from "../net/logger.js";
 import type { PodView } from "../world/views.js";
@@ -42,8 +42,6 @@ export type FleetFollower = Readonly<{
   livingChanged: (alive: ReadonlySet<string>, ours: ReadonlySet<string> | undefined) => void;
   /** @param pods of all speakers; undefined: they cannot be seen */
   podsChanged: (pods: readonly PodView[] | undefined) => void;
-  /** What is in force, and why; for people. */
-  explain: () => Readonly<{ generation: string; reason: string }>;
   stop: () => void;
 }>;
 
@@ -126,10 +124,6 @@ export function createFleetFollower(
       awaited.delete("pods");
       judge();
     },
-    explain: () => ({
-      generation: judgement?.rules.since ?? electionRulesOf(undefined).since,
-      reason: judgement?.reason ?? "nothing is known of the others yet",
-    }),
     stop() {
       for (const cancel of former.values()) cancel();
       stopLingering?.();

@@ -82,7 +82,7 @@ it("lets the former rules count for a moment after the last old one is gone", ()
   pass(1);
   expect(summary().at(-1)).toBe("newest//");
   expect(gauged).toEqual(["v0.9", "newest"]);
-  expect(follower.explain()).toEqual({ generation: "newest", reason: "all speakers are ours" });
+  expect(logged.at(-1)).toBe("info electing by the newest rules: all speakers are ours");
 });
 
 it("goes back to former rules at once, and counts the others anew", () => {
