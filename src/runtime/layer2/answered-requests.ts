@@ -64,7 +64,7 @@ export function answersOf(answered: AnsweredRequests, now: number, milliseconds:
 }
 
 /** What others say that they have answered. */
-export type AnsweredElsewhere = {
+export type AnsweredByOthers = {
   /** When it was said last, by mark; the oldest first. BOUNDED by MAX_ANSWERED. */
   readonly saidAt: Map<RequestMark, number>;
   /** Of requests before that, nobody knows whether they were answered. */
@@ -73,21 +73,17 @@ export type AnsweredElsewhere = {
   strangersLive: boolean;
 };
 
-export function createAnsweredElsewhere(): AnsweredElsewhere {
+export function createAnsweredByOthers(): AnsweredByOthers {
   return { saidAt: new Map(), unknownBefore: -Infinity, strangersLive: false };
 }
 
-export function noteHandover(
-  elsewhere: AnsweredElsewhere,
-  { coveredMilliseconds, answered }: Handover,
-  now: number,
-): void {
-  const { saidAt } = elsewhere;
+export function noteHandover(others: AnsweredByOthers, { coveredMilliseconds, answered }: Handover, now: number): void {
+  const { saidAt } = others;
   for (const mark of answered) {
     saidAt.delete(mark); // so that it is the youngest
     saidAt.set(mark, now);
   }
-  elsewhere.unknownBefore = Math.max(elsewhere.unknownBefore, now - coveredMilliseconds);
+  others.unknownBefore = Math.max(others.unknownBefore, now - coveredMilliseconds);
   for (const [mark, at] of saidAt) {
     if (saidAt.size <= MAX_ANSWERED && now - at <= KEPT_MILLISECONDS) break;
     saidAt.delete(mark);
@@ -95,16 +91,16 @@ export function noteHandover(
 }
 
 /** While a speaker of the original lives, and of the time until it was gone, nothing is known. */
-export function noteStrangers(elsewhere: AnsweredElsewhere, strangersLive: boolean, now: number): void {
-  if (elsewhere.strangersLive) elsewhere.unknownBefore = now;
-  elsewhere.strangersLive = strangersLive;
+export function noteStrangers(others: AnsweredByOthers, strangersLive: boolean, now: number): void {
+  if (others.strangersLive) others.unknownBefore = now;
+  others.strangersLive = strangersLive;
 }
 
 const KEPT_MILLISECONDS = 1000;
 
 /** Whether another machine has answered this request, or may have. One that is sent again, later, is another request. */
-export function isAnsweredElsewhere(
-  { saidAt, unknownBefore, strangersLive }: AnsweredElsewhere,
+export function isAnsweredByOther(
+  { saidAt, unknownBefore, strangersLive }: AnsweredByOthers,
   mark: RequestMark,
   heardAt: number,
 ): boolean {

@@ -107,7 +107,7 @@ export function rememberRequest(
 }
 
 /**
- * Gives each request of the last 50 ms (or as long) for an address to `take`, the newest first, and forgets it.
+ * Gives each request of the last moments for an address to `take`, the newest first, and forgets it.
  * @param isAnswered whether somebody else has answered it: then it is forgotten alone
  */
 export function takeRequests(

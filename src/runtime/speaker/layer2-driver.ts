@@ -60,7 +60,7 @@ export interface Layer2Driver {
    * Answers for an address on these interfaces ([]: all), and tells the link so, five times in 5 s by ARP, three times by
    * NDP. Announcing again does not tell sooner, but for longer. What is no address goes to onError.
    * @param probe ask the link first whether another machine has it, which takes 0.3 s: for an address that comes from nobody;
-   *   "handover": ask it until nobody has it any more, 50 ms at least
+   *   "handover": ask it until nobody has answered for 150 ms
    */
   announce(address: string, interfaces: readonly string[], probe?: AskFirst): Promise<void>;
   withdraw(address: string): Promise<void>;

@@ -13,9 +13,9 @@ import {
 import type { Layer2Protocol, ProtocolName } from "../layer2/layer2-protocol.js";
 import {
   answersOf,
-  createAnsweredElsewhere,
+  createAnsweredByOthers,
   createAnsweredRequests,
-  isAnsweredElsewhere,
+  isAnsweredByOther,
   markRequest,
   noteAnswered,
   noteHandover,
@@ -77,7 +77,7 @@ export interface Responders {
   /** Sends one probe for each address on each interface where it is to be announced. */
   sendProbes(keys: readonly AddressKey[]): void;
   /**
-   * Answers what was asked for this address in the last 50 ms, now that it is announced; or in the time in which, as is known,
+   * Answers what was asked for this address in the last 250 ms, now that it is announced; or in the time in which, as is known,
    * nobody has answered for it.
    */
   answerRemembered(key: AddressKey, milliseconds?: number): void;
@@ -123,7 +123,7 @@ export function createResponders(
   const [arp, ndp] = [createSet(arpProtocol), createSet(ndpProtocol)];
   const sets = [arp, ndp];
   const answeredHere = createAnsweredRequests();
-  const elsewhere = createAnsweredElsewhere();
+  const answeredByOthers = createAnsweredByOthers();
   const groupTroubles = new Map<string, Layer2Error>(); // by name of the interface; BOUNDED by the interfaces that exist
   const groups = createSolicitedNodeGroups(addresses, {
     openSocket: ports.openGroupSocket,
@@ -278,11 +278,11 @@ export function createResponders(
       const answerLate = (index: number, view: DataView, offset: number, octets: number): void =>
         responders.get(index)?.answerLate(view, offset, octets);
       if (milliseconds !== undefined) takeRequests(recent, key, batchAt, answerLate, () => false, milliseconds);
-      else takeRequests(recent, key, batchAt, answerLate, (mark, at) => isAnsweredElsewhere(elsewhere, mark, at));
+      else takeRequests(recent, key, batchAt, answerLate, (mark, at) => isAnsweredByOther(answeredByOthers, mark, at));
     },
     handover: () => answersOf(answeredHere, ports.now(), REMEMBER_MILLISECONDS),
-    handoverHeard: (handover) => noteHandover(elsewhere, handover, ports.now()),
-    strangersLive: (isSo) => noteStrangers(elsewhere, isSo, ports.now()),
+    handoverHeard: (handover) => noteHandover(answeredByOthers, handover, ports.now()),
+    strangersLive: (isSo) => noteStrangers(answeredByOthers, isSo, ports.now()),
     discardWaiting() {
       for (const { responders, recent } of sets) {
         for (const responder of responders.values()) responder.discardWaiting();

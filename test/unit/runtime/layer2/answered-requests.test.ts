@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import {
   answersOf,
-  createAnsweredElsewhere,
+  createAnsweredByOthers,
   createAnsweredRequests,
-  isAnsweredElsewhere,
+  isAnsweredByOther,
   markRequest,
   noteAnswered,
   noteHandover,
@@ -51,8 +51,8 @@ it("says how far back it goes where there were more answers than it remembers", 
 });
 
 it("knows a request as answered that another machine named, and also one that comes a little later than its name", () => {
-  const elsewhere = createAnsweredElsewhere();
-  noteHandover(elsewhere, { coveredMilliseconds: 250, answered: [7] }, 1000);
+  const others = createAnsweredByOthers();
+  noteHandover(others, { coveredMilliseconds: 250, answered: [7] }, 1000);
   const rows = [
     [7, 990, true],
     [7, 1020, true],
@@ -60,30 +60,30 @@ it("knows a request as answered that another machine named, and also one that co
     [8, 990, false],
     [8, 749, true], // nobody can say
   ] as const;
-  expect(rows.map(([mark, at]) => [mark, at, isAnsweredElsewhere(elsewhere, mark, at)])).toEqual(rows);
+  expect(rows.map(([mark, at]) => [mark, at, isAnsweredByOther(others, mark, at)])).toEqual(rows);
 });
 
 it("knows nothing of others where none has said anything", () => {
-  expect(isAnsweredElsewhere(createAnsweredElsewhere(), 7, 0)).toBe(false);
+  expect(isAnsweredByOther(createAnsweredByOthers(), 7, 0)).toBe(false);
 });
 
 it("keeps what was said for a second, of some thousand requests at most", () => {
-  const elsewhere = createAnsweredElsewhere();
+  const others = createAnsweredByOthers();
   const some = (count: number, from: number) => Array.from({ length: count }, (_, index) => from + index);
-  noteHandover(elsewhere, { coveredMilliseconds: 250, answered: [7] }, 0);
-  noteHandover(elsewhere, { coveredMilliseconds: 250, answered: some(8192, 100) }, 500);
-  expect([elsewhere.saidAt.size, elsewhere.saidAt.has(7)]).toEqual([8192, false]);
-  noteHandover(elsewhere, { coveredMilliseconds: 250, answered: [9] }, 1501);
-  expect([...elsewhere.saidAt.keys()]).toEqual([9]);
+  noteHandover(others, { coveredMilliseconds: 250, answered: [7] }, 0);
+  noteHandover(others, { coveredMilliseconds: 250, answered: some(8192, 100) }, 500);
+  expect([others.saidAt.size, others.saidAt.has(7)]).toEqual([8192, false]);
+  noteHandover(others, { coveredMilliseconds: 250, answered: [9] }, 1501);
+  expect([...others.saidAt.keys()]).toEqual([9]);
 });
 
 it("takes everything for answered while speakers live that do not say what they answer, and what came before they were gone", () => {
-  const elsewhere = createAnsweredElsewhere();
-  noteStrangers(elsewhere, false, 0);
-  expect(isAnsweredElsewhere(elsewhere, 7, 10)).toBe(false);
-  noteStrangers(elsewhere, true, 100);
-  noteStrangers(elsewhere, true, 200);
-  expect(isAnsweredElsewhere(elsewhere, 7, 900)).toBe(true);
-  noteStrangers(elsewhere, false, 1000);
-  expect([999, 1000].map((at) => isAnsweredElsewhere(elsewhere, 7, at))).toEqual([true, false]);
+  const others = createAnsweredByOthers();
+  noteStrangers(others, false, 0);
+  expect(isAnsweredByOther(others, 7, 10)).toBe(false);
+  noteStrangers(others, true, 100);
+  noteStrangers(others, true, 200);
+  expect(isAnsweredByOther(others, 7, 900)).toBe(true);
+  noteStrangers(others, false, 1000);
+  expect([999, 1000].map((at) => isAnsweredByOther(others, 7, at))).toEqual([true, false]);
 });
