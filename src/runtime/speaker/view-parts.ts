@@ -1,9 +1,19 @@
 import type { BgpRoute } from "../announce/decision.js";
-import type { NodeView, ServiceView } from "../world/views.js";
+import type { Labels, NodeView, ServiceView } from "../world/views.js";
 
 /** All peers that get one of these routes, sorted. */
 export function peersOf(routes: readonly BgpRoute[]): readonly string[] {
+  const [only, ...others] = routes;
+  if (only !== undefined && others.length === 0) return only.peers;
   return [...new Set(routes.flatMap(({ peers }) => peers))].toSorted();
+}
+
+const NO_LIST: readonly never[] = Object.freeze([]);
+const NO_LABELS: Labels = Object.freeze({});
+
+/** A Service without what no speaker looks at, for nodes that know of a hundred thousand. */
+export function announcedPart(service: ServiceView): ServiceView {
+  return { ...service, ports: NO_LIST, clusterIPs: NO_LIST, selector: NO_LABELS };
 }
 
 /** The addresses in a Service's status, as they stand there. */
