@@ -13,7 +13,7 @@ import { createFleetFollower } from "./speaker/fleet-follower.js";
 import { gossipPeers } from "./speaker/gossip-peers.js";
 import type { Gossip, TellAlive } from "./speaker/gossip.js";
 import type { Speaker } from "./speaker/speaker.js";
-import { announcedPart } from "./speaker/view-parts.js";
+import { announcedPart, createSliceReducer } from "./speaker/view-parts.js";
 import { readEndpointSlice, readNode, readService } from "./world/read.js";
 import { startTimer } from "./transport/clock.js";
 import type { Labels, NodeView, PodView } from "./world/views.js";
@@ -79,9 +79,13 @@ export function watchWorld(
       listed: () => arrived("Services"),
     },
   });
+  const reduceSlice = createSliceReducer();
   watch({
     resource: ENDPOINT_SLICES,
-    read: readEndpointSlice,
+    read(object) {
+      const slice = readEndpointSlice(object);
+      return slice.ok ? succeed(reduceSlice(slice.value)) : slice;
+    },
     handlers: {
       changed: (slice) => speaker.endpointSliceChanged(slice),
       deleted: (key) => speaker.endpointSliceDeleted(key),

@@ -3,7 +3,7 @@ import { objectKey, type EndpointSliceView, type ObjectKey } from "../world/view
 /** EndpointSlices by the Service that they are about. BOUNDED by the EndpointSlices that exist. */
 export type SliceIndex = Readonly<{
   of(service: ObjectKey): readonly EndpointSliceView[];
-  /** @returns the Services that are to be looked at again */
+  /** @returns the Services that are to be looked at again; none where it holds the same endpoints, object by object */
   set(slice: EndpointSliceView): readonly ObjectKey[];
   delete(key: ObjectKey): readonly ObjectKey[];
 }>;
@@ -35,6 +35,7 @@ export function createSliceIndex(): SliceIndex {
     },
     set(slice) {
       const key = objectKey(slice);
+      if (isAlike(slices.get(key), slice)) return [];
       const former = forget(key);
       const service = serviceOf(slice);
       slices.set(key, slice);
@@ -46,4 +47,10 @@ export function createSliceIndex(): SliceIndex {
     },
     delete: forget,
   };
+}
+
+/** Pods come and go on the same nodes all day: where the very same endpoints are left of a slice, nothing has changed. */
+function isAlike(before: EndpointSliceView | undefined, { service, endpoints }: EndpointSliceView): boolean {
+  if (before?.service !== service || before.endpoints.length !== endpoints.length) return false;
+  return before.endpoints.every((endpoint, index) => endpoint === endpoints[index]);
 }
