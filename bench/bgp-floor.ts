@@ -13,10 +13,20 @@ export async function measureFloor(lab: Lab, router: Router, count: number): Pro
   const [host, { ipv4: remote }] = [lab.node("n1"), lab.router];
   const file = join(lab.folder, `routes-${count}.mrt`);
   await writeFile(file, tableDump(host.ipv4, count));
-  const peer = { name: "router", local: host.ipv4, remote, remoteAs: 64_513, families: ["ipv4"], connectTo: 179 } as const;
+  const peer = {
+    name: "router",
+    local: host.ipv4,
+    remote,
+    remoteAs: 64_513,
+    families: ["ipv4"],
+    connectTo: 179,
+  } as const;
   const sender = await startGobgp(host, lab.folder, { asn: 64_512, routerId: host.ipv4, peers: [peer] });
   try {
-    await until(async () => (await router.established()).includes(host.ipv4), { what: "a session", deadlineMs: 60_000 });
+    await until(async () => (await router.established()).includes(host.ipv4), {
+      what: "a session",
+      deadlineMs: 60_000,
+    });
     const startedAt = performance.now();
     const given = askRouter(host, [routerProgram("usr/bin/gobgp"), "mrt", "inject", "global", file]);
     await hasAll(router, count);
@@ -48,7 +58,7 @@ function tableDump(nextHop: string, count: number): Buffer {
   const peer = Buffer.concat([Buffer.of(2), hop, hop, asNumber]); // 2: its AS number has four octets
   const records = [record(PEER_INDEX_TABLE, Buffer.concat([hop, uint16(0), uint16(1), peer]))];
   // ORIGIN, an empty AS_PATH, NEXT_HOP.
-  const attributes = Buffer.concat([Buffer.from("40010100" + "400200" + "400304", "hex"), hop]);
+  const attributes = Buffer.concat([Buffer.from("40010100400200400304", "hex"), hop]);
   const entry = Buffer.concat([uint16(1), uint16(0), uint32(0), uint16(attributes.length), attributes]);
   for (let index = 0; index < count; index += 1) {
     const prefix = Buffer.concat([Buffer.of(32), octetsOf(addressOf(index))]);

@@ -79,14 +79,17 @@ const all = { what: "all routes", deadlineMs: 60_000, everyMs: 100 };
 it("announces a thousand routes in as few messages as hold them", async () => {
   await until(async () => (await count()) === SERVICES, all);
   const prefixes = (await gobgp.routes()).map(({ prefix }) => prefix);
-  expect(prefixes.toSorted()).toEqual(Array.from({ length: SERVICES }, (_, index) => `${addressOf(index)}/32`).toSorted());
+  expect(prefixes.toSorted()).toEqual(
+    Array.from({ length: SERVICES }, (_, index) => `${addressOf(index)}/32`).toSorted(),
+  );
   expect(await updates()).toBeLessThanOrEqual(FULL + END_OF_RIB);
 });
 
 it("says of one Service that changes no more than that", async () => {
   const before = await updates();
   await write("first", serviceOf(0, "198.18.200.1"));
-  const has = async (prefix: string): Promise<boolean> => (await gobgp.routes()).some((route) => route.prefix === prefix);
+  const has = async (prefix: string): Promise<boolean> =>
+    (await gobgp.routes()).some((route) => route.prefix === prefix);
   await until(() => has("198.18.200.1/32"), all);
   await until(async () => !(await has(`${addressOf(0)}/32`)), { ...all, what: "the former route to be gone" });
   expect([await count(), (await updates()) - before]).toEqual([SERVICES, 2]); // one is withdrawn, one announced

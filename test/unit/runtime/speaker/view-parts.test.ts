@@ -12,18 +12,23 @@ const sliceOf = (endpoints: readonly Endpoint[]): EndpointSliceView => ({
 });
 
 const STATES = [undefined, true, false];
+/** A field where there is a value. */
+const field = <Value>(name: keyof Endpoint, value: Value | undefined): Partial<Endpoint> =>
+  value === undefined ? {} : { [name]: value };
 /** Each state that an endpoint can be in, with and without addresses and a node. */
 const EVERY: readonly Endpoint[] = STATES.flatMap((ready) =>
   STATES.flatMap((serving) =>
     STATES.flatMap((terminating) =>
       [[], ["10.244.0.1"]].flatMap((addresses) =>
-        [undefined, "n1", "n2"].map((nodeName) => ({
-          addresses,
-          ...(nodeName !== undefined && { nodeName }),
-          ...(ready !== undefined && { ready }),
-          ...(serving !== undefined && { serving }),
-          ...(terminating !== undefined && { terminating }),
-        })),
+        [undefined, "n1", "n2"].map((nodeName) =>
+          Object.assign(
+            { addresses },
+            field("nodeName", nodeName),
+            field("ready", ready),
+            field("serving", serving),
+            field("terminating", terminating),
+          ),
+        ),
       ),
     ),
   ),
