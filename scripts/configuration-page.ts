@@ -106,7 +106,8 @@ An editor checks resources while they are written, with this line at the top of 
 [schemas/](schemas) also has a file for each kind, and \`configmap-config.json\` for the document within the ConfigMap.
 The same schemas are in [manifests/crds](../manifests/crds), with the rules on what may stand beside what; there a pool
 may have at most 4096 entries, an advertisement 1000 communities and a Community 2048 aliases, since the API server
-bounds what rules cost. Since is the release of MetalLB that had the key first.
+bounds what rules cost. Since is the release of MetalLB that had the key first; keys that are Smelter's own need the
+definitions in manifests/crds, as those of MetalLB drop them.
 
 The definitions take the place of those of MetalLB, objects and all: \`kubectl replace -f manifests/crds\` for those that
 are there, \`kubectl apply -f manifests/crds\` for the rest. Server-side apply is not enough for BGPPeer, since it leaves
@@ -124,14 +125,30 @@ const REFERENCES = `## What refers to what
 | --- | --- | --- |
 | BGPPeer \`bfdProfile\` | BFDProfile | refused for now: it may come yet |
 | BGPPeer \`passwordSecret.name\` | Secret of type \`kubernetes.io/basic-auth\` | refused for now: it may come yet |
-| BGPAdvertisement \`communities\` | alias of a Community | refused for now, where it can be an alias (no colon in it)|
+| BGPAdvertisement \`communities\`, \`serviceRequests.communities\` | alias of a Community | refused for now, where it can be an alias (no colon in it)|
 | L2Advertisement, BGPAdvertisement \`ipAddressPools\` | IPAddressPool | a notice |
 | BGPAdvertisement \`peers\` | BGPPeer | a notice |
 
 Everything is looked for in one namespace. Refused as a whole are also: addresses in two pools; an aggregation length
 shorter than a prefix of a pool that it is for; two advertisements that send the same route of a pool to the same peer
-from the same node with unlike \`localPref\`; BFD echo towards a peer that is told of a pool with IPv6 addresses; an alias
+from the same node with unlike \`localPref\` or \`asPathPrepend\`; BFD echo towards a peer that is told of a pool with IPv6 addresses; an alias
 that is defined twice. The ConfigMap \`bgpextras\` (raw configuration of FRR) is not used; a notice says so.`;
+
+const SERVICE_REQUESTS = `## What Services may ask of BGP
+
+The owner of a Service may ask for more communities, or another local preference, where a BGPAdvertisement for it says so
+(\`serviceRequests\`); without that nothing is asked for, and whoever may write Services cannot steer a router.
+
+| Annotation of the Service | Value | What it does |
+| --- | --- | --- |
+| \`metallb.io/bgp-communities\` | up to 32 communities or aliases, parted by commas | Adds them to the routes of its addresses |
+| \`metallb.io/bgp-local-pref\` | 0 to 4294967295 | Takes the place of the advertisement's \`localPref\`; sent to peers of the same AS only |
+
+Aliases are those that \`serviceRequests.communities\` names. What is not allowed, or cannot be read, is left out, and the
+Service is announced without it; an Event (\`bgpRequestRefused\`) says so, once and from one node. Of several
+advertisements only the routes of those that allow it are changed. Services that share an address have the communities of all
+of them, and the local preference of the first by namespace and name. [examples/bgp-requests.yaml](../examples/bgp-requests.yaml)
+has all of it.`;
 
 /** The page, not yet formatted. */
 export function configurationPage(): string {
@@ -141,6 +158,7 @@ export function configurationPage(): string {
     INTRODUCTION,
     "## Resources",
     ...configures.map(kindSection),
+    SERVICE_REQUESTS,
     SELECTORS,
     table(selectorKeys(), ""),
     REFERENCES,

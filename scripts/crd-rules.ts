@@ -46,6 +46,15 @@ const communityOrAlias: Schema = {
   ...rules({ rule: `!self.contains(':') || ${isCommunity}`, message: `write ${COMMUNITIES}, or an alias` }),
 };
 
+/** Whether the numbers are in range is left to the reader. */
+const communityPatternOrAlias: Schema = {
+  maxLength: 128,
+  pattern: "^([^:]*|(0*[0-9]{1,5}|\\*):(0*[0-9]{1,5}|\\*)|large(:(0*[0-9]{1,10}|\\*)){3})$",
+};
+const NO_AGGREGATES =
+  "(!has(self.aggregationLength) || self.aggregationLength == 32) && " +
+  "(!has(self.aggregationLengthV6) || self.aggregationLengthV6 == 128)";
+
 /** A pattern, since a duration that is none is an error in CEL rather than false. */
 const duration: Schema = {
   pattern: "^[-+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)$",
@@ -119,15 +128,24 @@ export const CRD_RULES: Readonly<Record<string, Schema>> = {
     }),
   },
 
-  BGPAdvertisement: rules({
-    rule:
-      "!has(self.serviceSelectors) || self.serviceSelectors.size() == 0 || " +
-      "(!has(self.aggregationLength) || self.aggregationLength == 32) && " +
-      "(!has(self.aggregationLengthV6) || self.aggregationLengthV6 == 128)",
-    message: "aggregates cannot be made of selected Services: remove the aggregation lengths or the serviceSelectors",
-  }),
+  BGPAdvertisement: rules(
+    {
+      rule: `!has(self.serviceSelectors) || self.serviceSelectors.size() == 0 || ${NO_AGGREGATES}`,
+      message: "aggregates cannot be made of selected Services: remove the aggregation lengths or the serviceSelectors",
+    },
+    {
+      rule: `!has(self.serviceRequests) || ${NO_AGGREGATES}`,
+      message: "no Service may ask anything of an aggregate: remove the aggregation lengths or the serviceRequests",
+    },
+  ),
   "BGPAdvertisement.communities": { maxItems: MAX_COMMUNITIES },
   "BGPAdvertisement.communities[]": communityOrAlias,
+  "BGPAdvertisement.serviceRequests": rules({
+    rule: "!has(self.minLocalPref) || has(self.maxLocalPref) && self.minLocalPref <= self.maxLocalPref",
+    message: "minLocalPref needs a maxLocalPref that is not below it",
+  }),
+  "BGPAdvertisement.serviceRequests.communities": { maxItems: MAX_COMMUNITIES },
+  "BGPAdvertisement.serviceRequests.communities[]": communityPatternOrAlias,
 
   // An alias is there once; the server counts by the key of the list.
   "Community.communities": {

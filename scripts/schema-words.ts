@@ -13,6 +13,7 @@ const ALL_POOLS = { absent: "with no `ipAddressPoolSelectors` either: all pools"
 const ALL_NODES = { absent: "all nodes" };
 const ALL_SERVICES = { absent: "all Services", since: "v0.16.0" };
 const AUTOMATIC = { absent: "automatic" };
+const OURS = { since: "Smelter" }; // MetalLB has no such key
 
 const RESOURCE_WORDS: Readonly<Record<string, Words>> = {
   "*.matchLabels": say("Labels that all have to be there with these values.", { absent: "nothing is asked for" }),
@@ -75,6 +76,27 @@ const RESOURCE_WORDS: Readonly<Record<string, Words>> = {
   }),
 
   "BGPAdvertisement.peers": say("Names of the BGPPeers that are told.", { absent: "all peers" }),
+  "BGPAdvertisement.asPathPrepend": say(
+    "How many times more than once our AS number stands in the path of the routes; for peers of another AS only.",
+    { ...OURS, absent: "none" },
+  ),
+  "BGPAdvertisement.serviceRequests": say(
+    "What Services may ask for their own routes, by annotations. Not with aggregation lengths.",
+    { ...OURS, absent: "nothing" },
+  ),
+  "BGPAdvertisement.serviceRequests.communities": say(
+    "Communities, aliases, and patterns (`64512:*`, `large:64512:*:*`) of those that they may add. `*` in the first place " +
+      "leaves out 0 and 65535, the communities that are reserved or well-known.",
+    { ...OURS, absent: "none" },
+  ),
+  "BGPAdvertisement.serviceRequests.minLocalPref": say("The lowest LOCAL_PREF that they may ask for.", {
+    ...OURS,
+    absent: "`0`",
+  }),
+  "BGPAdvertisement.serviceRequests.maxLocalPref": say("The highest LOCAL_PREF that they may ask for.", {
+    ...OURS,
+    absent: "they may ask for none",
+  }),
 
   "BGPPeer.myASN": say("AS number of this side."),
   "BGPPeer.peerASN": say("AS number that the peer has to have. Write this or `dynamicASN`."),

@@ -16,7 +16,7 @@ export type AttachedAdvertisements = Readonly<{
 
 /**
  * Finds the advertisements of each pool, and checks what the two may not be together: aggregates that
- * reach beyond the pool, and two local preferences for one route. Names of pools that do not exist are told.
+ * reach beyond the pool, and two local preferences or lengths of the path for one route. Names of pools that do not exist are told.
  */
 export function attachAdvertisements(
   pools: readonly ResourcePool[],
@@ -35,7 +35,7 @@ export function attachAdvertisements(
       // Pools with the same advertisements have the same conflicts: once is enough.
       const families = [...new Set(pool.entries.map(({ range }) => range.family))].toSorted(compareTexts);
       const signature = `${families.join()} ${ofBgp.map((one) => numbers.get(one)).join()}`;
-      if (!checked.has(signature)) checkLocalPreferences(pool, families, ofBgp);
+      if (!checked.has(signature)) checkPreferences(pool, families, ofBgp);
       checked.add(signature);
       return [
         pool.name,
@@ -118,25 +118,32 @@ function checkAggregation(pool: ResourcePool, { meaning, context }: ResourceBgpA
 
 type Families = readonly ("ipv4" | "ipv6")[];
 
-function checkLocalPreferences(
+function checkPreferences(
   pool: ResourcePool,
   families: Families,
   advertisements: readonly ResourceBgpAdvertisement[],
 ): void {
   const concerned = advertisements.filter(({ meaning }) => meaning.serviceSelectors.length === 0);
-  if (new Set(concerned.map(({ meaning }) => meaning.localPref)).size < 2) return;
+  if (new Set(concerned.map(({ meaning }) => PREFERENCES.map((key) => meaning[key] ?? 0).join())).size < 2) return;
   for (const [index, { meaning, context }] of concerned.entries()) {
-    const rival = concerned.slice(0, index).find((other) => localPreferencesConflict(families, other.meaning, meaning));
+    const rival = concerned.slice(0, index).find((other) => preferencesConflict(families, other.meaning, meaning));
     if (rival === undefined) continue;
     const { object } = rival.context.place;
-    const problem = `differs from ${rival.meaning.localPref} of ${object} for the same routes of ${pool.place.object}`;
-    context.refuse("/spec/localPref", meaning.localPref, problem, "give both the same, or other peers or nodes");
+    for (const key of PREFERENCES) {
+      const [value, other] = [meaning[key] ?? 0, rival.meaning[key] ?? 0];
+      const problem = `differs from ${other} of ${object} for the same routes of ${pool.place.object}`;
+      if (value === other) continue;
+      context.refuse(`/spec/${key}`, value, problem, "give both the same, or other peers or nodes");
+    }
   }
 }
 
-/** Whether two advertisements send the same route to the same peer from the same node with unlike preferences. */
-export function localPreferencesConflict(families: Families, a: BgpAdvertisement, b: BgpAdvertisement): boolean {
-  if (a.localPref === b.localPref) return false;
+/** What a route has one of, whatever number of advertisements it comes from. */
+const PREFERENCES = ["localPref", "asPathPrepend"] as const;
+
+/** Whether two advertisements send the same route to the same peer from the same node with unlike preferences or paths. */
+export function preferencesConflict(families: Families, a: BgpAdvertisement, b: BgpAdvertisement): boolean {
+  if (PREFERENCES.every((key) => (a[key] ?? 0) === (b[key] ?? 0))) return false;
   const differs = {
     ipv4: a.aggregationLength !== b.aggregationLength,
     ipv6: a.aggregationLengthV6 !== b.aggregationLengthV6,

@@ -35,6 +35,34 @@ export function parseCommunity(
     : succeed(numbers.join(":"));
 }
 
+/**
+ * Reads a community in which `*` may stand for whole numbers: `64512:*`, `large:64512:*:*`.
+ * @returns the one text of it
+ */
+export function parseCommunityPattern(text: string): Result<string, CommunityProblem> {
+  const asked = text.split(":");
+  // A number in the place of each asterisk makes a community of it, and says whether the others are in range.
+  const filled = parseCommunity(asked.map((part) => (part === "*" ? "0" : part)).join(":"), { large: true });
+  if (!filled.ok) {
+    const { remedy, ...fault } = filled.fault;
+    return refuse({ ...fault, remedy: `${remedy}; * stands for any number` });
+  }
+  const parts = filled.value.split(":").map((part, index) => (asked[index] === "*" ? "*" : part));
+  return succeed(parts.join(":"));
+}
+
+/**
+ * Whether a community is one of those that a pattern stands for, both as this file writes them. `*` in the first place
+ * does not stand for 0 and 65535, below which are the communities that RFC 1997 reserves (NO_EXPORT, BLACKHOLE and others):
+ * they have to be written.
+ */
+export function matchesPattern(community: CommunityText, pattern: string): boolean {
+  const [numbers, wanted] = [community.split(":"), pattern.split(":")];
+  if (numbers.length !== wanted.length) return false; // one of them is a large one
+  const isReserved = numbers.length === 2 && (numbers[0] === "0" || numbers[0] === "65535");
+  return wanted.every((part, index) => part === numbers[index] || (part === "*" && !(index === 0 && isReserved)));
+}
+
 function numbersOf(parts: readonly string[], max: bigint): bigint[] | undefined {
   if (!parts.every((part) => /^\d{1,40}$/.test(part))) return undefined;
   const numbers = parts.map(BigInt);

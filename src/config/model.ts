@@ -56,13 +56,27 @@ export type BgpAdvertisement = Readonly<{
   /** 0 to 128. */
   aggregationLengthV6: number;
   localPref: number;
+  /** 1 to 10 times more than once our AS number stands in the path, to peers of other ASes; absent: no more than once. */
+  asPathPrepend?: number;
   /** Aliases resolved: `64512:1` or `large:1:2:3`. Sorted. */
   communities: readonly string[];
+  /** What Services may ask for their own routes, by annotations; absent: nothing. */
+  serviceRequests?: ServiceRequests;
   nodeSelectors: readonly LabelSelector[];
   /** Names of peers, sorted; empty: all. */
   peers: readonly string[];
   serviceSelectors: readonly LabelSelector[];
 }>;
+
+/** What an administrator leaves to Services. At least one of the two. */
+export type ServiceRequests = Readonly<{
+  /** In canonical order. */
+  communities: readonly AllowedCommunity[];
+  /** LOCAL_PREF, both ends included, 0 to 4294967295; absent: none may be asked for. */
+  localPref?: Readonly<{ min: number; max: number }>;
+}>;
+/** `pattern`: see parseCommunityPattern(). `alias`: as which it was written, and may be asked for, too. */
+export type AllowedCommunity = Readonly<{ pattern: string; alias?: string }>;
 
 /** A Kubernetes LabelSelector in canonical order: everything in it is AND-ed. `{[], []}` matches everything. */
 export type LabelSelector = Readonly<{

@@ -1,9 +1,15 @@
 import { canonicalSet } from "./canonical.js";
-import { parseCommunity } from "./community.js";
+import { parseCommunity, parseCommunityPattern } from "./community.js";
 import type { KubernetesDocument } from "./documents.js";
 import { pointerTo } from "./json-pointer.js";
 import { anyOfSelectors } from "./label-selector.js";
-import type { BgpAdvertisement, LabelSelector, Layer2Advertisement } from "./model.js";
+import type {
+  AllowedCommunity,
+  BgpAdvertisement,
+  LabelSelector,
+  Layer2Advertisement,
+  ServiceRequests,
+} from "./model.js";
 import type { Place } from "./place.js";
 import { compareTexts } from "./place.js";
 import type { Findings, ResourceContext } from "./resource-context.js";
@@ -55,16 +61,23 @@ export function readBgpAdvertisement(
   const { spec, context } = readBgpSpec(document, findings);
   const { aggregationLength = 32, aggregationLengthV6 = 128, localPref = 0 } = spec;
   const serviceSelectors = readSelectors(spec.serviceSelectors ?? [], "/spec/serviceSelectors", context);
-  if (serviceSelectors.length > 0 && (aggregationLength !== 32 || aggregationLengthV6 !== 128)) {
+  if (aggregationLength !== 32 || aggregationLengthV6 !== 128) {
     const key = aggregationLength === 32 ? "aggregationLengthV6" : "aggregationLength";
-    const problem = "makes aggregates, which cannot be made of selected Services";
-    context.refuse(`/spec/${key}`, spec[key], problem, "remove it or the serviceSelectors");
+    const refuse = (problem: string, remedy: string) => context.refuse(`/spec/${key}`, spec[key], problem, remedy);
+    if (serviceSelectors.length > 0) {
+      refuse("makes aggregates, which cannot be made of selected Services", "remove it or the serviceSelectors");
+    } else if (spec.serviceRequests !== undefined) {
+      refuse("makes aggregates, of which no single Service may ask anything", "remove it or the serviceRequests");
+    }
   }
+  const serviceRequests = readServiceRequests(spec.serviceRequests ?? {}, communities, context);
   const meaning: BgpAdvertisement = {
     aggregationLength,
     aggregationLengthV6,
     localPref,
+    ...(spec.asPathPrepend !== undefined && { asPathPrepend: spec.asPathPrepend }),
     communities: resolveCommunities(spec.communities ?? [], communities, context),
+    ...(serviceRequests && { serviceRequests }),
     nodeSelectors: anyOfSelectors(readSelectors(spec.nodeSelectors ?? [], "/spec/nodeSelectors", context)),
     peers: definedTexts(spec.peers ?? []).toSorted(compareTexts),
     serviceSelectors: anyOfSelectors(serviceSelectors),
@@ -94,6 +107,36 @@ function resolveCommunities(
     }
   }
   return [...resolved].toSorted(compareTexts);
+}
+
+/** @returns undefined where nothing may be asked for */
+function readServiceRequests(
+  written: NonNullable<BgpAdvertisementSpec["serviceRequests"]>,
+  communities: CommunityAliases,
+  context: ResourceContext,
+): ServiceRequests | undefined {
+  const path = "/spec/serviceRequests";
+  const allowed = (written.communities ?? []).flatMap((text, index): AllowedCommunity[] => {
+    if (text === undefined) return [];
+    const alias = communities.get(text);
+    const pattern = parseCommunityPattern(text);
+    if (alias !== undefined) return [{ pattern: alias, alias: text }];
+    if (communities.has(text)) return [];
+    if (pattern.ok) return [{ pattern: pattern.value }];
+    const remedy = `define it in a Community, or ${pattern.fault.remedy}`;
+    const refuse = pattern.fault.kind === "format" ? context.refuseForNow : context.refuse;
+    const at = pointerTo(`${path}/communities`, index);
+    refuse(at, text, "is neither a community nor an alias of one", remedy, "community-undefined");
+    return [];
+  });
+  const { minLocalPref: min = 0, maxLocalPref: max } = written;
+  if (max === undefined && written.minLocalPref !== undefined) {
+    context.refuse(`${path}/minLocalPref`, min, "is a lower bound alone, which allows nothing", "add maxLocalPref");
+  } else if (max !== undefined && min > max) {
+    context.refuse(`${path}/minLocalPref`, min, `is above maxLocalPref (${max})`, "write the lower number here");
+  }
+  if (allowed.length === 0 && max === undefined) return undefined;
+  return { communities: canonicalSet(allowed), ...(max !== undefined && { localPref: { min, max } }) };
 }
 
 function readPoolChoice(spec: L2AdvertisementSpec | BgpAdvertisementSpec, context: ResourceContext): PoolChoice {

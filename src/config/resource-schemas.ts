@@ -25,6 +25,7 @@ const milliseconds = {
   description: "milliseconds, 10 to 60000",
 } as const;
 const community = { type: "string" } as const;
+const preference = { type: "integer", minimum: 0, maximum: UINT32_MAX } as const;
 
 const selector = {
   type: "object",
@@ -117,13 +118,23 @@ export const bgpPeerV1Beta1Schema = specSchema(bgpPeerProperties, ["myASN", "pee
 export const bgpAdvertisementSchema = specSchema({
   aggregationLength: { type: "integer", minimum: 1, maximum: 32, default: 32 },
   aggregationLengthV6: { type: "integer", minimum: 0, maximum: 128, default: 128 },
-  localPref: { type: "integer", minimum: 0, maximum: UINT32_MAX },
+  localPref: preference,
+  asPathPrepend: { type: "integer", minimum: 1, maximum: 10 },
   communities: { type: "array", items: community, uniqueItems: true },
   ipAddressPools: uniqueTexts,
   ipAddressPoolSelectors: selectors,
   nodeSelectors: selectors,
   peers: uniqueTexts,
   serviceSelectors: selectors,
+  serviceRequests: {
+    type: "object",
+    additionalProperties: false,
+    properties: {
+      communities: { type: "array", items: community, uniqueItems: true },
+      minLocalPref: preference,
+      maxLocalPref: preference,
+    },
+  },
 });
 
 export const l2AdvertisementSchema = specSchema({

@@ -99,11 +99,14 @@ function layer2Limits({ nodeSelectors, interfaces, serviceSelectors, preferredNo
   ];
 }
 
-function bgpLimits({ nodeSelectors, peers, serviceSelectors, communities }: BgpAdvertisement): string[] {
+function bgpLimits(advertisement: BgpAdvertisement): string[] {
+  const { nodeSelectors, peers, serviceSelectors, communities, asPathPrepend, serviceRequests } = advertisement;
   return [
     ...(nodeSelectors.length > 0 ? ["nodeSelectors"] : []),
     ...(peers.length > 0 ? ["peers"] : []),
     ...(serviceSelectors.length > 0 ? ["serviceSelectors"] : []),
+    ...(asPathPrepend === undefined ? [] : ["asPathPrepend"]),
     ...(communities.some((community) => community.startsWith("large:")) ? ["large communities"] : []),
+    ...(serviceRequests === undefined ? [] : ["serviceRequests"]),
   ];
 }

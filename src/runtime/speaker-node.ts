@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { MessageChannel } from "node:worker_threads";
 import { load } from "js-yaml";
+import type { IpAddress } from "./net/address.js";
 import type { Logger } from "./net/logger.js";
 import { bfdPorts } from "./bfd-edge.js";
 import { createBgpPorts, listenForBgp } from "./bgp-edge.js";
@@ -13,7 +14,7 @@ import { createSpeakerMetrics, type SpeakerMetrics } from "./metrics/speaker-met
 import type { AnnouncerPolicy, Layer2Interface } from "./layer2/messages.js";
 import { startLayer2, type Layer2Driver } from "./speaker/layer2-driver.js";
 import { createAnsweredElsewhere } from "./speaker/answered-elsewhere.js";
-import { createBfdPeers, type BfdPeerCounts } from "./speaker/bfd-peers.js";
+import { createBfdPeers, type BfdPeerCounts, type BfdPeers } from "./speaker/bfd-peers.js";
 import { createMembershipClient, type MembershipClient, type MembershipHandlers } from "./speaker/membership-client.js";
 import type { HostedOptions } from "./speaker/membership-messages.js";
 import { createBgpSessions } from "./speaker/bgp-sessions.js";
@@ -116,8 +117,9 @@ export async function startSpeakerNode(
     await layer2.stop();
     throw error;
   }
-  const sessions = createBgpSessions(createBgpPorts(log, listener), ttlSecurity);
-  const bfd = createBfdPeers({ ...bfdPorts, peerDown: sessions.bfdDown, peerUp: sessions.bfdUp, log });
+  const routerFound = (peer: string, address: IpAddress): void => bfd.routerFound(peer, address);
+  const sessions = createBgpSessions({ ...createBgpPorts(log, listener), routerFound }, ttlSecurity);
+  const bfd: BfdPeers = createBfdPeers({ ...bfdPorts, peerDown: sessions.bfdDown, peerUp: sessions.bfdUp, log });
   const setBgp = createBgpMetrics(options.registry);
   const setBfd = createBfdMetrics(options.registry);
   let hasFleetChanged = false;
@@ -139,6 +141,7 @@ export async function startSpeakerNode(
     interfaceNames: () => interfaceNames,
     gaugeAnnounced: metrics.setAnnounced,
     gaugeConfig: (state) => metrics.setConfig(state),
+    gaugeRefusedRequests: metrics.setRefusedRequests,
     defer: (work) => void setImmediate(work),
     log,
   });
@@ -162,7 +165,7 @@ export async function startSpeakerNode(
     notReadyReason: () => (layer2.interfaces().some(answers) ? undefined : "no interface to answer on"),
     metrics,
     async refreshMetrics() {
-      setBgp(sessions.counts(), sessions.refused());
+      setBgp(sessions.counts(), sessions.refused(), sessions.routesCut());
       const { peers, drops: bfdDrops } = await bfd.counters();
       setBfd(peers.map(countsOf), bfdDrops ?? {});
       const { addresses, interfaces, restarts, stalls } = await layer2.counters();

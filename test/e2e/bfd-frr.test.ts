@@ -95,6 +95,30 @@ it.each([
   await untilState(address, "up", "Established");
 });
 
+it("watches an FRR that is found on its interface, and that found us there", async () => {
+  const unnumbered = `router bgp 64513
+ bgp router-id ${lab.router.ipv4}
+ no bgp ebgp-requires-policy
+ neighbor eth0 interface remote-as 64512
+ neighbor eth0 timers connect 1
+ neighbor eth0 bfd
+ neighbor eth0 bfd profile fast
+`;
+  frr = await startFrrBfd(lab.router, lab.folder, { bfd: bfd(50), bgp: unnumbered });
+  const fast = { transmitInterval: 50, receiveInterval: 50, detectMultiplier: 3 };
+  const speaker = await begin("unnumbered", { peers: peer({ interface: "eth0" }), profile: profile(fast) });
+  await speaker.waitForOutput(/"event":"bfdUp".*fe80::.*%eth0/, { deadlineMs: 60_000 });
+  await untilState("eth0", "up", "Established");
+  expect(await frr.bfdPeers()).toMatchObject([{ multihop: false, peer: expect.stringMatching(/^fe80::/) }]);
+  const since = speaker.mark();
+  await n1.cable.cut();
+  await speaker.waitForOutput(/"event":"bfdDown".*time expired[\s\S]*"event":"sessionDown".*BFD says/, { since });
+  const mended = speaker.mark();
+  await n1.cable.mend();
+  await speaker.waitForOutput(/"event":"bfdUp"/, { since: mended, deadlineMs: 60_000 });
+  await untilState("eth0", "up", "Established");
+});
+
 it("lets a profile change by a poll, with FRR's session untouched", async () => {
   frr = await startFrrBfd(lab.router, lab.folder, { bfd: bfd(50, 50), bgp: bgp(n1.ipv4) });
   const speaker = await begin("poll", { peers: peer({ peerAddress: lab.router.ipv4 }), profile: profile(PATIENT) });

@@ -190,7 +190,7 @@ address-pools:
   });
 
   it("keeps the resources of examples/ too", async () => {
-    for (const file of ["resources.yaml", "crds-mixed-namespaces.yaml"]) {
+    for (const file of ["resources.yaml", "bgp-requests.yaml", "crds-mixed-namespaces.yaml"]) {
       for (const object of readManifests(await readFile(`examples/${file}`, "utf8"))) {
         const metadata = { ...object.metadata, namespace: NAMESPACE };
         expect(await refusal({ ...object, metadata })).toBe("");

@@ -130,6 +130,23 @@ export const DEFINITION_RULES: readonly [rule: string, kind: string, good: objec
   ["large ones", "BGPAdvertisement", said("large:4294967295:0:1"), said("large:1:2:4294967296"), /large: and three/],
   ["communities of two parts", "BGPAdvertisement", said("1:2"), said("1:2:3"), /two numbers of 0 to 65535/],
   ["communities once", "BGPAdvertisement", said("1:2", "1:3"), said("1:2", "1:2"), /Duplicate/],
+  ["prepending", "BGPAdvertisement", { asPathPrepend: 10 }, { asPathPrepend: 11 }, /less than or equal to 10/],
+  ["requests", "BGPAdvertisement", asked("64512:*", "large:1:*:*", "an-alias"), asked("64512:x"), /should match/],
+  ["requests once", "BGPAdvertisement", asked("1:1", "1:*"), asked("1:*", "1:*"), /Duplicate/],
+  [
+    "preferences to ask for",
+    "BGPAdvertisement",
+    { serviceRequests: { minLocalPref: 5, maxLocalPref: 5 } },
+    { serviceRequests: { minLocalPref: 5 } },
+    /needs a maxLocalPref that is not below it/,
+  ],
+  [
+    "no requests of aggregates",
+    "BGPAdvertisement",
+    { serviceRequests: {}, aggregationLength: 32 },
+    { serviceRequests: {}, aggregationLength: 24 },
+    /no Service may ask anything of an aggregate/,
+  ],
   ["peers once", "BGPAdvertisement", { peers: ["p", "q"] }, { peers: ["p", "p"] }, /Duplicate/],
   ["pools once", "L2Advertisement", { ipAddressPools: ["a"] }, { ipAddressPools: ["a", "a"] }, /Duplicate/],
   ["interfaces are texts", "L2Advertisement", { interfaces: ["eth0", "eth0"] }, { interfaces: [0] }, /type string/],
@@ -157,6 +174,9 @@ function alloc(serviceAllocation: object): object {
 }
 function said(...communities: string[]): object {
   return { communities };
+}
+function asked(...communities: string[]): object {
+  return { serviceRequests: { communities } };
 }
 function preferring(...weights: (number | undefined)[]): object {
   return { preferredNodeSelectors: weights.map((weight) => ({ weight, preference: {} })) };

@@ -46,10 +46,14 @@ function layer2Announcers(world: AnnounceWorld, situation: Situation): Nodes {
 function bgpAnnouncers(world: AnnounceWorld, situation: Situation): Nodes {
   const nodes: string[] = []; // BOUNDED by the nodes that are alive
   let obstacle: string | undefined; // of the first node: as a rule the others meet the same
+  let refused = "";
   for (const name of [...world.alive].toSorted()) {
     const decision = bgpOn(name, world, situation);
-    if (decision.announce) nodes.push(name);
-    else obstacle ??= decision.explanation;
+    if (decision.announce) {
+      nodes.push(name);
+      if (decision.refused !== undefined) refused = `; ${decision.refused.problem}`;
+    } else obstacle ??= decision.explanation;
   }
-  return { nodes, reason: nodes.length > 0 ? `announced by ${nameNodes(nodes)}` : (obstacle ?? "no speaker is alive") };
+  if (nodes.length === 0) return { nodes, reason: obstacle ?? "no speaker is alive" };
+  return { nodes, reason: `announced by ${nameNodes(nodes)}${refused}` };
 }

@@ -60,12 +60,23 @@ export type Layer2Announcement =
 export type BgpRoute = Readonly<{
   prefix: string;
   localPref: number;
+  /** How many times more than once our AS number stands in the path; absent: no more than once. */
+  asPathPrepend?: number;
+  /** Sorted. */
   communities: readonly string[];
   /** Names of the peers of this node that get it, sorted. */
   peers: readonly string[];
 }>;
+
+/** What a Service asks for by annotations and does not get; the same on every node. */
+export type RefusedRequests = Readonly<{
+  /** A sentence for people, of at most 1024 characters. */
+  problem: string;
+  /** The one node that tells the Service's owner: of those that live and announce it the first by name. */
+  toldBy: string;
+}>;
 export type BgpAnnouncement =
-  | Readonly<{ announce: true; routes: readonly BgpRoute[]; explanation: string }>
+  | Readonly<{ announce: true; routes: readonly BgpRoute[]; explanation: string; refused?: RefusedRequests }>
   | Readonly<{ announce: false; reason: WithholdReason; explanation: string }>;
 
 export type AnnounceDecision = Readonly<{ layer2: Layer2Announcement; bgp: BgpAnnouncement }>;

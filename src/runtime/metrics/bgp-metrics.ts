@@ -10,11 +10,16 @@ export type SessionCounts = Readonly<{
 
 /**
  * BGP metrics under the names that dashboards know.
- * @returns what takes over the counts, by `address:port`, and those of connections that were refused, by reason
+ * @returns what takes over the counts, by `address:port`, those of connections that were refused, by reason, and of
+ *   routes that were told of without some of their communities
  */
 export function createBgpMetrics(
   registry: Registry,
-): (sessions: ReadonlyMap<string, SessionCounts>, refused: Readonly<Record<string, number>>) => void {
+): (
+  sessions: ReadonlyMap<string, SessionCounts>,
+  refused: Readonly<Record<string, number>>,
+  routesCut: number,
+) => void {
   const labels = ["peer"];
   const up = createGauge(registry, "metallb_bgp_session_up", "1 while the BGP session is established", labels);
   const announced = createGauge(
@@ -31,8 +36,14 @@ export function createBgpMetrics(
     "Connections to --bgp-listen that were not taken",
     ["reason"],
   );
-  return (sessions, refused) => {
-    for (const metric of [up, announced, updates, notifications, refusals]) metric.reset();
+  const cut = createCounter(
+    registry,
+    "smelter_bgp_routes_cut_total",
+    "Routes told of without some of their communities, which do not fit into a message",
+  );
+  return (sessions, refused, routesCut) => {
+    for (const metric of [up, announced, updates, notifications, refusals, cut]) metric.reset();
+    cut.inc(routesCut);
     for (const [reason, count] of Object.entries(refused)) refusals.inc({ reason }, count);
     for (const [peer, counts] of sessions) {
       up.set({ peer }, counts.isUp ? 1 : 0);

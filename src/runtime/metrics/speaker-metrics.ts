@@ -1,5 +1,5 @@
 import type { Registry } from "./registry.js";
-import { createCounter, createDerivedGauge, createGauge } from "./registry.js";
+import { createCounter, createGauge } from "./registry.js";
 
 /** One layer 2 count of one address, as the worker that answers keeps it: totals since its start. */
 export type AddressCounts = Readonly<{
@@ -27,6 +27,8 @@ export interface SpeakerMetrics {
   setConfig(state: Readonly<{ loaded: boolean; stale: boolean }>): void;
   /** The first release that elects as this speaker does now, or "newest". */
   setFleetGeneration(generation: string): void;
+  /** How many Services that are announced here ask for something of BGP that they do not get. */
+  setRefusedRequests(services: number): void;
   countUpdate(): void;
   countUpdateError(): void;
   /** Takes over the totals that the worker keeps; called before each scrape. `thread`: the worker's own. */
@@ -34,17 +36,11 @@ export interface SpeakerMetrics {
 }
 
 export function createSpeakerMetrics(registry: Registry, node: string): SpeakerMetrics {
-  // By protocol and Service, its addresses with commas between them. BOUNDED by the Services that are announced here
-  const announced = new Map<string, Map<string, string>>();
-  createDerivedGauge(
+  const announced = createGauge(
     registry,
     "metallb_speaker_announced",
     "1 for each address of a Service that is announced from this node",
     ["service", "protocol", "node", "ip"],
-    () =>
-      [...announced].flatMap(([protocol, byService]) =>
-        [...byService].flatMap(([service, ips]) => ips.split(",").map((ip) => ({ service, protocol, node, ip }))),
-      ),
   );
   const loaded = createGauge(registry, "metallb_k8s_client_config_loaded_bool", CONFIG_LOADED_HELP);
   const stale = createGauge(registry, "metallb_k8s_client_config_stale_bool", CONFIG_STALE_HELP);
@@ -76,6 +72,11 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
     "1 for the first release that elects announcers as this speaker does now; newest where all speakers are ours",
     ["generation"],
   );
+  const refusedRequests = createGauge(
+    registry,
+    "smelter_bgp_refused_requests",
+    "Services announced from here that ask by annotations for something of BGP that they do not get",
+  );
   const errors = createCounter(
     registry,
     "smelter_layer2_errors_total",
@@ -98,17 +99,15 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
       generation.set({ generation: name }, 1);
     },
     setAnnounced(service, ip, protocol, isAnnounced) {
-      const byService = announced.get(protocol) ?? new Map<string, string>();
-      announced.set(protocol, byService);
-      const others = (byService.get(service) ?? "").split(",").filter((one) => one !== "" && one !== ip);
-      const ips = isAnnounced ? [...others, ip] : others;
-      if (ips.length === 0) byService.delete(service);
-      else byService.set(service, ips.join());
+      const labels = { service, protocol, node, ip };
+      if (isAnnounced) announced.set(labels, 1);
+      else announced.remove(labels);
     },
     setConfig(state) {
       loaded.set(state.loaded ? 1 : 0);
       stale.set(state.stale ? 1 : 0);
     },
+    setRefusedRequests: (services) => refusedRequests.set(services),
     countUpdate: () => updates.inc(),
     countUpdateError: () => updateErrors.inc(),
     setLayer2(counts, links, { restarts, stalls }) {

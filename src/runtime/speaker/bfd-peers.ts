@@ -28,6 +28,8 @@ export type BfdPeerCounters = Readonly<{ peers: readonly BfdPeerCounts[]; drops:
 export interface BfdPeers {
   /** The BGP peers that there are, and the profiles that they may name. A profile may change while its session runs. */
   usePeers(peers: readonly Peer[], profiles: readonly BfdProfile[]): void;
+  /** The peer of this name, by interface, has this link-local address. It counts until it has another, or is gone. */
+  routerFound(peer: string, address: IpAddress): void;
   counters(): Promise<BfdPeerCounters>;
   stop(): Promise<void>;
 }
@@ -51,6 +53,8 @@ export function createBfdPeers({ startBfd, isOnLink, peerDown, peerUp, log }: Bf
   let shared: ReadonlyMap<string, Shared> = new Map(); // BOUNDED by the peers
   const notifications = new Map<string, number>(); // BOUNDED by the sessions
   let told: ReadonlySet<string> = new Set(); // BOUNDED by the peers: what was said of them
+  const found = new Map<string, IpAddress>(); // of peers by interface; BOUNDED by them
+  let wanted: Readonly<{ peers: readonly Peer[]; profiles: readonly BfdProfile[] }> = { peers: [], profiles: [] };
   const bfd = startBfd({ onState, onError });
 
   function onState({ session, from, to, isByPeersAdministrator, reason }: BfdStateReport): void {
@@ -77,14 +81,27 @@ export function createBfdPeers({ startBfd, isOnLink, peerDown, peerUp, log }: Bf
     log.error({ event: "bfdFailed", ...(session === undefined ? {} : { session }), code }, message);
   }
 
+  function use(): void {
+    const problems: string[] = [];
+    const { peers, profiles } = wanted;
+    const located = peers.flatMap((peer) => locate(peer, found.get(peer.name), isOnLink) ?? []);
+    shared = sharedSessions(located, profiles, (problem) => problems.push(problem));
+    for (const problem of problems) if (!told.has(problem)) log.warn({ event: "bfdNotAsWritten" }, problem);
+    told = new Set(problems);
+    for (const key of notifications.keys()) if (!shared.has(key)) notifications.delete(key);
+    bfd.use([...shared.values()].map(({ spec }) => spec));
+  }
+
   return {
     usePeers(peers, profiles) {
-      const problems: string[] = [];
-      shared = sharedSessions(peers, profiles, isOnLink, (problem) => problems.push(problem));
-      for (const problem of problems) if (!told.has(problem)) log.warn({ event: "bfdNotAsWritten" }, problem);
-      told = new Set(problems);
-      for (const key of notifications.keys()) if (!shared.has(key)) notifications.delete(key);
-      bfd.use([...shared.values()].map(({ spec }) => spec));
+      wanted = { peers, profiles };
+      const byInterface = new Set(peers.flatMap(({ name, address }) => (address === undefined ? [name] : [])));
+      for (const name of found.keys()) if (!byInterface.has(name)) found.delete(name);
+      use();
+    },
+    routerFound(peer, address) {
+      found.set(peer, address);
+      use();
     },
     async counters() {
       const { sessions, drops } = await bfd.counters();
@@ -99,26 +116,38 @@ export function createBfdPeers({ startBfd, isOnLink, peerDown, peerUp, log }: Bf
   };
 }
 
+/** A peer, and where it is. */
+type LocatedPeer = Readonly<{ peer: Peer; address: IpAddress; device: string; isMultihop: boolean }>;
+
+/** @returns undefined for a peer by interface that has not been found yet */
+function locate(
+  peer: Peer,
+  found: IpAddress | undefined,
+  isOnLink: (address: IpAddress) => boolean,
+): LocatedPeer | undefined {
+  if (peer.address === undefined) {
+    return found && { peer, address: found, device: peer.interface ?? "", isMultihop: false };
+  }
+  const { address, vrf: device } = peer;
+  const isInternal = peer.peerAsn === "internal" || peer.peerAsn === peer.myAsn;
+  // As routers have it: a peer in our AS may be anywhere, another one is a neighbour unless it is said to be further away.
+  return { peer, address, device, isMultihop: peer.ebgpMultiHop || (isInternal && !isOnLink(address)) };
+}
+
 /** By the sessions' keys. Of several profiles for one session that of the first peer by name counts. */
 function sharedSessions(
-  peers: readonly Peer[],
+  located: readonly LocatedPeer[],
   profiles: readonly BfdProfile[],
-  isOnLink: (address: IpAddress) => boolean,
   tell: (problem: string) => void,
 ): ReadonlyMap<string, Shared> {
   const byName = new Map(profiles.map((profile) => [profile.name, profile]));
   const shared = new Map<string, Shared>();
-  for (const peer of peers.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const one of located.toSorted((a, b) => (a.peer.name < b.peer.name ? -1 : 1))) {
+    const { peer, address } = one;
     const profile = byName.get(peer.bfdProfile ?? "");
     if (profile === undefined) continue;
-    if (peer.address === undefined) {
-      tell(
-        `Peer ${peer.name} has no BFD: it is found by its interface, for which there is none yet: give it an address`,
-      );
-      continue;
-    }
-    const spec = specOf(peer, peer.address, profile, isOnLink(peer.address));
-    if (profile.echoMode && (spec.isMultihop || peer.address.family === "ipv6")) {
+    const spec = specOf(one, profile);
+    if (profile.echoMode && (spec.isMultihop || address.family === "ipv6")) {
       tell(
         `Peer ${peer.name} has no BFD echo: it is for IPv4 and a single hop: leave echoMode out of profile ${profile.name}`,
       );
@@ -128,24 +157,23 @@ function sharedSessions(
       const problem = `the BFD session with ${known.address} is shared by ${[...known.peers, peer.name].join(", ")}`;
       tell(`${problem}, which name different profiles: ${known.profile} counts`);
     }
-    const first = known ?? { spec, address: spec.remoteAddress, vrf: peer.vrf, profile: profile.name, peers: [] };
+    const zone = peer.address === undefined ? `%${spec.device}` : "";
+    const name = `${spec.remoteAddress}${zone}`;
+    const first = known ?? { spec, address: name, vrf: peer.vrf, profile: profile.name, peers: [] };
     shared.set(spec.key, { ...first, peers: [...first.peers, peer.name] });
   }
   return shared;
 }
 
-function specOf(peer: Peer, address: IpAddress, profile: BfdProfile, isOnLink: boolean): BfdSessionSpec {
+function specOf({ peer, address, device, isMultihop }: LocatedPeer, profile: BfdProfile): BfdSessionSpec {
   const remoteAddress = formatAddress(address);
   const localAddress = peer.sourceAddress === undefined ? "" : formatAddress(peer.sourceAddress);
-  const isInternal = peer.peerAsn === "internal" || peer.peerAsn === peer.myAsn;
-  // As routers have it: a peer in our AS may be anywhere, another one is a neighbour unless it is said to be further away.
-  const isMultihop = peer.ebgpMultiHop || (isInternal && !isOnLink);
   const kind = isMultihop ? "multihop" : "single hop";
   return {
-    key: `${remoteAddress} ${kind} from ${localAddress || "any"} by ${peer.vrf || "any"}`,
+    key: `${remoteAddress} ${kind} from ${localAddress || "any"} by ${device || "any"}`,
     remoteAddress,
     localAddress,
-    device: peer.vrf,
+    device,
     isMultihop,
     minimumTtl: profile.minimumTtl ?? 1,
     desiredMinTxMicroseconds: (profile.transmitIntervalMs ?? DEFAULT_INTERVAL_MS) * MICROSECONDS,

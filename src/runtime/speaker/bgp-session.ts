@@ -11,6 +11,7 @@ import {
   type PeerAction,
   type Side,
 } from "#bgp-ts";
+import type { IpAddress } from "../net/address.js";
 import type { Logger } from "../net/logger.js";
 import type { BgpSessionOptions, BgpTarget } from "./bgp-peer-options.js";
 
@@ -48,6 +49,8 @@ export type BgpPorts = Readonly<{
    * @returns what ends it
    */
   findRouter(interfaceName: string, heard: (address: string) => void): () => void;
+  /** The peer of this name, by interface, has this link-local address, until it has another one. */
+  routerFound?(peer: string, address: IpAddress): void;
   /** Connections that peers at these addresses open need these keys, where we listen. RFC 2385 */
   useKeys(keys: ReadonlyMap<string, Uint8Array>): void;
   /** Next hops for routes of a session with this address of ours. */
@@ -81,8 +84,7 @@ export interface BgpSession {
   stop(notification: NotificationMessage | undefined): void;
 }
 
-/** Ten messages, of which the last alone is not full; so much may wait for a peer that does not read. */
-const PREFIXES_AT_ONCE = 8192;
+const PREFIXES_AT_ONCE = 1000;
 /** So long a peer may take to answer at all: less than the kernel waits, and enough for a few lost packets. */
 const CONNECT_MILLISECONDS = 10_000;
 const NO_ANSWER =

@@ -30,6 +30,8 @@ export interface BgpSessions {
   counts(): ReadonlyMap<string, BgpCounts>;
   /** Connections that were opened to us and not taken, since the beginning. */
   refused(): Readonly<Record<"unknownPeer" | "anotherIsThere", number>>;
+  /** How often a route was told of without some of its communities, which do not fit into a message. */
+  routesCut(): number;
   /**
    * Ends all sessions: those that restart gracefully at once and without a word, so that the routes stay; in the others
    * the routes are first told as ones to go round, then withdrawn, and a Cease says why. RFC 4724 §4, RFC 8326
@@ -62,10 +64,17 @@ const DECONFIGURED: NotificationMessage = {
 
 /** @param ttlSecurity nothing is heard of peers that are not next to this node, but of those that are said to be. RFC 5082 */
 export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSessions {
-  const table = createBgpRouteTable();
+  const table = createBgpRouteTable(tellLeftOut);
   const running = new Map<string, Running>(); // BOUNDED by the peers, by their names
   const refused = { unknownPeer: 0, anotherIsThere: 0 };
   let isStopping = false;
+  let routesCut = 0;
+
+  function tellLeftOut(prefix: string): void {
+    routesCut += 1;
+    const message = `Cannot announce ${prefix} with all its communities: they do not fit into a message: name fewer of them`;
+    ports.log.warn({ event: "communitiesLeftOut", prefix }, message);
+  }
 
   function end(name: string, notification: NotificationMessage | undefined): void {
     table.detach(name);
@@ -91,6 +100,7 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
       table.detach(name);
       known.session?.stop({ ...DECONFIGURED, errorSubcode: CEASE.otherConfigurationChange });
       open(peer, found, { text, target, address: heard, stopLooking }, nodeIdentifier);
+      ports.routerFound?.(name, found);
       useKeys();
     });
     running.set(name, { text, target, address: undefined, stopLooking, isGraceful: false, session: undefined });
@@ -127,7 +137,6 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
   }
 
   function flush(): void {
-    table.settle();
     for (const { session } of running.values()) session?.flush();
   }
 
@@ -166,6 +175,7 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
       );
     },
     refused: () => refused,
+    routesCut: () => routesCut,
     async stop() {
       isStopping = true;
       for (const [name, { isGraceful }] of running) if (isGraceful) end(name, undefined);

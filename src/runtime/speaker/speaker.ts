@@ -18,6 +18,7 @@ import { createConflictNews, type ConflictNews } from "./conflict-news.js";
 import { createFreshAddresses } from "./fresh-addresses.js";
 import { createMissingInterfaces } from "./missing-interfaces.js";
 import { createOwnPeers } from "./own-peers.js";
+import { createRefusedRequestNews } from "./refused-requests.js";
 import { createSliceIndex } from "./slice-index.js";
 import { createSpeakerConfig, type IndexedModel } from "./speaker-config.js";
 import { addressesOf, decidesAlike, peersOf } from "./view-parts.js";
@@ -38,6 +39,8 @@ export type SpeakerPorts = Readonly<{
   /** The gauge of announced addresses, and whether the newest configuration is in use. */
   gaugeAnnounced(service: ObjectKey, address: string, protocol: AnnounceProtocol, announced: boolean): void;
   gaugeConfig(state: Readonly<{ loaded: boolean; stale: boolean }>): void;
+  /** How many Services that are announced here ask for something of BGP that they do not get. */
+  gaugeRefusedRequests?(services: number): void;
   /** What is wrong with the newest configuration, in sentences; [] where it is in use. */
   configResult?(problems: readonly string[]): void;
   /** The interfaces there are, up or down, without those that are left alone. */
@@ -64,8 +67,7 @@ export type ServiceAnnouncement = Readonly<{
  * Nothing is announced before `synced()` and a first model, so that a restart does not withdraw and announce again.
  */
 export interface Speaker {
-  /** @param key its objectKey(), where the caller has it: one text for all who keep it */
-  serviceChanged(service: ServiceView, key?: ObjectKey): void;
+  serviceChanged(service: ServiceView): void;
   serviceDeleted(key: ObjectKey): void;
   endpointSliceChanged(slice: EndpointSliceView): void;
   endpointSliceDeleted(key: ObjectKey): void;
@@ -90,7 +92,6 @@ export interface Speaker {
   peers(): readonly Peer[];
   /** What is announced now, by address. */
   announced(): ReadonlyMap<string, readonly string[]>;
-  /** What is decided of a Service as things stand, and why; undefined where there is none that is ours, or nothing is decided yet. */
   decision(key: ObjectKey): AnnounceDecision | undefined;
   /** Withdraws everything from layer 2; nothing is announced afterwards. How routes go is the sessions' matter. */
   stop(): void;
@@ -108,6 +109,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist
   const slices = createSliceIndex();
   const nodes = new Map<string, NodeView>();
+  const decisions = new Map<ObjectKey, AnnounceDecision>(); // BOUNDED by the Services that exist
   const dirty = new Set<ObjectKey>(); // BOUNDED by the Services that exist or are announced
   const fresh = createFreshAddresses();
   const announced = createAnnouncedAddresses({
@@ -127,6 +129,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   const conflicts = createConflictNews(options.node, ports, (address) => {
     return new Map(announced.claimants(address).map((key) => [key, services.get(key)]));
   });
+  const refusedRequests = createRefusedRequestNews(options.node, { ...ports, gauge: ports.gaugeRefusedRequests });
   const { interfaceNames } = ports;
   const missingInterfaces =
     interfaceNames === undefined ? undefined : createMissingInterfaces(options.node, { ...ports, interfaceNames });
@@ -167,51 +170,46 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   }
 
   function reconcileDirty(): void {
-    const world = worldNow();
-    if (world === undefined) return;
+    const inForce = config.inForce();
+    if (inForce === undefined) return;
     if (allDirty) for (const key of services.keys()) dirty.add(key);
     allDirty = false;
+    const { ignoreExcludeLabel } = options;
+    const world: AnnounceWorld = { ...inForce, nodes, alive, ignoreExcludeLabel, ...(fleet && { fleet }) };
     for (const key of dirty) reconcile(key, world);
     dirty.clear();
     ports.bgp.flush();
     ports.decided?.();
   }
 
-  /** What decisions are made on; undefined without a configuration. */
-  function worldNow(): AnnounceWorld | undefined {
-    const inForce = config.inForce();
-    const { ignoreExcludeLabel } = options;
-    return inForce && { ...inForce, nodes, alive, ignoreExcludeLabel, ...(fleet && { fleet }) };
-  }
-
   function reconcile(key: ObjectKey, world: AnnounceWorld): void {
     const service = services.get(key);
+    const before = decisions.get(key);
     if (service === undefined || !isOurs(service)) {
-      news.forget(key);
+      decisions.delete(key);
       missingInterfaces?.forget(key);
+      refusedRequests.forget(key);
       ports.announces?.(key, { layer2: undefined, bgp: undefined });
       const isGone = [announced.update(key, [], []), announcedByBgp.update(key, [], [])];
       if (isGone.includes(true)) news.withdrawn(key, service === undefined ? "serviceDeleted" : "notOurClass");
       return;
     }
-    const { layer2, bgp } = decideService(world, { service, endpointSlices: slices.of(key) }, options.node);
-    if (!layer2.announce && layer2.winner !== undefined) fresh.spend(addressesOf(service));
+    const decision = decideService(world, { service, endpointSlices: slices.of(key) }, options.node);
+    decisions.set(key, decision);
+    const { layer2, bgp } = decision;
+    if (!layer2.announce && layer2.winner !== undefined) fresh.spend(key);
     const byLayer2 = layer2.announce ? layer2.addresses : [];
     const layer2Changed = announced.update(key, byLayer2, layer2.announce ? layer2.interfaces : []);
-    news.tell(key, service, "layer2", { now: layer2, isChanged: layer2Changed, ips: byLayer2 });
+    news.tell(service, "layer2", { now: layer2, before: before?.layer2, isChanged: layer2Changed, ips: byLayer2 });
     const byBgp = bgp.announce ? addressesOf(service) : [];
     const bgpChanged = announcedByBgp.update(key, byBgp, bgp.announce ? bgp.routes : []);
-    news.tell(key, service, "bgp", { now: bgp, isChanged: bgpChanged, ips: byBgp });
+    news.tell(service, "bgp", { now: bgp, before: before?.bgp, isChanged: bgpChanged, ips: byBgp });
     missingInterfaces?.look(service, byLayer2, layer2.announce ? layer2.interfaces : []);
+    refusedRequests.look(service, bgp.announce ? bgp.refused : undefined);
     ports.announces?.(key, {
       layer2: layer2.announce ? layer2.interfaces : undefined,
       bgp: bgp.announce ? peersOf(bgp.routes) : undefined,
     });
-  }
-
-  function shownBy(key: ObjectKey): readonly string[] {
-    const service = services.get(key);
-    return service === undefined ? [] : addressesOf(service);
   }
 
   function isOurs(service: ServiceView): boolean {
@@ -239,14 +237,15 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   }
 
   return {
-    serviceChanged(service, key = objectKey(service)) {
-      fresh.shown(shownBy(key), addressesOf(service));
+    serviceChanged(service) {
+      const key = objectKey(service);
       services.set(key, service);
+      fresh.shown(key, addressesOf(service));
       touch(key);
     },
     serviceDeleted(key) {
-      fresh.shown(shownBy(key), []);
       services.delete(key);
+      fresh.shown(key, []);
       touch(key);
     },
     endpointSliceChanged: (slice) => slices.set(slice).forEach(touch),
@@ -288,11 +287,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     interfacesChanged: () => missingInterfaces?.lookAgain(),
     peers: ownPeers.list,
     announced: announced.byAddress,
-    decision(key) {
-      const [service, world] = [services.get(key), worldNow()];
-      if (service === undefined || world === undefined || !isSynced || !isOurs(service)) return undefined;
-      return decideService(world, { service, endpointSlices: slices.of(key) }, options.node); // kept, it would take too much
-    },
+    decision: (key) => decisions.get(key),
     stop() {
       stopped = true;
       dirty.clear();

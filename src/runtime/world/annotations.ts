@@ -5,7 +5,13 @@ export const CURRENT_PREFIX = "metallb.io/";
 export const DEPRECATED_PREFIX = "metallb.universe.tf/";
 
 /** `ip-allocated-from-pool` is written by the controller: the pool that the status comes from. */
-export type AnnotationName = "address-pool" | "loadBalancerIPs" | "allow-shared-ip" | "ip-allocated-from-pool";
+export type AnnotationName =
+  | "address-pool"
+  | "loadBalancerIPs"
+  | "allow-shared-ip"
+  | "ip-allocated-from-pool"
+  | "bgp-communities"
+  | "bgp-local-pref";
 
 /** The value of an annotation under either prefix; the current one wins even where it is empty. */
 export function annotationOf({ annotations }: ServiceView, name: AnnotationName): string | undefined {

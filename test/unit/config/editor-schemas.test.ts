@@ -103,6 +103,17 @@ describe("configmap-config.json", () => {
   });
 });
 
+it("examples/bgp-requests.yaml is a configuration without a remark", () => {
+  const { documents, faults } = readDocuments(readFileSync("examples/bgp-requests.yaml", "utf8"), "bgp-requests.yaml");
+  expect(faults).toEqual([]);
+  const { model, notices } = load(documents.filter(({ apiVersion }) => apiVersion.startsWith("metallb.io/")));
+  expect(notices).toEqual([]);
+  expect(model.pools[0]?.bgp).toMatchObject([
+    { peers: ["spare"], asPathPrepend: 3 },
+    { peers: ["rack"], localPref: 100, serviceRequests: { localPref: { min: 50, max: 150 } } },
+  ]);
+});
+
 it("examples/resources.yaml is a configuration without a remark", () => {
   const { documents, faults } = readDocuments(readFileSync("examples/resources.yaml", "utf8"), "resources.yaml");
   expect(faults).toEqual([]);

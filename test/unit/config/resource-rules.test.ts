@@ -250,6 +250,58 @@ const rules: readonly [rule: string, good: KubernetesDocument[], bad: Kubernetes
     "/spec/localPref differs from 1 of BGPAdvertisement metallb-system/b for the same routes of IPAddressPool metallb-system/a",
   ],
   [
+    "a path is 1 to 10 times longer",
+    [pool(), bgp({ asPathPrepend: 10 })],
+    [pool(), bgp({ asPathPrepend: 11 })],
+    "/spec/asPathPrepend is not 1 to 10",
+  ],
+  [
+    "paths do not contradict each other",
+    [pool(), bgp({ asPathPrepend: 1 }), bgp({ aggregationLength: 24 }, "c")],
+    [pool(), bgp({ asPathPrepend: 1 }), bgp({}, "c")],
+    "/spec/asPathPrepend differs from 1 of BGPAdvertisement metallb-system/b for the same routes of IPAddressPool metallb-system/a",
+  ],
+  [
+    "what Services may ask for is a community, a pattern or an alias",
+    [
+      pool(),
+      bgp({ serviceRequests: { communities: ["1:*", "*:1", "large:1:*:*", "x"] } }),
+      community("c", { name: "x", value: "1:1" }),
+    ],
+    [pool(), bgp({ serviceRequests: { communities: ["x"] } })],
+    "/spec/serviceRequests/communities/0 is neither a community nor an alias of one",
+  ],
+  [
+    "patterns are in range",
+    [pool(), bgp({ serviceRequests: { communities: ["65535:*"] } })],
+    [pool(), bgp({ serviceRequests: { communities: ["65536:*"] } })],
+    "/spec/serviceRequests/communities/0 is neither a community nor an alias of one",
+  ],
+  [
+    "an asterisk stands for a whole number",
+    [pool(), bgp({ serviceRequests: { communities: ["*:*"] } })],
+    [pool(), bgp({ serviceRequests: { communities: ["645*:1"] } })],
+    "/spec/serviceRequests/communities/0 is neither a community nor an alias of one",
+  ],
+  [
+    "preferences that Services may ask for have an upper end",
+    [pool(), bgp({ serviceRequests: { minLocalPref: 5, maxLocalPref: 5 } })],
+    [pool(), bgp({ serviceRequests: { minLocalPref: 5 } })],
+    "/spec/serviceRequests/minLocalPref is a lower bound alone, which allows nothing",
+  ],
+  [
+    "and a lower one below it",
+    [pool(), bgp({ serviceRequests: { maxLocalPref: 5 } })],
+    [pool(), bgp({ serviceRequests: { minLocalPref: 6, maxLocalPref: 5 } })],
+    "/spec/serviceRequests/minLocalPref is above maxLocalPref (5)",
+  ],
+  [
+    "nobody asks anything of aggregates",
+    [pool(), bgp({ serviceRequests: { maxLocalPref: 5 }, aggregationLength: 32 })],
+    [pool(), bgp({ serviceRequests: { maxLocalPref: 5 }, aggregationLength: 24 })],
+    "/spec/aggregationLength makes aggregates, of which no single Service may ask anything",
+  ],
+  [
     "an alias is defined once",
     [community("c", { name: "x", value: "1:1" }), community("d", { name: "y", value: "1:1" })],
     [community("c", { name: "x", value: "1:1" }), community("d", { name: "x", value: "1:1" })],

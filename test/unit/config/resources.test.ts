@@ -5,7 +5,7 @@ import * as schemas from "../../../src/config/resource-schemas.js";
 import { formatRange } from "../../../src/runtime/net/address.js";
 import type { KubernetesDocument } from "../../../src/config/documents.js";
 import { document, load, noticesOf, resource, secret } from "./documents.js";
-import { bfd, bgp, l2, olderPeer, peer, pool } from "./resource-documents.js";
+import { bfd, bgp, community, l2, olderPeer, peer, pool } from "./resource-documents.js";
 
 const extras = (text: string): KubernetesDocument =>
   document({
@@ -115,6 +115,24 @@ describe("the model of resources", () => {
     expect(first?.layer2).toHaveLength(3);
     expect(first?.bgp).toMatchObject([{ communities: ["1:1", "1:2"], peers: ["p", "q"] }]);
     expect(load(documents.toReversed()).model).toEqual(load(documents).model);
+  });
+
+  it("has what Services may ask for, and nothing where they may not", () => {
+    const requests = { communities: ["vip", "64512:*", "064512:007"], minLocalPref: 5, maxLocalPref: 9 };
+    const vip = community("c", { name: "vip", value: "64512:7" });
+    const read = (spec: object) => load([pool(), vip, bgp(spec)]).model.pools[0]?.bgp[0];
+    expect(read({ serviceRequests: requests, asPathPrepend: 2 })).toMatchObject({
+      asPathPrepend: 2,
+      serviceRequests: {
+        communities: [{ pattern: "64512:7", alias: "vip" }, { pattern: "64512:*" }, { pattern: "64512:7" }],
+        localPref: { min: 5, max: 9 },
+      },
+    });
+    expect(read({ serviceRequests: { maxLocalPref: 9 } })?.serviceRequests).toEqual({
+      communities: [],
+      localPref: { min: 0, max: 9 },
+    });
+    for (const nothing of [{}, { communities: [] }]) expect(read({ serviceRequests: nothing })).toEqual(read({}));
   });
 
   it("keeps what a pool is kept for", () => {

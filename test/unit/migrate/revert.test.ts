@@ -250,6 +250,8 @@ describe("revert() refuses", () => {
         ["BGPAdvertisement", "peers: [p]", "peers"],
         ["BGPAdvertisement", "nodeSelectors: [{matchLabels: {a: b}}]", "nodeSelectors"],
         ["BGPAdvertisement", "communities: ['large:1:2:3']", "large communities"],
+        ["BGPAdvertisement", "asPathPrepend: 2", "asPathPrepend"],
+        ["BGPAdvertisement", "serviceRequests: {maxLocalPref: 5}", "serviceRequests"],
       ] as const
     ).map(
       ([kind, spec, limit]) =>

@@ -160,6 +160,25 @@ it("keeps the session's name while its profile changes, so that it goes on", () 
   expect(used()).toEqual([]);
 });
 
+it("has a session with the router that was found on a peer's interface, by its link-local address", () => {
+  const { peers, used, told, change } = create();
+  const { address: _none, ...unaddressed } = peer("a");
+  const onLink = { ...unaddressed, interface: "eth0", peerAsn: "internal" as const, ebgpMultiHop: true };
+  peers.usePeers([onLink], [FAST]);
+  expect(used()).toEqual([]);
+  peers.routerFound("a", addressOf("fe80::1"));
+  expect(used()).toMatchObject([{ remoteAddress: "fe80::1", device: "eth0", isMultihop: false }]);
+  change("Up", "Down");
+  expect(told).toEqual(["down a"]);
+  peers.usePeers([onLink], [{ ...FAST, detectMultiplier: 9 }]);
+  expect(used()).toMatchObject([{ remoteAddress: "fe80::1", detectMult: 9 }]);
+  peers.routerFound("a", addressOf("fe80::2"));
+  expect(used()).toMatchObject([{ remoteAddress: "fe80::2" }]);
+  peers.usePeers([], [FAST]);
+  peers.usePeers([onLink], [FAST]); // it may be another link by now
+  expect(used()).toEqual([]);
+});
+
 it("says once what is not as it was written", () => {
   const { peers, logged } = create();
   const odd = [
