@@ -91,10 +91,10 @@ export async function runController(options: ControllerMainOptions): Promise<num
   if (server !== undefined) {
     const { streamingList } = server;
     const shared = { client, ports, signal, streamingList };
+    if (mode !== "onlywebhook") joined = joinController(options, { ...shared, metrics, registry });
     if (mode !== "disabled") {
       webhooks = startWebhooks(options.webhooks, options, { ...shared, metrics: createWebhookMetrics(registry) });
     }
-    if (mode !== "onlywebhook") joined = joinController(options, { ...shared, metrics, registry });
     await aborted(signal);
     if (joined !== undefined) await end(joined, log);
     await webhooks?.close(); // last: who drains still answers

@@ -13,7 +13,7 @@ import { logTaken, logWritten, type ReasonedStatus } from "./status-log.js";
 import { createWorkQueue, type Backoff, type Retry, type WorkEnd } from "./work-queue.js";
 
 /** Where nothing else is said: enough to keep an API server busy, and few beside what it takes at a time (hundreds). */
-export const WRITES_IN_FLIGHT = 32;
+export const WRITES_IN_FLIGHT = 16;
 const CONFLICT_BACKOFF: Backoff = { baseMilliseconds: 50, limitMilliseconds: 30_000 };
 const REFUSED_BACKOFF: Backoff = { baseMilliseconds: 1_000, limitMilliseconds: 300_000 };
 

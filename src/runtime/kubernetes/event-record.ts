@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** What an Event is about. */
 export type EventSubject = Readonly<{
@@ -30,10 +30,7 @@ const MAX_MESSAGE_CHARACTERS = 1024; // what the API allows for the note of an E
 
 /** Repetitions of the same text about the same object are one Event with a count. A digest: thousands are remembered. */
 export function recordKey(subject: EventSubject, text: EventText): string {
-  return createHash("sha256")
-    .update(`${topicKey(subject, text)}\n${text.message}`)
-    .digest("base64url")
-    .slice(0, 22);
+  return hash("sha256", `${topicKey(subject, text)}\n${text.message}`, "base64url").slice(0, 22);
 }
 
 /** What is said about an object for one reason: a newer text takes the place of an older one. */

@@ -16,25 +16,27 @@ export async function listPages(
   resource: Resource,
   onObject: (object: RawObject) => void,
 ): Promise<Result<string, ApiFailure>> {
-  let position = "";
-  for (;;) {
+  const requestPage = (position: string): Promise<Result<unknown, ApiFailure>> => {
     const query = selectorsOf(resource);
     query.set("limit", String(PAGE_OBJECTS));
     if (position !== "") query.set("continue", position);
-    const path = `${resourcePath(resource)}?${query.toString()}`;
-    const answer = await client.request({ method: "GET", path });
+    return client.request({ method: "GET", path: `${resourcePath(resource)}?${query.toString()}` });
+  };
+  let next = requestPage("");
+  for (;;) {
+    const answer = await next;
     if (!answer.ok) return answer;
     const page = readPage(answer.value);
     if (page === undefined) {
       const message = `Cannot list ${resource.plural}: the answer is not a list: check what stands between us and the server`;
       return refuse({ kind: "malformed", message });
     }
+    if (page.position !== "") next = requestPage(page.position); // the server is at work while we read this one
     for (const item of page.items) {
       const object = asRawObject(item, resource.managers);
       if (object !== undefined) onObject(object);
     }
     if (page.position === "") return succeed(page.resourceVersion);
-    position = page.position;
   }
 }
 

@@ -5,6 +5,9 @@ import type { ApiFailure } from "./api-failure.js";
 import type { Resource } from "./resource.js";
 import { isRecord } from "./watch-line.js";
 
+/** Each that is in flight has a connection to itself, and to open one costs both sides more than the answer. */
+const MAX_QUESTIONS = 6;
+
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete";
 
 /**
@@ -19,7 +22,7 @@ export async function isPermitted(
   verbs: readonly Verb[],
   name?: string,
 ): Promise<Result<boolean, ApiFailure>> {
-  const answers = await Promise.all(verbs.map((verb) => ask(client, resource, verb, name)));
+  const answers = await Promise.all(verbs.map((verb) => inTurn(client, () => ask(client, resource, verb, name))));
   return answers.find((answer) => !answer.ok || !answer.value) ?? succeed(true);
 }
 
@@ -37,4 +40,23 @@ async function ask(
   if (!answer.ok) return answer;
   const status = isRecord(answer.value) ? answer.value["status"] : undefined;
   return succeed(isRecord(status) && status["allowed"] === true);
+}
+
+type Turns = { free: number; readonly waiting: (() => void)[] }; // BOUNDED by who asks, each of whom waits
+
+const turnsOf = new WeakMap<ApiClient, Turns>();
+
+/** At a start some forty questions come at once. */
+async function inTurn<Answer>(client: ApiClient, question: () => Promise<Answer>): Promise<Answer> {
+  const turns = turnsOf.get(client) ?? { free: MAX_QUESTIONS, waiting: [] };
+  turnsOf.set(client, turns);
+  if (turns.free > 0) turns.free -= 1;
+  else await new Promise<void>((resolve) => turns.waiting.push(resolve));
+  try {
+    return await question();
+  } finally {
+    const next = turns.waiting.shift();
+    if (next === undefined) turns.free += 1;
+    else next(); // who waited has the turn of the one that ended
+  }
 }

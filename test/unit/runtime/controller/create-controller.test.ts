@@ -74,14 +74,14 @@ it("does not work on what it wrote itself", async () => {
   expect(world.writes).toHaveLength(1); // and is no reason to write
 });
 
-it("keeps at most 32 writes in flight, and all Services get an address", async () => {
+it("keeps at most 16 writes in flight, and all Services get an address", async () => {
   const world = createWorld();
   const names = Array.from({ length: 100 }, (_, index) => `s${index}`);
   await world.begin(
     names.map((name) => service(name)),
     configMap("192.0.2.0/24"),
   );
-  expect(world.inFlight.most).toBe(32);
+  expect(world.inFlight.most).toBe(16);
   expect(new Set(Object.values(world.addresses())).size).toBe(100);
 });
 

@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
+import type { ApiFailure } from "../../../../src/runtime/kubernetes/api-failure.js";
 import { backoffDelay } from "../../../../src/runtime/kubernetes/backoff.js";
 import { createCollection } from "../../../../src/runtime/kubernetes/collection.js";
 import { connectToServer } from "../../../../src/runtime/kubernetes/connect.js";
 import { discoverMetallbKinds } from "../../../../src/runtime/kubernetes/discovery.js";
+import { listPages } from "../../../../src/runtime/kubernetes/list-pages.js";
 import { isPermitted } from "../../../../src/runtime/kubernetes/permission.js";
 import { SERVICES, configMapResource, resourceName } from "../../../../src/runtime/kubernetes/resource.js";
 import { systemClock } from "../../../../src/runtime/kubernetes/system-clock.js";
+import type { Result } from "../../../../src/runtime/net/result.js";
 import { createStepClock, createTestClient, notePorts, startFakeServer, type FakeServer } from "./fixtures.js";
 
 let server: FakeServer;
@@ -184,4 +187,43 @@ it("ends at once when the signal comes while the server keeps us waiting", async
   controller.abort();
   expect(await connecting).toBeUndefined();
   expect(noted.log).toEqual([]);
+});
+
+it("has a few questions in flight at a time, and answers all, those that fail too", async () => {
+  const inFlight: (() => void)[] = [];
+  let asked = 0;
+  const request = async (): Promise<Result<unknown, ApiFailure>> => {
+    const turn = (asked += 1);
+    await new Promise<void>((resolve) => inFlight.push(resolve));
+    return turn === 3
+      ? { ok: false, fault: { kind: "server", message: "" } }
+      : { ok: true, value: { status: { allowed: true } } };
+  };
+  const busy = { ...client(), request };
+  const answers = Promise.all(Array.from({ length: 20 }, () => isPermitted(busy, SERVICES, ["list"])));
+  const most: number[] = [];
+  for (;;) {
+    if (inFlight.length === 0) break;
+    most.push(inFlight.length);
+    for (const answer of inFlight.splice(0)) answer();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(Math.max(...most)).toBe(6);
+  expect((await answers).filter(({ ok }) => ok)).toHaveLength(19);
+});
+
+it("has the server make the next page while one is read, and tells all in their order", async () => {
+  const pages = [["a", "b"], ["c"], ["d"]];
+  const told: string[] = [];
+  let asked = 0;
+  const request = async (): Promise<Result<unknown, ApiFailure>> => {
+    const items = pages[asked]?.map((name) => ({ metadata: { name, resourceVersion: "7" } }));
+    asked += 1;
+    return { ok: true, value: { metadata: { resourceVersion: "9", continue: asked < 3 ? `to ${asked}` : "" }, items } };
+  };
+  const list = await listPages({ ...client(), request }, SERVICES, ({ metadata }) => {
+    told.push(`${metadata.name} ${asked}`);
+  });
+  expect(list).toEqual({ ok: true, value: "9" });
+  expect(told).toEqual(["a 2", "b 2", "c 3", "d 3"]);
 });
