@@ -1,6 +1,4 @@
 import { join } from "node:path";
-import { readFile } from "node:fs/promises";
-import { startBird } from "../test/lab/bird.js";
 import { startGobgp } from "../test/lab/gobgp.js";
 import {
   createLab,
@@ -12,135 +10,159 @@ import {
   type LabProcess,
 } from "../test/lab/index.js";
 import type { Router } from "../test/lab/router.js";
+import { hasAll, measureFloor } from "./bgp-floor.js";
+import { startReceivers, type Receivers } from "./bgp-receivers.js";
+import { addressOf, createConfiguration, createServices, serveCopies, setAddress, usePeers } from "./bgp-world.js";
 import type { Report } from "./run.js";
 import { median } from "./statistics.js";
 
-const SERVICES = Number(process.env["SIZES"] ?? "5000");
-const ROUNDS = 3;
-const AT_A_TIME = 16;
+/** Another list for a look at one size: SIZES=100000. What is above MOST_CREATED is served as copies of one Service. */
+const SIZES = (process.env["SIZES"] ?? "5000,100000").split(",").map(Number);
+const MOST_CREATED = 20_000;
+const ROUNDS = Number(process.env["ROUNDS"] ?? "3");
+const PEERS = 50;
+const CHANGES = 25;
+const RESETS = 50;
+const RESET_EVERY_MS = 100;
 const NAMESPACE = "metallb-system";
 const PRIVILEGES = { uid: 0, capabilities: ["net_raw"] };
 
 type Measured = Readonly<{ seconds: number; cpuMs: number; rssMiB: number }>;
 
 /**
- * From the start of the speaker's process to the last route at GoBGP, with as many Services as have their address already, on
- * a real API server. The floor is BIRD with as many static routes, and the same GoBGP, in turn with it.
+ * From the start of the speaker's process to the last route at GoBGP, with as many Services as have their address already;
+ * then, of as many Services as were created, what 50 peers cost. The floor is GoBGP with the same routes, and the same
+ * GoBGP at the other end, in turn with it.
  */
 export async function run(report: Report): Promise<void> {
   const lab = await createLab({ nodes: 1 });
   try {
     const kubernetes = await startKubernetes(lab);
-    await createWorld(lab, kubernetes);
-    const kubeconfig = await kubernetes.kubeconfigOf("admin");
-    const [n1] = [lab.node("n1")];
-    const argv = [join(repositoryRoot(), "bin/smelter"), "speaker", "--kubeconfig", kubeconfig];
-    const flags = ["--namespace", NAMESPACE, "--node-name", "n1", "--port", "0", "--health-probe-port", "0"];
-    const ours: Measured[] = [];
-    const floors: Measured[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      floors.push(await measure(lab, async () => (await startBird(n1, lab.folder, birdConfig(lab))).process));
-      ours.push(
-        await measure(lab, async () => n1.spawn([...argv, ...flags], { name: "speaker", privileges: PRIVILEGES })),
-      );
-    }
-    const [value, floor] = [median(ours.map(({ seconds }) => seconds)), median(floors.map(({ seconds }) => seconds))];
-    const name = `${SERVICES} routes`;
-    report({ bench: "bgp", case: name, value, unit: "s", floor, ratio: value / floor });
-    const cpu = median(ours.map(({ cpuMs }) => cpuMs)) / 1000;
-    report({ bench: "bgp", case: `${name}, cpu`, value: cpu, unit: "s", floor: null, ratio: null });
-    const memory = Math.max(...ours.map(({ rssMiB }) => rssMiB));
-    report({ bench: "bgp", case: `${name}, memory`, value: memory, unit: "MiB", floor: null, ratio: null });
+    await createConfiguration(kubernetes);
+    const created = Math.max(0, ...SIZES.filter((size) => size <= MOST_CREATED));
+    await createServices(kubernetes, created);
+    for (const size of SIZES) await measureStart(lab, kubernetes, size, report);
+    if (created > 0) await measurePeers(lab, kubernetes, created, report);
   } finally {
     await lab.close();
   }
 }
 
-/** One start, of whoever announces, until GoBGP has all; both are ended. */
-async function measure(lab: Lab, start: () => Promise<LabProcess>): Promise<Measured> {
-  const { router } = lab;
+async function measureStart(lab: Lab, kubernetes: Kubernetes, size: number, report: Report): Promise<void> {
+  await usePeers(kubernetes, lab.router.ipv4, [179]);
+  const copies = size > MOST_CREATED ? await serveCopies(lab, kubernetes, size) : undefined;
+  try {
+    const kubeconfig = await (copies ?? kubernetes).kubeconfigOf("admin");
+    const ours: Measured[] = [];
+    const floors: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      floors.push(await withGobgp(lab, (router) => measureFloor(lab, router, size)));
+      ours.push(await withGobgp(lab, (router) => measureOurs(lab, router, kubeconfig, size)));
+    }
+    const [value, floor] = [median(ours.map(({ seconds }) => seconds)), median(floors)];
+    const name = `${size} routes`;
+    report({ bench: "bgp", case: name, value, unit: "s", floor, ratio: value / floor });
+    reportCost(report, name, median(ours.map(({ cpuMs }) => cpuMs)), Math.max(...ours.map(({ rssMiB }) => rssMiB)));
+  } finally {
+    await copies?.close();
+  }
+}
+
+/** The router's GoBGP for one start: it begins without a route. */
+async function withGobgp<Result>(lab: Lab, work: (router: Router) => Promise<Result>): Promise<Result> {
+  const { ipv4 } = lab.router;
   const peer = {
     name: "n1",
-    local: router.ipv4,
+    local: ipv4,
     remote: lab.node("n1").ipv4,
     remoteAs: 64_512,
     families: ["ipv4"],
   } as const;
-  const gobgp = await startGobgp(router, lab.folder, { asn: 64_513, routerId: router.ipv4, peers: [peer] });
+  const router = await startGobgp(lab.router, lab.folder, { asn: 64_513, routerId: ipv4, peers: [peer] });
   try {
-    const startedAt = performance.now();
-    const announcer = await start();
-    await until(async () => (await countOf(gobgp)) === SERVICES, {
-      what: "all routes",
-      deadlineMs: 300_000,
-      everyMs: 50,
-    });
+    return await work(router);
+  } finally {
+    await router.process.kill();
+  }
+}
+
+async function measureOurs(lab: Lab, router: Router, kubeconfig: string, size: number): Promise<Measured> {
+  const startedAt = performance.now();
+  const speaker = startSpeaker(lab, kubeconfig);
+  try {
+    await hasAll(router, size);
     const seconds = (performance.now() - startedAt) / 1000;
-    const { cpuMs, peakRssMiB } = announcer.usage();
-    await announcer.kill();
+    const { cpuMs, peakRssMiB } = speaker.usage();
     return { seconds, cpuMs, rssMiB: peakRssMiB };
   } finally {
-    await gobgp.process.kill();
+    await speaker.kill();
   }
 }
 
-async function countOf(gobgp: Router): Promise<number> {
-  return (await gobgp.count?.()) ?? (await gobgp.routes()).length;
+function startSpeaker(lab: Lab, kubeconfig: string): LabProcess {
+  const argv = [join(repositoryRoot(), "bin/smelter"), "speaker", "--kubeconfig", kubeconfig];
+  const flags = ["--namespace", NAMESPACE, "--node-name", "n1", "--port", "0", "--health-probe-port", "0"];
+  return lab.node("n1").spawn([...argv, ...flags], { name: "speaker", privileges: PRIVILEGES });
 }
 
-const addressOf = (index: number): string => `10.65.${index >> 8}.${index & 255}`;
-
-function birdConfig({ router, nodes: [n1] }: Lab): string {
-  const routes = Array.from({ length: SERVICES }, (_, index) => `  route ${addressOf(index)}/32 blackhole;\n`).join("");
-  return `router id ${n1?.ipv4};
-protocol static {
-  ipv4;
-${routes}}
-protocol bgp upstream {
-  local ${n1?.ipv4} as 64512;
-  neighbor ${router.ipv4} as 64513;
-  connect delay time 1;
-  ipv4 { import none; export all; };
-}
-`;
-}
-
-async function createWorld(lab: Lab, kubernetes: Kubernetes): Promise<void> {
-  const { admin } = kubernetes;
-  await kubernetes.ensureNamespace(NAMESPACE);
-  for (const kind of ["ipaddresspools", "bgppeers", "bgpadvertisements"]) {
-    await admin.apply(await readFile(join(repositoryRoot(), `manifests/crds/${kind}.yaml`), "utf8"));
+/** 50 peers that all hear of all routes: how soon they have them, how soon they hear of a change, and one that flaps. */
+async function measurePeers(lab: Lab, kubernetes: Kubernetes, size: number, report: Report): Promise<void> {
+  const receivers = await startReceivers(lab.router, PEERS);
+  await usePeers(kubernetes, lab.router.ipv4, receivers.ports);
+  const startedAt = performance.now();
+  const speaker = startSpeaker(lab, await kubernetes.kubeconfigOf("admin"));
+  try {
+    await haveAll(receivers, size);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const name = `${size} routes, ${PEERS} peers`;
+    report({ bench: "bgp", case: name, value: seconds, unit: "s", floor: null, ratio: null });
+    const { cpuMs, peakRssMiB } = speaker.usage();
+    reportCost(report, name, cpuMs, peakRssMiB);
+    const changes: number[] = [];
+    for (let change = 0; change < CHANGES; change += 1) {
+      const address = addressOf(size + change);
+      const heard = receivers.announced(address);
+      const askedAt = performance.now();
+      await setAddress(kubernetes, "s0", address);
+      changes.push((await heard) - askedAt);
+    }
+    const change = `1 of ${size} changes, ${PEERS} peers`;
+    report({ bench: "bgp", case: change, value: median(changes), unit: "ms", floor: null, ratio: null });
+    const slowest = Math.max(...changes);
+    report({ bench: "bgp", case: `${change}, slowest`, value: slowest, unit: "ms", floor: null, ratio: null });
+    await measureResets(receivers, speaker, size, report);
+  } finally {
+    await speaker.kill();
+    await receivers.close();
   }
-  const resource = (kind: string, version: string, spec: object) => ({
-    apiVersion: `metallb.io/${version}`,
-    kind,
-    metadata: { name: "bench", namespace: NAMESPACE },
-    spec,
-  });
-  await admin.apply([
-    resource("IPAddressPool", "v1beta1", { addresses: ["10.65.0.0/16"] }),
-    resource("BGPPeer", "v1beta2", { myASN: 64_512, peerASN: 64_513, peerAddress: lab.router.ipv4 }),
-    resource("BGPAdvertisement", "v1beta1", {}),
-  ]);
-  const indexes = Array.from({ length: SERVICES }, (_, index) => index).values();
-  const worker = async (): Promise<void> => {
-    for (const index of indexes) await createService(kubernetes, index);
-  };
-  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
 }
 
-async function createService({ admin }: Kubernetes, index: number): Promise<void> {
-  const metadata = { name: `s${index}`, namespace: "default" };
-  const spec = { type: "LoadBalancer", allocateLoadBalancerNodePorts: false, ports: [{ port: 80 }] };
-  await admin.create({ apiVersion: "v1", kind: "Service", metadata, spec });
-  const status = { loadBalancer: { ingress: [{ ip: addressOf(index) }] } };
-  await admin.patch("v1/Service", `default/s${index}`, { status }, { subresource: "status" });
-  await admin.create({
-    apiVersion: "discovery.k8s.io/v1",
-    kind: "EndpointSlice",
-    metadata: { ...metadata, labels: { "kubernetes.io/service-name": metadata.name } },
-    addressType: "IPv4",
-    ports: [{ port: 80 }],
-    endpoints: [{ addresses: ["10.244.11.2"], nodeName: "n1", conditions: { ready: true } }],
+/** A peer that cuts its session 100 ms after it was told of all routes, again and again. */
+async function measureResets(receivers: Receivers, speaker: LabProcess, size: number, report: Report): Promise<void> {
+  const before = speaker.usage();
+  for (let reset = 0; reset < RESETS; reset += 1) {
+    await new Promise((resolve) => setTimeout(resolve, RESET_EVERY_MS));
+    const sessions = receivers.heard()[0]?.sessions;
+    receivers.reset(0);
+    await until(() => receivers.heard()[0]?.sessions !== sessions, { what: "a new session" });
+    await haveAll(receivers, size);
+  }
+  const { cpuMs, peakRssMiB } = speaker.usage();
+  const name = `a peer of ${PEERS} resets, ${size} routes`;
+  const value = (cpuMs - before.cpuMs) / RESETS;
+  report({ bench: "bgp", case: `${name}, cpu each`, value, unit: "ms", floor: null, ratio: null });
+  const ratio = peakRssMiB / before.peakRssMiB;
+  report({ bench: "bgp", case: `${name}, memory`, value: peakRssMiB, unit: "MiB", floor: before.peakRssMiB, ratio });
+}
+
+async function haveAll(receivers: Receivers, size: number): Promise<void> {
+  await until(() => receivers.heard().every(({ prefixes }) => prefixes >= size), {
+    what: `all routes at ${PEERS} peers`,
+    deadlineMs: 120_000,
   });
+}
+
+function reportCost(report: Report, name: string, cpuMs: number, rssMiB: number): void {
+  report({ bench: "bgp", case: `${name}, cpu`, value: cpuMs / 1000, unit: "s", floor: null, ratio: null });
+  report({ bench: "bgp", case: `${name}, memory`, value: rssMiB, unit: "MiB", floor: null, ratio: null });
 }

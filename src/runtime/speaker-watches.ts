@@ -7,11 +7,13 @@ import { watchResource, type WatchOptions } from "./kubernetes/watch.js";
 import type { SpeakerMetrics } from "./metrics/speaker-metrics.js";
 import { followSpeakerPods, type ClusterWatch } from "./speaker-pods.js";
 import type { Release } from "./announce/release.js";
+import { succeed } from "./net/result.js";
 import { aliveNodes } from "./speaker/alive-nodes.js";
 import { createFleetFollower } from "./speaker/fleet-follower.js";
 import { gossipPeers } from "./speaker/gossip-peers.js";
 import type { Gossip, TellAlive } from "./speaker/gossip.js";
 import type { Speaker } from "./speaker/speaker.js";
+import { announcedPart, createSliceReducer } from "./speaker/view-parts.js";
 import { readEndpointSlice, readNode, readService } from "./world/read.js";
 import { startTimer } from "./transport/clock.js";
 import type { Labels, NodeView, PodView } from "./world/views.js";
@@ -66,20 +68,24 @@ export function watchWorld(
     read(object) {
       const service = readService(object);
       if (!service.ok) metrics.countUpdateError();
-      return service;
+      return service.ok ? succeed(announcedPart(service.value)) : service;
     },
     handlers: {
-      changed(service) {
+      changed(service, key) {
         metrics.countUpdate();
-        speaker.serviceChanged(service);
+        speaker.serviceChanged(service, key);
       },
       deleted: (key) => speaker.serviceDeleted(key),
       listed: () => arrived("Services"),
     },
   });
+  const reduceSlice = createSliceReducer();
   watch({
     resource: ENDPOINT_SLICES,
-    read: readEndpointSlice,
+    read(object) {
+      const slice = readEndpointSlice(object);
+      return slice.ok ? succeed(reduceSlice(slice.value)) : slice;
+    },
     handlers: {
       changed: (slice) => speaker.endpointSliceChanged(slice),
       deleted: (key) => speaker.endpointSliceDeleted(key),

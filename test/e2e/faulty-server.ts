@@ -4,14 +4,17 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Agent, createServer, request } from "node:https";
 import { join } from "node:path";
+import { pipeline, Readable } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import type { Kubernetes, Lab } from "../lab/index.js";
 
 export type Asked = Readonly<{ method: string; path: string; query: URLSearchParams; at: number }>;
 
-/** An answer instead of the server's, or lines of a watch instead of its. */
+/** An answer instead of the server's, or lines of a watch instead of its: objects, or texts of whole lines. */
 export type Fault = Readonly<
-  { status: number; body: object; retryAfterSeconds?: number } | { lines: readonly object[] }
+  | { status: number; body: object; retryAfterSeconds?: number }
+  | { lines: readonly object[] }
+  | { stream: Iterable<string> }
 >;
 
 export type FaultyServer = Readonly<{
@@ -112,6 +115,11 @@ export async function startFaultyServer(lab: Lab, kubernetes: Kubernetes): Promi
 
 function answerFault(received: IncomingMessage, response: ServerResponse, fault: Fault): void {
   received.resume();
+  if ("stream" in fault) {
+    response.writeHead(200, { "content-type": "application/json" });
+    pipeline(Readable.from(fault.stream), response, () => undefined); // who asked may be gone
+    return;
+  }
   if ("lines" in fault) {
     response.writeHead(200, { "content-type": "application/json" });
     for (const line of fault.lines) response.write(`${JSON.stringify(line)}\n`);

@@ -26,6 +26,8 @@ export async function startGobgp(host: LanHost, folder: string, plan: RouterPlan
   );
   const ask = (...words: readonly string[]): Promise<string> =>
     askRouter(host, [routerProgram("usr/bin/gobgp"), ...words]);
+  const neighbors = async (): Promise<readonly Neighbor[]> =>
+    JSON.parse(await ask("-j", "neighbor")) as readonly Neighbor[];
   await until(async () => (await ask("global")).includes("AS:"), { what: "GoBGP to answer" });
   return {
     process,
@@ -37,10 +39,11 @@ export async function startGobgp(host: LanHost, folder: string, plan: RouterPlan
       return Number(/Destination: (\d+)/.exec(await ask("global", "rib", "summary"))?.[1] ?? 0);
     },
     async established() {
-      const neighbors = JSON.parse(await ask("-j", "neighbor")) as readonly {
-        state: { neighbor_address: string; session_state: number };
-      }[];
-      return neighbors.flatMap(({ state }) => (state.session_state === 6 ? [state.neighbor_address] : []));
+      return (await neighbors()).flatMap(({ state }) => (state.session_state === 6 ? [state.neighbor_address] : []));
+    },
+    async updates() {
+      const received = (await neighbors()).map(({ state }) => Number(state.messages.received.update ?? 0));
+      return received.reduce((sum, count) => sum + count, 0);
     },
     async reset({ remote }) {
       await ask("neighbor", remote, "disable"); // after a reset it waits for half a minute
@@ -78,6 +81,15 @@ function configOf({ asn, routerId, peers }: RouterPlan) {
     })),
   };
 }
+
+/** A count of 0 is left out. */
+type Neighbor = Readonly<{
+  state: Readonly<{
+    neighbor_address: string;
+    session_state: number;
+    messages: Readonly<{ received: Readonly<{ update?: number }> }>;
+  }>;
+}>;
 
 type Attribute = Readonly<{
   type: number;

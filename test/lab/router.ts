@@ -57,6 +57,8 @@ export type Router = Readonly<{
   reset: (peer: RouterPeer) => Promise<void>;
   /** How many prefixes it has, of all peers; quicker than to read them. */
   count?: () => Promise<number>;
+  /** How many UPDATEs came in all sessions that are there, since their beginning; where the router says it. */
+  updates?: () => Promise<number>;
   /** The hold time of a session in seconds, where the router says it. */
   holdTime?: (peer: RouterPeer) => Promise<number>;
 }>;

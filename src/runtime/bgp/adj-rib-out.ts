@@ -28,28 +28,40 @@ export interface AdjRibOut<Attributes> {
   sentCount(): number;
 }
 
-type Entry<Attributes> = Readonly<{
-  prefix: Prefix;
+/** One object for as long as the route is wanted, or the peer has it. */
+type Entry<Attributes> = {
+  readonly prefix: Prefix;
   /** undefined: the peer is to know nothing of it. */
   wanted: Attributes | undefined;
-  sent: Attributes | undefined;
-}>;
+  /** "stale": the peer has it, and is to be told again. */
+  sent: Attributes | "stale" | undefined;
+};
 
 export function createAdjRibOut<Attributes extends object>(): AdjRibOut<Attributes> {
-  const entries = new Map<string, Entry<Attributes>>(); // BOUNDED by the routes that are wanted, and those not withdrawn yet
-  const dirty = new Set<string>(); // BOUNDED by entries
+  const entries = new Map<PrefixKey, Entry<Attributes>>(); // BOUNDED by the routes that are wanted, and those not withdrawn yet
+  const dirty = new Set<Entry<Attributes>>(); // BOUNDED by entries
   let sentCount = 0;
-
-  function put(key: string, entry: Entry<Attributes>): void {
-    if (entry.wanted === entry.sent) dirty.delete(key);
-    else dirty.add(key);
-    if (entry.wanted === undefined && entry.sent === undefined) entries.delete(key);
-    else entries.set(key, entry);
-  }
 
   function want(prefix: Prefix, wanted: Attributes | undefined): void {
     const key = keyOf(prefix);
-    put(key, { prefix, wanted, sent: entries.get(key)?.sent });
+    const entry = entries.get(key);
+    if (entry === undefined) {
+      if (wanted === undefined) return;
+      const added: Entry<Attributes> = { prefix, wanted, sent: undefined };
+      entries.set(key, added);
+      dirty.add(added);
+      return;
+    }
+    if (entry.wanted === wanted) return;
+    entry.wanted = wanted;
+    if (wanted === entry.sent) settle(key, entry);
+    else dirty.add(entry);
+  }
+
+  /** The peer knows rightly. */
+  function settle(key: PrefixKey, entry: Entry<Attributes>): void {
+    dirty.delete(entry);
+    if (entry.wanted === undefined) entries.delete(key);
   }
 
   return {
@@ -59,11 +71,9 @@ export function createAdjRibOut<Attributes extends object>(): AdjRibOut<Attribut
       const withdrawn: Record<Family, Prefix[]> = { ipv4: [], ipv6: [] };
       const groups: Record<Family, Map<Attributes, Prefix[]>> = { ipv4: new Map(), ipv6: new Map() };
       let left = maxPrefixes;
-      for (const key of dirty) {
+      for (const entry of dirty) {
         if (left <= 0) break;
         left -= 1;
-        const entry = entries.get(key);
-        if (entry === undefined) continue;
         const { prefix, wanted, sent } = entry;
         if (wanted === undefined) withdrawn[prefix.family].push(prefix);
         else {
@@ -72,7 +82,8 @@ export function createAdjRibOut<Attributes extends object>(): AdjRibOut<Attribut
           else group.push(prefix);
         }
         sentCount += Number(wanted !== undefined) - Number(sent !== undefined);
-        put(key, { prefix, wanted, sent: wanted });
+        entry.sent = wanted;
+        settle(keyOf(prefix), entry);
       }
       const announced = (["ipv4", "ipv6"] as const).flatMap((family) =>
         [...groups[family]].map(([attributes, prefixes]) => ({ family, attributes, prefixes })),
@@ -82,17 +93,26 @@ export function createAdjRibOut<Attributes extends object>(): AdjRibOut<Attribut
     isSettled: () => dirty.size === 0,
     forgetSent() {
       sentCount = 0;
-      for (const [key, { prefix, wanted }] of entries) put(key, { prefix, wanted, sent: undefined });
+      for (const [key, entry] of entries) {
+        entry.sent = undefined;
+        if (entry.wanted === undefined) settle(key, entry);
+        else dirty.add(entry);
+      }
     },
     refresh(family) {
-      for (const [key, { prefix, wanted }] of entries) {
-        if (prefix.family === family && wanted !== undefined) dirty.add(key);
+      for (const entry of entries.values()) {
+        if (entry.prefix.family !== family || entry.wanted === undefined || entry.sent === undefined) continue;
+        entry.sent = "stale";
+        dirty.add(entry);
       }
     },
     sentCount: () => sentCount,
   };
 }
 
-function keyOf({ family, value, length }: Prefix): string {
-  return `${family === "ipv4" ? 4 : 6} ${value.toString(36)}/${length}`;
+type PrefixKey = number | string;
+
+/** A number for IPv4: there may be a hundred thousand routes for each of fifty peers. */
+function keyOf({ family, value, length }: Prefix): PrefixKey {
+  return family === "ipv4" ? Number(value) * 64 + length : `${value.toString(36)}/${length}`;
 }

@@ -3,8 +3,8 @@ import type { UpdateMessage } from "./decode-update.js";
 import { encodeAttribute, familyOctets } from "./encode-attribute.js";
 import { unicast } from "./family.js";
 import { HEADER_OCTETS, MAX_EXTENDED_MESSAGE_OCTETS, MAX_MESSAGE_OCTETS } from "./frame.js";
-import { encodePrefix, prefixOctets } from "./nlri.js";
-import { uint16Octets } from "./octets.js";
+import { encodePrefix, encodePrefixes, prefixOctets } from "./nlri.js";
+import { concatOctets, uint16Octets } from "./octets.js";
 import {
   ATTRIBUTE_CODE,
   CATEGORY,
@@ -64,19 +64,14 @@ export function* encodeAnnouncements(
   // The two lengths of an UPDATE, NEXT_HOP or what stands around the prefixes in MP_REACH_NLRI, and all others.
   const own = isPlain ? 3 + nextHopOctets.length : MULTIPROTOCOL_HEADER_OCTETS + 3 + 2 + nextHopOctets.length;
   const room = roomFor(4 + own + beforeNextHop.length + behindNextHop.length, context);
-  for (const nlri of splitPrefixes(prefixes, room)) {
+  const nextHop = nextHops.flatMap((address) => encodeAttribute({ name: "nextHop", address }, true));
+  for (const part of splitPrefixes(prefixes, room)) {
+    const nlri = encodePrefixes(part);
     if (isPlain) {
-      const nextHop = nextHops.flatMap((address) => encodeAttribute({ name: "nextHop", address }, true));
-      yield withAttributes([...beforeNextHop, ...nextHop, ...behindNextHop], nlri);
+      yield bodyOf([beforeNextHop, nextHop, behindNextHop], nlri);
     } else {
-      const value = [
-        ...familyOctets(unicast(family)),
-        nextHopOctets.length,
-        ...nextHopOctets,
-        0,
-        ...nlri.flatMap(encodePrefix),
-      ];
-      yield withAttributes([...multiprotocol("mpReachNlri", value), ...beforeNextHop, ...behindNextHop], []);
+      const value = [[...familyOctets(unicast(family)), nextHopOctets.length, ...nextHopOctets, 0], nlri];
+      yield bodyOf([...multiprotocol("mpReachNlri", value), beforeNextHop, behindNextHop]);
     }
   }
 }
@@ -88,21 +83,17 @@ export function* encodeWithdrawals(
   context: EncodingContext,
 ): Generator<Uint8Array> {
   const fixed = family === "ipv4" ? 4 : 4 + MULTIPROTOCOL_HEADER_OCTETS + 3;
-  for (const withdrawnRoutes of splitPrefixes(prefixes, roomFor(fixed, context))) {
-    if (family === "ipv4") {
-      const octets = withdrawnRoutes.flatMap(encodePrefix);
-      yield Uint8Array.from([...uint16Octets(octets.length), ...octets, 0, 0]);
-    } else {
-      const octets = [...familyOctets(unicast(family)), ...withdrawnRoutes.flatMap(encodePrefix)];
-      yield withAttributes(multiprotocol("mpUnreachNlri", octets), []);
-    }
+  for (const part of splitPrefixes(prefixes, roomFor(fixed, context))) {
+    const withdrawnRoutes = encodePrefixes(part);
+    if (family === "ipv4") yield concatOctets([uint16Octets(withdrawnRoutes.length), withdrawnRoutes, [0, 0]]);
+    else yield bodyOf(multiprotocol("mpUnreachNlri", [familyOctets(unicast(family)), withdrawnRoutes]));
   }
 }
 
 /** The body that ends the first full list of a family. RFC 4724 §2 */
 export function encodeEndOfRib(family: Family): Uint8Array {
   if (family === "ipv4") return new Uint8Array(4);
-  return withAttributes(encodeAttribute({ name: "mpUnreachNlri", family, withdrawnRoutes: [] }, true), []);
+  return bodyOf([encodeAttribute({ name: "mpUnreachNlri", family, withdrawnRoutes: [] }, true)]);
 }
 
 function roomFor(fixedOctets: number, { extendedMessage }: EncodingContext): number {
@@ -154,11 +145,18 @@ function compareLarge([a0, a1, a2]: LargeCommunity, [b0, b1, b2]: LargeCommunity
 /** Flags, code and a length of two octets, which attributes with routes always have here. */
 const MULTIPROTOCOL_HEADER_OCTETS = 4;
 
-function multiprotocol(name: "mpReachNlri" | "mpUnreachNlri", value: readonly number[]): number[] {
+type Octets = ArrayLike<number>;
+
+function multiprotocol(name: "mpReachNlri" | "mpUnreachNlri", value: readonly Octets[]): readonly Octets[] {
   const flags = CATEGORY[name] | FLAG.extendedLength;
-  return [flags, ATTRIBUTE_CODE[name], ...uint16Octets(value.length), ...value];
+  return [[flags, ATTRIBUTE_CODE[name], ...uint16Octets(octetsIn(value))], ...value];
 }
 
-function withAttributes(attributes: readonly number[], nlri: readonly Prefix[]): Uint8Array {
-  return Uint8Array.from([0, 0, ...uint16Octets(attributes.length), ...attributes, ...nlri.flatMap(encodePrefix)]);
+/** A body that withdraws nothing. @param attributes in pieces */
+function bodyOf(attributes: readonly Octets[], nlri: Uint8Array = new Uint8Array()): Uint8Array {
+  return concatOctets([[0, 0], uint16Octets(octetsIn(attributes)), ...attributes, nlri]);
+}
+
+function octetsIn(parts: readonly Octets[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0);
 }

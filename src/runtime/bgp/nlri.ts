@@ -22,6 +22,26 @@ export function encodePrefix({ family, value, length }: Prefix): number[] {
   return [length, ...addressOctets({ family, value }).slice(0, octetsFor(length))];
 }
 
+/** All of them in one piece, as encodePrefix() has each. */
+export function encodePrefixes(prefixes: readonly Prefix[]): Uint8Array {
+  const octets = new Uint8Array(prefixes.reduce((sum, prefix) => sum + prefixOctets(prefix), 0));
+  const address = new DataView(new ArrayBuffer(16)); // of the one in hand, from its first octet on
+  const addressStart = new Uint8Array(address.buffer);
+  let offset = 0;
+  for (const { family, value, length } of prefixes) {
+    octets[offset] = length;
+    if (family === "ipv4") address.setUint32(0, Number(value));
+    else {
+      address.setBigUint64(0, value >> 64n);
+      address.setBigUint64(8, value); // its lower 64 bits
+    }
+    const count = octetsFor(length);
+    for (let index = 0; index < count; index += 1) octets[offset + 1 + index] = addressStart[index] ?? 0;
+    offset += 1 + count;
+  }
+  return octets;
+}
+
 /** How many octets encodePrefix() makes. */
 export function prefixOctets({ length }: Prefix): number {
   return 1 + octetsFor(length);

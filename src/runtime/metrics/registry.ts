@@ -18,6 +18,22 @@ export function createGauge<Label extends string>(
   return new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] });
 }
 
+/**
+ * A gauge that is 1 for the labels that `series` gives at each scrape. Between scrapes it takes no memory, where others
+ * keep some 300 octets for each of their series.
+ */
+export function createDerivedGauge<Label extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly Label[],
+  series: () => readonly Readonly<Record<Label, string>>[],
+): void {
+  const gauge = createGauge(registry, name, help, labelNames);
+  const get = gauge.get.bind(gauge);
+  gauge.get = async () => ({ ...(await get()), values: series().map((labels) => ({ value: 1, labels })) });
+}
+
 export function createCounter<Label extends string>(
   registry: Registry,
   name: string,

@@ -1,5 +1,5 @@
 import type { Registry } from "./registry.js";
-import { createCounter, createGauge } from "./registry.js";
+import { createCounter, createDerivedGauge, createGauge } from "./registry.js";
 
 /** One layer 2 count of one address, as the worker that answers keeps it: totals since its start. */
 export type AddressCounts = Readonly<{
@@ -36,11 +36,17 @@ export interface SpeakerMetrics {
 }
 
 export function createSpeakerMetrics(registry: Registry, node: string): SpeakerMetrics {
-  const announced = createGauge(
+  // By protocol and Service, its addresses with commas between them. BOUNDED by the Services that are announced here
+  const announced = new Map<string, Map<string, string>>();
+  createDerivedGauge(
     registry,
     "metallb_speaker_announced",
     "1 for each address of a Service that is announced from this node",
     ["service", "protocol", "node", "ip"],
+    () =>
+      [...announced].flatMap(([protocol, byService]) =>
+        [...byService].flatMap(([service, ips]) => ips.split(",").map((ip) => ({ service, protocol, node, ip }))),
+      ),
   );
   const loaded = createGauge(registry, "metallb_k8s_client_config_loaded_bool", CONFIG_LOADED_HELP);
   const stale = createGauge(registry, "metallb_k8s_client_config_stale_bool", CONFIG_STALE_HELP);
@@ -99,9 +105,12 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
       generation.set({ generation: name }, 1);
     },
     setAnnounced(service, ip, protocol, isAnnounced) {
-      const labels = { service, protocol, node, ip };
-      if (isAnnounced) announced.set(labels, 1);
-      else announced.remove(labels);
+      const byService = announced.get(protocol) ?? new Map<string, string>();
+      announced.set(protocol, byService);
+      const others = (byService.get(service) ?? "").split(",").filter((one) => one !== "" && one !== ip);
+      const ips = isAnnounced ? [...others, ip] : others;
+      if (ips.length === 0) byService.delete(service);
+      else byService.set(service, ips.join());
     },
     setConfig(state) {
       loaded.set(state.loaded ? 1 : 0);

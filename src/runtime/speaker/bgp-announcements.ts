@@ -14,18 +14,22 @@ export function createBgpAnnouncements(
   sessions: Pick<BgpSessions, "setRoutes">,
   gaugeAnnounced: AnnouncePorts["gaugeAnnounced"],
 ): BgpAnnouncements {
-  const byService = new Map<ObjectKey, readonly string[]>(); // BOUNDED by the Services that are announced here
+  // Addresses with commas between them: a text that the Service has anyway. BOUNDED by the Services that are announced here
+  const byService = new Map<ObjectKey, string>();
+  const listOf = (text: string): readonly string[] => (text === "" ? [] : text.split(","));
   return {
     update(key, addresses, routes) {
-      const before = byService.get(key) ?? [];
-      if (before.length + addresses.length === 0) return false;
+      const [before, text] = [byService.get(key) ?? "", addresses.join()];
+      if (before === "" && text === "") return false;
       sessions.setRoutes(key, routes);
-      if (addresses.length === 0) byService.delete(key);
-      else byService.set(key, addresses);
-      for (const gone of before.filter((address) => !addresses.includes(address))) gaugeAnnounced(key, gone, false);
-      for (const added of addresses.filter((address) => !before.includes(address))) gaugeAnnounced(key, added, true);
-      return before.join() !== addresses.join();
+      if (before === text) return false;
+      if (text === "") byService.delete(key);
+      else byService.set(key, text);
+      const former = listOf(before);
+      for (const gone of former.filter((address) => !addresses.includes(address))) gaugeAnnounced(key, gone, false);
+      for (const added of addresses.filter((address) => !former.includes(address))) gaugeAnnounced(key, added, true);
+      return true;
     },
-    addresses: () => [...byService.values()].flat(),
+    addresses: () => [...byService.values()].flatMap(listOf),
   };
 }

@@ -5,8 +5,10 @@ import type { ObjectKey } from "../world/views.js";
 
 /** What all Services of this node announce, brought to the peers that are to hear of it. */
 export interface BgpRouteTable {
-  /** All that a Service announces now; [] is nothing. O(what it announces and announced, times its peers) */
+  /** All that a Service announces now; [] is nothing. Peers are told with settle(). O(what it announces and announced) */
   setRoutes(service: ObjectKey, routes: readonly BgpRoute[]): void;
+  /** Tells the peers what has changed: each prefix once, however many Services behind it did. O(those, and the peers) */
+  settle(): void;
   /** A peer of this name is there: it is to hear of everything that names it. */
   attach(peer: string, rib: AdjRibOut<AnnouncedAttributes>): void;
   detach(peer: string): void;
@@ -14,8 +16,15 @@ export interface BgpRouteTable {
   clear(): void;
 }
 
-/** The Services behind one prefix, for one peer. */
-type Contributions = Map<ObjectKey, BgpRoute>;
+/** What is said of a route and to whom: the same object for all routes that are alike in it. */
+type Kind = Required<Omit<BgpRoute, "prefix" | "peers">> &
+  Readonly<{
+    peers: ReadonlySet<string>;
+    attributes: AnnouncedAttributes;
+    /** Some of the communities are not in the attributes. */
+    isCut: boolean;
+  }>;
+type Claim = Readonly<{ prefix: string; kind: Kind }>;
 
 const MAX_INTERNED = 10_000;
 /** What communities may take of a message of 4096 octets: all else that may stand in it, and one prefix, take fewer than 300. */
@@ -23,65 +32,103 @@ const MAX_COMMUNITY_OCTETS = 3_600;
 
 /** @param leftOut a prefix is told of without some of its communities, since there are more than a message holds */
 export function createBgpRouteTable(leftOut: (prefix: string) => void = () => {}): BgpRouteTable {
-  const byService = new Map<ObjectKey, readonly BgpRoute[]>(); // BOUNDED by the Services that are announced
-  const byPeer = new Map<string, Map<string, Contributions>>(); // BOUNDED by them and the peers: prefix to Services
+  const byService = new Map<ObjectKey, readonly Claim[]>(); // BOUNDED by the Services that are announced
+  // By prefix; most have one Service. BOUNDED by what those announce
+  const behind = new Map<string, ObjectKey | Set<ObjectKey>>();
+  const stale = new Set<string>(); // prefixes that peers are to be told of. BOUNDED by what changes at once
   const ribs = new Map<string, AdjRibOut<AnnouncedAttributes>>(); // BOUNDED by the peers
+  const kinds = new Map<string, Kind>(); // BOUNDED by MAX_INTERNED
   const interned = new Map<string, AnnouncedAttributes>(); // BOUNDED by MAX_INTERNED
+
+  function kindOf({ localPref, asPathPrepend = 0, communities, peers }: BgpRoute): Kind {
+    return intern(kinds, `${localPref} ${asPathPrepend} ${communities.join()} ${peers.join()}`, () => {
+      const { kept, isCut } = fitting([communities]);
+      const attributes = attributesOf(localPref, asPathPrepend, kept);
+      return { localPref, asPathPrepend, communities, peers: new Set(peers), attributes, isCut };
+    });
+  }
 
   /** The same object for the same attributes, by which routes share messages. */
   function attributesOf(localPref: number, prepend: number, communities: readonly string[]): AnnouncedAttributes {
-    const key = `${localPref} ${prepend} ${communities.join()}`;
-    const known = interned.get(key);
-    if (known !== undefined) return known;
-    if (interned.size >= MAX_INTERNED) interned.clear(); // what is said anew for it does no harm
-    const attributes = { localPref, ...readCommunities(communities), prepend };
-    interned.set(key, attributes);
-    return attributes;
+    const make = (): AnnouncedAttributes => ({ localPref, ...readCommunities(communities), prepend });
+    return intern(interned, `${localPref} ${prepend} ${communities.join()}`, make);
   }
 
-  function tell(rib: AdjRibOut<AnnouncedAttributes> | undefined, text: string, contributions: Contributions): void {
-    const prefix = readPrefix(text);
-    if (contributions.size === 0) return rib?.withdraw(prefix);
-    const routes = [...contributions.keys()].toSorted().flatMap((key) => contributions.get(key) ?? []);
+  /** What stands behind a prefix, by the first Service of each kind. BOUNDED by the kinds of routes */
+  function kindsBehind(prefix: string): readonly Kind[] {
+    const services = behind.get(prefix) ?? [];
+    const first = new Map<Kind, ObjectKey>();
+    for (const service of typeof services === "string" ? [services] : services) {
+      for (const claim of byService.get(service) ?? []) {
+        if (claim.prefix !== prefix) continue;
+        const known = first.get(claim.kind);
+        if (known === undefined || service < known) first.set(claim.kind, service);
+      }
+    }
+    if (first.size < 2) return [...first.keys()];
+    return [...first].toSorted(([, a], [, b]) => (a < b ? -1 : 1)).map(([kind]) => kind);
+  }
+
+  /** @returns whether communities were left out */
+  function tell(
+    [peer, rib]: readonly [string, AdjRibOut<AnnouncedAttributes>],
+    prefix: Prefix,
+    all: readonly Kind[],
+  ): boolean {
+    const heard = all.filter(({ peers }) => peers.has(peer));
+    const [first, ...others] = heard;
+    if (first === undefined) {
+      rib.withdraw(prefix);
+      return false;
+    }
+    if (others.length === 0) {
+      rib.announce(prefix, first.attributes);
+      return first.isCut;
+    }
     // Several Services behind one prefix: all their communities, and preference and path of the first by name.
-    const [first] = routes;
-    const { communities, isCut } = unionOf(routes);
-    if (isCut && rib !== undefined) leftOut(text);
-    rib?.announce(prefix, attributesOf(first?.localPref ?? 0, first?.asPathPrepend ?? 0, communities));
+    const { kept, isCut } = fitting(heard.map(({ communities }) => communities));
+    rib.announce(prefix, attributesOf(first.localPref, first.asPathPrepend, kept));
+    return isCut;
   }
 
   function setRoutes(service: ObjectKey, routes: readonly BgpRoute[]): void {
-    const touched = new Map<string, Set<string>>(); // peer to prefixes
-    const touch = (peer: string, prefix: string): Contributions => {
-      touched.set(peer, (touched.get(peer) ?? new Set<string>()).add(prefix));
-      const prefixes = byPeer.get(peer) ?? new Map<string, Contributions>();
-      byPeer.set(peer, prefixes);
-      const contributions = prefixes.get(prefix) ?? new Map<ObjectKey, BgpRoute>();
-      prefixes.set(prefix, contributions);
-      return contributions;
-    };
-    for (const { prefix, peers } of byService.get(service) ?? []) {
-      for (const peer of peers) touch(peer, prefix).delete(service);
+    const before = byService.get(service) ?? [];
+    const claims = routes.map((route): Claim => ({ prefix: route.prefix, kind: kindOf(route) }));
+    if (areAlike(before, claims)) return;
+    for (const { prefix } of before) {
+      stale.add(prefix);
+      const services = behind.get(prefix);
+      if (services === service) behind.delete(prefix);
+      else if (typeof services === "object") services.delete(service);
     }
-    for (const route of routes) for (const peer of route.peers) touch(peer, route.prefix).set(service, route);
-    if (routes.length === 0) byService.delete(service);
-    else byService.set(service, routes);
-    for (const [peer, prefixes] of touched) {
-      const known = byPeer.get(peer);
-      for (const prefix of prefixes) {
-        const contributions = known?.get(prefix) ?? new Map<ObjectKey, BgpRoute>();
-        tell(ribs.get(peer), prefix, contributions);
-        if (contributions.size === 0) known?.delete(prefix);
-      }
-      if (known?.size === 0) byPeer.delete(peer);
+    for (const { prefix } of claims) {
+      stale.add(prefix);
+      const services = behind.get(prefix);
+      if (services === undefined) behind.set(prefix, service);
+      else if (typeof services === "object") services.add(service);
+      else if (services !== service) behind.set(prefix, new Set([services, service]));
     }
+    if (claims.length === 0) byService.delete(service);
+    else byService.set(service, claims);
   }
 
   return {
     setRoutes,
+    settle() {
+      for (const text of stale) {
+        const [prefix, all] = [readPrefix(text), kindsBehind(text)];
+        let isCut = false;
+        for (const peer of ribs) isCut = tell(peer, prefix, all) || isCut;
+        if (isCut) leftOut(text);
+        if (all.length === 0) behind.delete(text);
+      }
+      stale.clear();
+    },
     attach(peer, rib) {
       ribs.set(peer, rib);
-      for (const [prefix, contributions] of byPeer.get(peer) ?? []) tell(rib, prefix, contributions);
+      for (const text of behind.keys()) {
+        if (tell([peer, rib], readPrefix(text), kindsBehind(text))) leftOut(text);
+      }
     },
     detach: (peer) => void ribs.delete(peer),
     clear() {
@@ -90,19 +137,36 @@ export function createBgpRouteTable(leftOut: (prefix: string) => void = () => {}
   };
 }
 
-/** The communities of all routes, sorted; where there are more than a message holds those of the first. */
-function unionOf(routes: readonly BgpRoute[]): Readonly<{ communities: readonly string[]; isCut: boolean }> {
+/** What is known by this key, else what is made now. */
+function intern<Value>(known: Map<string, Value>, key: string, make: () => Value): Value {
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  if (known.size >= MAX_INTERNED) known.clear(); // what is said anew for it does no harm
+  const value = make();
+  known.set(key, value);
+  return value;
+}
+
+function areAlike(a: readonly Claim[], b: readonly Claim[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ prefix, kind }, index) => b[index]?.prefix === prefix && b[index]?.kind === kind)
+  );
+}
+
+/** The communities of all lists, sorted; where there are more than a message holds those of the first. */
+function fitting(lists: readonly (readonly string[])[]): Readonly<{ kept: readonly string[]; isCut: boolean }> {
   const union = new Set<string>(); // BOUNDED by MAX_COMMUNITY_OCTETS
   let octets = 0;
-  for (const { communities } of routes) {
+  for (const communities of lists) {
     for (const community of communities) {
       if (union.has(community)) continue;
       octets += community.startsWith("large:") ? 12 : 4;
-      if (octets > MAX_COMMUNITY_OCTETS) return { communities: [...union].toSorted(), isCut: true };
+      if (octets > MAX_COMMUNITY_OCTETS) return { kept: [...union].toSorted(), isCut: true };
       union.add(community);
     }
   }
-  return { communities: [...union].toSorted(), isCut: false };
+  return { kept: [...union].toSorted(), isCut: false };
 }
 
 function readPrefix(text: string): Prefix {

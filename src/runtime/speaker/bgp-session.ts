@@ -84,7 +84,8 @@ export interface BgpSession {
   stop(notification: NotificationMessage | undefined): void;
 }
 
-const PREFIXES_AT_ONCE = 1000;
+/** Ten messages, of which the last alone is not full; so much may wait for a peer that does not read. */
+const PREFIXES_AT_ONCE = 8192;
 /** So long a peer may take to answer at all: less than the kernel waits, and enough for a few lost packets. */
 const CONNECT_MILLISECONDS = 10_000;
 const NO_ANSWER =

@@ -137,6 +137,7 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
   }
 
   function flush(): void {
+    table.settle();
     for (const { session } of running.values()) session?.flush();
   }
 

@@ -1,5 +1,4 @@
 import { formatAddress, parseAddress } from "../net/address.js";
-import type { ObjectKey } from "../world/views.js";
 
 /**
  * Which addresses come from no other speaker: they came into a Service's status while this speaker looked on, and nobody could
@@ -7,25 +6,23 @@ import type { ObjectKey } from "../world/views.js";
  * and lose time. What is there when a speaker starts was announced by somebody before. BOUNDED by the addresses of Services.
  */
 export interface FreshAddresses {
-  /** What the status of a Service shows now; nothing: `[]`. */
-  shown(key: ObjectKey, texts: readonly string[]): void;
+  /** What the status of a Service shows now, and what it showed before; nothing: `[]`. */
+  shown(before: readonly string[], texts: readonly string[]): void;
   /** What comes from now on is new to everybody. */
   begin(): void;
-  /** Another node announces what this Service shows, or may do so. */
-  spend(key: ObjectKey): void;
+  /** Another node announces the Service that shows these, or may do so. */
+  spend(texts: readonly string[]): void;
   /** Whether this address is fresh; not once more afterwards. */
   take(address: string): boolean;
 }
 
 export function createFreshAddresses(): FreshAddresses {
-  const shownBy = new Map<ObjectKey, readonly string[]>();
   const shows = new Map<string, number>(); // how many Services show an address
   const fresh = new Set<string>();
   let begun = false;
 
   return {
-    shown(key, texts) {
-      const before = shownBy.get(key) ?? [];
+    shown(before, texts) {
       if (before.length === texts.length && before.every((text, index) => text === texts[index])) return;
       for (const address of canonical(texts)) {
         const count = (shows.get(address) ?? 0) + 1;
@@ -41,12 +38,10 @@ export function createFreshAddresses(): FreshAddresses {
         shows.delete(address);
         fresh.delete(address);
       }
-      if (texts.length > 0) shownBy.set(key, texts);
-      else shownBy.delete(key);
     },
     begin: () => void (begun = true),
-    spend(key) {
-      if (fresh.size > 0) for (const address of canonical(shownBy.get(key) ?? [])) fresh.delete(address);
+    spend(texts) {
+      if (fresh.size > 0) for (const address of canonical(texts)) fresh.delete(address);
     },
     take: (address) => fresh.delete(address),
   };
@@ -55,6 +50,8 @@ export function createFreshAddresses(): FreshAddresses {
 function canonical(texts: readonly string[]): string[] {
   return texts.flatMap((text) => {
     const address = parseAddress(text);
-    return address === undefined ? [] : [formatAddress(address)];
+    if (address === undefined) return [];
+    const formatted = formatAddress(address);
+    return formatted === text ? text : formatted; // the one that is there already
   });
 }

@@ -67,7 +67,8 @@ export type ServiceAnnouncement = Readonly<{
  * Nothing is announced before `synced()` and a first model, so that a restart does not withdraw and announce again.
  */
 export interface Speaker {
-  serviceChanged(service: ServiceView): void;
+  /** @param key its objectKey(), where the caller has it: one text for all who keep it */
+  serviceChanged(service: ServiceView, key?: ObjectKey): void;
   serviceDeleted(key: ObjectKey): void;
   endpointSliceChanged(slice: EndpointSliceView): void;
   endpointSliceDeleted(key: ObjectKey): void;
@@ -92,6 +93,7 @@ export interface Speaker {
   peers(): readonly Peer[];
   /** What is announced now, by address. */
   announced(): ReadonlyMap<string, readonly string[]>;
+  /** What is decided of a Service as things stand, and why; undefined where there is none that is ours, or nothing is decided yet. */
   decision(key: ObjectKey): AnnounceDecision | undefined;
   /** Withdraws everything from layer 2; nothing is announced afterwards. How routes go is the sessions' matter. */
   stop(): void;
@@ -109,7 +111,6 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist
   const slices = createSliceIndex();
   const nodes = new Map<string, NodeView>();
-  const decisions = new Map<ObjectKey, AnnounceDecision>(); // BOUNDED by the Services that exist
   const dirty = new Set<ObjectKey>(); // BOUNDED by the Services that exist or are announced
   const fresh = createFreshAddresses();
   const announced = createAnnouncedAddresses({
@@ -170,23 +171,27 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   }
 
   function reconcileDirty(): void {
-    const inForce = config.inForce();
-    if (inForce === undefined) return;
+    const world = worldNow();
+    if (world === undefined) return;
     if (allDirty) for (const key of services.keys()) dirty.add(key);
     allDirty = false;
-    const { ignoreExcludeLabel } = options;
-    const world: AnnounceWorld = { ...inForce, nodes, alive, ignoreExcludeLabel, ...(fleet && { fleet }) };
     for (const key of dirty) reconcile(key, world);
     dirty.clear();
     ports.bgp.flush();
     ports.decided?.();
   }
 
+  /** What decisions are made on; undefined without a configuration. */
+  function worldNow(): AnnounceWorld | undefined {
+    const inForce = config.inForce();
+    const { ignoreExcludeLabel } = options;
+    return inForce && { ...inForce, nodes, alive, ignoreExcludeLabel, ...(fleet && { fleet }) };
+  }
+
   function reconcile(key: ObjectKey, world: AnnounceWorld): void {
     const service = services.get(key);
-    const before = decisions.get(key);
     if (service === undefined || !isOurs(service)) {
-      decisions.delete(key);
+      news.forget(key);
       missingInterfaces?.forget(key);
       refusedRequests.forget(key);
       ports.announces?.(key, { layer2: undefined, bgp: undefined });
@@ -194,22 +199,25 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       if (isGone.includes(true)) news.withdrawn(key, service === undefined ? "serviceDeleted" : "notOurClass");
       return;
     }
-    const decision = decideService(world, { service, endpointSlices: slices.of(key) }, options.node);
-    decisions.set(key, decision);
-    const { layer2, bgp } = decision;
-    if (!layer2.announce && layer2.winner !== undefined) fresh.spend(key);
+    const { layer2, bgp } = decideService(world, { service, endpointSlices: slices.of(key) }, options.node);
+    if (!layer2.announce && layer2.winner !== undefined) fresh.spend(addressesOf(service));
     const byLayer2 = layer2.announce ? layer2.addresses : [];
     const layer2Changed = announced.update(key, byLayer2, layer2.announce ? layer2.interfaces : []);
-    news.tell(service, "layer2", { now: layer2, before: before?.layer2, isChanged: layer2Changed, ips: byLayer2 });
+    news.tell(key, service, "layer2", { now: layer2, isChanged: layer2Changed, ips: byLayer2 });
     const byBgp = bgp.announce ? addressesOf(service) : [];
     const bgpChanged = announcedByBgp.update(key, byBgp, bgp.announce ? bgp.routes : []);
-    news.tell(service, "bgp", { now: bgp, before: before?.bgp, isChanged: bgpChanged, ips: byBgp });
+    news.tell(key, service, "bgp", { now: bgp, isChanged: bgpChanged, ips: byBgp });
     missingInterfaces?.look(service, byLayer2, layer2.announce ? layer2.interfaces : []);
     refusedRequests.look(service, bgp.announce ? bgp.refused : undefined);
     ports.announces?.(key, {
       layer2: layer2.announce ? layer2.interfaces : undefined,
       bgp: bgp.announce ? peersOf(bgp.routes) : undefined,
     });
+  }
+
+  function shownBy(key: ObjectKey): readonly string[] {
+    const service = services.get(key);
+    return service === undefined ? [] : addressesOf(service);
   }
 
   function isOurs(service: ServiceView): boolean {
@@ -237,15 +245,14 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   }
 
   return {
-    serviceChanged(service) {
-      const key = objectKey(service);
+    serviceChanged(service, key = objectKey(service)) {
+      fresh.shown(shownBy(key), addressesOf(service));
       services.set(key, service);
-      fresh.shown(key, addressesOf(service));
       touch(key);
     },
     serviceDeleted(key) {
+      fresh.shown(shownBy(key), []);
       services.delete(key);
-      fresh.shown(key, []);
       touch(key);
     },
     endpointSliceChanged: (slice) => slices.set(slice).forEach(touch),
@@ -287,7 +294,11 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
     interfacesChanged: () => missingInterfaces?.lookAgain(),
     peers: ownPeers.list,
     announced: announced.byAddress,
-    decision: (key) => decisions.get(key),
+    decision(key) {
+      const [service, world] = [services.get(key), worldNow()];
+      if (service === undefined || world === undefined || !isSynced || !isOurs(service)) return undefined;
+      return decideService(world, { service, endpointSlices: slices.of(key) }, options.node); // kept, it would take too much
+    },
     stop() {
       stopped = true;
       dirty.clear();

@@ -49,6 +49,23 @@ it.each<{ name: string; act: (rib: AdjRibOut<Attributes>) => void; said: readonl
   },
   { name: "everything to a new session", act: (rib) => rib.forgetSent(), said: ["+192.0.2.1/32 100"] },
   { name: "everything again that is asked for", act: (rib) => rib.refresh("ipv4"), said: ["+192.0.2.1/32 100"] },
+  {
+    name: "everything that is asked for, also what changed and changed back meanwhile",
+    act(rib) {
+      rib.refresh("ipv4");
+      rib.announce(A, HIGH);
+      rib.announce(A, LOW);
+    },
+    said: ["+192.0.2.1/32 100"],
+  },
+  {
+    name: "no more than the withdrawal of what is asked for and goes",
+    act(rib) {
+      rib.refresh("ipv4");
+      rib.withdraw(A);
+    },
+    said: ["-192.0.2.1/32"],
+  },
   { name: "nothing of a family that was not asked for", act: (rib) => rib.refresh("ipv6"), said: [] },
 ])("says $name", ({ act, said }) => {
   const rib = createAdjRibOut<Attributes>();
@@ -112,4 +129,13 @@ it("brings the peer to know what it is to know, by as many takes as it needs", (
     }),
     { numRuns: runs(300) },
   );
+});
+
+it("tells prefixes of all lengths apart, of both families", () => {
+  const rib = createAdjRibOut<Attributes>();
+  const texts = ["0.0.0.0/0", "0.0.0.0/32", "255.255.255.255/32", "255.255.255.254/31", "::/0", "::/128", "::ff/128"];
+  for (const text of texts) rib.announce(prefix(text), LOW);
+  for (const text of texts) rib.announce(prefix(text), LOW);
+  const { announced } = rib.take(100);
+  expect(announced.flatMap(({ prefixes }) => prefixes.map(formatPrefix))).toEqual(texts);
 });

@@ -16,6 +16,7 @@ function attach(table: BgpRouteTable, peer: string): () => readonly string[] {
   const rib = createAdjRibOut<AnnouncedAttributes>();
   table.attach(peer, rib);
   return () => {
+    table.settle();
     const { announced, withdrawn } = rib.take(100);
     return [
       ...withdrawn.ipv4.map((prefix) => `-${formatPrefix(prefix)}`),
@@ -68,11 +69,48 @@ it("keeps a prefix while one of several Services is behind it, with the communit
   expect(a()).toEqual(["-192.0.2.0/24"]);
 });
 
+it("forgets a Service's former part in a prefix that it shares, whatever peers and attributes it had", () => {
+  const table = createBgpRouteTable();
+  const [a, b] = [attach(table, "tor-a"), attach(table, "tor-b")];
+  const both = ["tor-a", "tor-b"];
+  table.setRoutes("ns/a", [route("192.0.2.0/24", { localPref: 100, peers: ["tor-a"] })]);
+  table.setRoutes("ns/b", [route("192.0.2.0/24", { localPref: 200, peers: both })]);
+  expect([a(), b()]).toEqual([["+192.0.2.0/24 100"], ["+192.0.2.0/24 200"]]); // to each the first that names it
+  table.setRoutes("ns/a", [route("192.0.2.0/24", { localPref: 300, peers: both })]);
+  expect([a(), b()]).toEqual([["+192.0.2.0/24 300"], ["+192.0.2.0/24 300"]]);
+  table.setRoutes("ns/a", []);
+  table.setRoutes("ns/a", [route("192.0.2.0/24", { localPref: 300, peers: both })]);
+  expect([a(), b()]).toEqual([[], []]); // taken back before anyone was told
+  table.clear();
+  expect([a(), b()]).toEqual([["-192.0.2.0/24"], ["-192.0.2.0/24"]]);
+});
+
+it("tells each peer once of a prefix that thousands of Services share, and nothing of what changes nothing", () => {
+  const table = createBgpRouteTable();
+  const said: string[] = [];
+  const peers = ["tor-a", "tor-b", "tor-c"];
+  for (const peer of peers) {
+    const rib = createAdjRibOut<AnnouncedAttributes>();
+    table.attach(peer, { ...rib, announce: (prefix) => void said.push(`${peer} ${formatPrefix(prefix)}`) });
+  }
+  const setAll = (): void => {
+    for (let index = 0; index < 5000; index += 1) table.setRoutes(`ns/s${index}`, [route("10.0.0.0/8", { peers })]);
+    table.settle();
+  };
+  setAll();
+  expect(said).toEqual(peers.map((peer) => `${peer} 10.0.0.0/8`));
+  setAll();
+  expect(said).toHaveLength(peers.length);
+});
+
 it("says how often our AS stands in the path, by the first Service of several", () => {
   const table = createBgpRouteTable();
   const rib = createAdjRibOut<AnnouncedAttributes>();
   table.attach("tor-a", rib);
-  const told = () => rib.take(100).announced.map(({ attributes }) => attributes.prepend);
+  const told = () => {
+    table.settle();
+    return rib.take(100).announced.map(({ attributes }) => attributes.prepend);
+  };
   table.setRoutes("ns/b", [route("192.0.2.0/24", { asPathPrepend: 3 }), route("192.0.2.1/32")]);
   expect(told()).toEqual([3, 0]);
   table.setRoutes("ns/a", [route("192.0.2.0/24", { asPathPrepend: 1 })]);
@@ -88,8 +126,10 @@ it("leaves out communities that no message has room for, those of later Services
   table.attach("tor-a", rib);
   const large = (from: number, count: number) =>
     Array.from({ length: count }, (_, index) => `large:64512:1:${from + index}`);
-  const told = () =>
-    rib.take(100).announced.map(({ attributes }) => attributes.largeCommunities.map(([, , last]) => last));
+  const told = () => {
+    table.settle();
+    return rib.take(100).announced.map(({ attributes }) => attributes.largeCommunities.map(([, , last]) => last));
+  };
   table.setRoutes("ns/b", [route("192.0.2.0/32", { communities: large(1000, 300) })]);
   expect([told()[0]?.length, cut]).toEqual([300, []]);
   table.setRoutes("ns/a", [route("192.0.2.0/32", { communities: large(5000, 2) })]);

@@ -277,6 +277,28 @@ describe("sessions", () => {
     expect(updates()).toBe(before + 3);
   });
 
+  it("tell each of many peers of all routes in as few messages as hold them, and one that comes back likewise", () => {
+    const { sessions, opened, timers, answer } = begin();
+    const peers = Array.from({ length: 10 }, (_, index) =>
+      peer(`tor-${index}`, { address: address(`10.0.1.${index}`) }),
+    );
+    sessions.usePeers(peers, ID);
+    for (let index = 0; index < 5000; index += 1) {
+      const route = { prefix: `198.18.${index >> 8}.${index & 255}/32`, localPref: 0, communities: [] };
+      sessions.setRoutes(`ns/s${index}`, [{ ...route, peers: peers.map(({ name }) => name) }]);
+    }
+    sessions.flush();
+    for (const index of peers.keys()) answer(index);
+    const updates = (): readonly number[] =>
+      opened.map(({ written }) => written.filter((type) => type === UPDATE).length);
+    expect(updates()).toEqual(peers.map(() => 8)); // 7 of up to 811 routes each, and End-of-RIB
+    opened[3]?.handlers.closed("ECONNRESET");
+    timers.find(({ milliseconds }) => milliseconds === 0)?.work();
+    answer();
+    expect(updates()).toEqual([...peers.map(() => 8), 8]);
+    expect(sessions.counts().get("10.0.1.3:179")).toMatchObject({ isUp: true, announced: 5000 });
+  });
+
   it("end with a Cease for BFD when it has lost the path, and are opened again once it is back", () => {
     const { sessions, opened, answer, lines } = begin();
     sessions.usePeers([peer("tor-a"), peer("tor-b", { address: address("10.0.0.2") })], ID);

@@ -2,30 +2,30 @@ import { expect, it } from "vitest";
 import { createFreshAddresses, type FreshAddresses } from "../../../../src/runtime/speaker/fresh-addresses.js";
 
 it.each<{ name: string; story: (fresh: FreshAddresses) => void; isFresh: boolean }>([
-  { name: "that comes while the speaker looks on", story: (fresh) => fresh.shown("a/a", ["192.0.2.1"]), isFresh: true },
-  { name: "that is written in another way", story: (fresh) => fresh.shown("a/a", ["::ffff:192.0.2.1"]), isFresh: true },
+  { name: "that comes while the speaker looks on", story: (fresh) => fresh.shown([], ["192.0.2.1"]), isFresh: true },
+  { name: "that is written in another way", story: (fresh) => fresh.shown([], ["::ffff:192.0.2.1"]), isFresh: true },
   { name: "that nobody shows", story: () => undefined, isFresh: false },
   {
     name: "that another node announces",
     story(fresh) {
-      fresh.shown("a/a", ["192.0.2.9", "192.0.2.1"]);
-      fresh.spend("a/a");
+      fresh.shown([], ["192.0.2.9", "192.0.2.1"]);
+      fresh.spend(["192.0.2.9", "192.0.2.1"]);
     },
     isFresh: false,
   },
   {
     name: "that stays while others come",
     story(fresh) {
-      fresh.shown("a/a", ["192.0.2.1"]);
-      fresh.shown("a/a", ["192.0.2.1", "192.0.2.2"]);
-      fresh.spend("b/b");
+      fresh.shown([], ["192.0.2.1"]);
+      fresh.shown(["192.0.2.1"], ["192.0.2.1", "192.0.2.2"]);
+      fresh.spend(["192.0.2.3"]);
     },
     isFresh: true,
   },
   {
     name: "that was taken already",
     story(fresh) {
-      fresh.shown("a/a", ["192.0.2.1"]);
+      fresh.shown([], ["192.0.2.1"]);
       fresh.take("192.0.2.1");
     },
     isFresh: false,
@@ -33,8 +33,8 @@ it.each<{ name: string; story: (fresh: FreshAddresses) => void; isFresh: boolean
   {
     name: "that is gone again",
     story(fresh) {
-      fresh.shown("a/a", ["192.0.2.1"]);
-      fresh.shown("a/a", []);
+      fresh.shown([], ["192.0.2.1"]);
+      fresh.shown(["192.0.2.1"], []);
     },
     isFresh: false,
   },
@@ -47,12 +47,12 @@ it.each<{ name: string; story: (fresh: FreshAddresses) => void; isFresh: boolean
 
 it("nothing is fresh that was there at the start, also where another Service comes to share it", () => {
   const fresh = createFreshAddresses();
-  fresh.shown("a/a", ["192.0.2.1"]);
+  fresh.shown([], ["192.0.2.1"]);
   fresh.begin();
-  fresh.shown("b/b", ["192.0.2.1"]);
+  fresh.shown([], ["192.0.2.1"]); // of another one
   expect(fresh.take("192.0.2.1")).toBe(false);
-  fresh.shown("a/a", []);
-  fresh.shown("b/b", []);
-  fresh.shown("c/c", ["192.0.2.1"]);
+  fresh.shown(["192.0.2.1"], []);
+  fresh.shown(["192.0.2.1"], []);
+  fresh.shown([], ["192.0.2.1"]);
   expect(fresh.take("192.0.2.1")).toBe(true);
 });
