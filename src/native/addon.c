@@ -30,6 +30,7 @@ NAPI_MODULE_INIT() {
       {"closeUdpSender", udp_sender_close},
       {"openTcpListen", tcp_listen_open},
       {"setTcpListenKey", tcp_listen_key},
+      {"resumeTcpListen", tcp_listen_resume},
       {"closeTcpListen", tcp_listen_close},
       {"openRouterAdvertisements", advertisements_open},
       {"sendRouterAdvertisement", advertisements_send},

@@ -113,6 +113,7 @@ napi_value udp_sender_send(napi_env env, napi_callback_info info);
 napi_value udp_sender_close(napi_env env, napi_callback_info info);
 napi_value tcp_listen_open(napi_env env, napi_callback_info info);
 napi_value tcp_listen_key(napi_env env, napi_callback_info info);
+napi_value tcp_listen_resume(napi_env env, napi_callback_info info);
 napi_value tcp_listen_close(napi_env env, napi_callback_info info);
 napi_value advertisements_open(napi_env env, napi_callback_info info);
 napi_value advertisements_send(napi_env env, napi_callback_info info);

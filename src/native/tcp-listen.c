@@ -19,12 +19,15 @@ static const napi_type_tag TCP_LISTENER = {0x1f9ad3c07be84265, 0xb4720e6d91c35fa
 struct tcp_listen {
   struct descriptor descriptor;
   napi_ref on_connection;
+  napi_ref on_error;
 };
 
-static void forget_callback(struct descriptor *descriptor) {
+static void forget_callbacks(struct descriptor *descriptor) {
   struct tcp_listen *listener = (struct tcp_listen *)(void *)descriptor;
   if (listener->on_connection != NULL) napi_delete_reference(descriptor->env, listener->on_connection);
+  if (listener->on_error != NULL) napi_delete_reference(descriptor->env, listener->on_error);
   listener->on_connection = NULL;
+  listener->on_error = NULL;
 }
 
 static void release_listen(struct descriptor *descriptor) { free(descriptor); }
@@ -58,18 +61,55 @@ static void tell(struct tcp_listen *listener, int fd, const struct sockaddr_stor
   if (napi_make_callback(env, NULL, receiver, function, 2, values, NULL) != napi_ok) report_exception(env);
 }
 
+// Where it cannot accept, what waits goes on waiting: libuv would say so again at once, for ever. So it is polled no more
+// until resumeTcpListen.
+static void pause_on_error(struct tcp_listen *listener, int error_number, const char *syscall_name) {
+  napi_env env = listener->descriptor.env;
+  uv_poll_stop(listener->descriptor.poll);
+  napi_value receiver, function, error = syscall_error(env, error_number, syscall_name, "accept a connection");
+  if (error == NULL || napi_get_global(env, &receiver) != napi_ok ||
+      napi_get_reference_value(env, listener->on_error, &function) != napi_ok || function == NULL ||
+      napi_make_callback(env, NULL, receiver, function, 1, &error, NULL) != napi_ok) {
+    report_exception(env);
+  }
+}
+
+// What accept4 says of one connection that is gone already, or of the network it came by: the next one may be well.
+static bool is_of_one_connection(int error_number) {
+  switch (error_number) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Takes what waits, up to a number of connections, so that others have their turn; libuv says again what is left.
 static void on_waiting(struct descriptor *descriptor, int status) {
   struct tcp_listen *listener = (struct tcp_listen *)(void *)descriptor;
   napi_handle_scope scope;
-  if (status < 0 || napi_open_handle_scope(descriptor->env, &scope) != napi_ok) return;
-  for (int count = 0; count < MAX_AT_ONCE && descriptor_is_open(descriptor); count++) {
+  if (napi_open_handle_scope(descriptor->env, &scope) != napi_ok) return;
+  if (status < 0) pause_on_error(listener, -status, "epoll_wait");
+  for (int count = 0; status == 0 && count < MAX_AT_ONCE && descriptor_is_open(descriptor); count++) {
     struct sockaddr_storage from;
     socklen_t length = sizeof from;
     int fd = accept4(descriptor->fd, (struct sockaddr *)(void *)&from, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
-    if (fd < 0) break;
-    tell(listener, fd, &from);
+    if (fd >= 0) {
+      tell(listener, fd, &from);
+    } else if (!is_of_one_connection(errno)) {
+      if (errno != EAGAIN && errno != EWOULDBLOCK) pause_on_error(listener, errno, "accept4");
+      break;
+    }
   }
   napi_close_handle_scope(descriptor->env, scope);
 }
@@ -98,13 +138,14 @@ static const char *prepare(int fd, int family, uint32_t port, uint32_t ttl, uint
   return listen(fd, BACKLOG) != 0 ? "listen" : NULL;
 }
 
-// openTcpListen(family, port, ttl, minTtl, onConnection) -> handle. `family` is 4 or 6, on all addresses of which it
-// listens; 0 leaves out a hop limit. onConnection(fd, remoteAddress) is called for each connection, not before this
-// returns; the descriptor belongs to whoever is told of it.
+// openTcpListen(family, port, ttl, minTtl, onConnection, onError) -> handle. `family` is 4 or 6, on all addresses of which
+// it listens; 0 leaves out a hop limit. onConnection(fd, remoteAddress) is called for each connection, not before this
+// returns; the descriptor belongs to whoever is told of it. After onError(error) nothing is accepted, as while there are
+// no descriptors left, until resumeTcpListen; what waits, waits in the kernel.
 napi_value tcp_listen_open(napi_env env, napi_callback_info info) {
-  napi_value values[5], handle;
+  napi_value values[6], handle;
   uint32_t version, port, ttl, min_ttl;
-  if (!read_arguments(env, info, 5, values) || !read_integer(env, values[0], "family", 4, 6, &version) ||
+  if (!read_arguments(env, info, 6, values) || !read_integer(env, values[0], "family", 4, 6, &version) ||
       !read_integer(env, values[1], "port", 1, 65535, &port) || !read_integer(env, values[2], "ttl", 0, 255, &ttl) ||
       !read_integer(env, values[3], "minTtl", 0, 255, &min_ttl)) {
     return NULL;
@@ -115,10 +156,10 @@ napi_value tcp_listen_open(napi_env env, napi_callback_info info) {
     return NULL;
   }
   listener->descriptor = (struct descriptor){
-      .env = env, .fd = -1, .on_ready = on_waiting, .forget = forget_callback, .release = release_listen};
+      .env = env, .fd = -1, .on_ready = on_waiting, .forget = forget_callbacks, .release = release_listen};
   int fd = -1;
   if (read_function(env, values[4], "onConnection", &listener->on_connection) &&
-      napi_create_object(env, &handle) == napi_ok) {
+      read_function(env, values[5], "onError", &listener->on_error) && napi_create_object(env, &handle) == napi_ok) {
     int family = version == 4 ? AF_INET : AF_INET6;
     fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     const char *failed = fd < 0 ? "socket" : prepare(fd, family, port, ttl, min_ttl);
@@ -129,7 +170,7 @@ napi_value tcp_listen_open(napi_env env, napi_callback_info info) {
     }
   }
   if (fd < 0) {
-    forget_callback(&listener->descriptor);
+    forget_callbacks(&listener->descriptor);
     release_listen(&listener->descriptor);
     return NULL;
   }
@@ -171,6 +212,17 @@ napi_value tcp_listen_key(napi_env env, napi_callback_info info) {
   if (failed != 0 && !(length == 0 && error_number == ENOENT)) {
     throw_syscall_error(env, error_number, "setsockopt TCP_MD5SIG", "listen");
   }
+  return NULL;
+}
+
+// resumeTcpListen(handle): accepts again; does nothing where it does, or is closed.
+napi_value tcp_listen_resume(napi_env env, napi_callback_info info) {
+  napi_value value;
+  if (!read_arguments(env, info, 1, &value)) return NULL;
+  struct descriptor *descriptor = descriptor_of(env, value, &TCP_LISTENER);
+  if (descriptor == NULL || !descriptor_is_open(descriptor)) return NULL;
+  int status = descriptor_resume(descriptor);
+  if (status != 0) throw_syscall_error(env, -status, "epoll_ctl", "listen");
   return NULL;
 }
 

@@ -4,6 +4,7 @@ import type { NextHops } from "#bgp-ts";
 import { parseAddress, type IpAddress } from "./net/address.js";
 import type { Logger } from "./net/logger.js";
 import type { BgpConnection, BgpPorts, ConnectionHandlers, IncomingConnection } from "./speaker/bgp-session.js";
+import { startTimer } from "./transport/clock.js";
 import { discoverRouters } from "./transport/router-discovery.js";
 import { connectTcp } from "./transport/tcp-connection.js";
 import { listenTcp, type TcpListener } from "./transport/tcp-listener.js";
@@ -23,10 +24,8 @@ export function createBgpPorts(log: Logger, listener: TcpListener | undefined): 
     findRouter: (interfaceName, heard) => findRouter(interfaceName, heard, log),
     useKeys: (keys) => listener?.useKeys(keys),
     nextHops: nextHopsFor,
-    setTimer(milliseconds, work) {
-      const timer = setTimeout(work, milliseconds);
-      return () => clearTimeout(timer);
-    },
+    // A process that stood still finds the peer's KEEPALIVEs in its sockets, and its hold timers over.
+    setTimer: startTimer,
     random: Math.random,
     log,
   };
@@ -53,15 +52,18 @@ function findRouter(interfaceName: string, heard: (address: string) => void, log
 export function listenForBgp(
   { port, ttlSecurity }: Readonly<{ port: number; ttlSecurity: boolean }>,
   hear: (connection: IncomingConnection) => void,
+  log: Pick<Logger, "error">,
 ): TcpListener {
   const options = { port, ttl: MAX_TTL, ...(ttlSecurity ? { minTtl: MAX_TTL } : {}) };
-  return listenTcp(options, (socket, remoteAddress) =>
-    hear({
-      remoteAddress,
-      accept: (handlers) => serve(socket, handlers),
-      refuse: () => void socket.destroy(),
-    }),
-  );
+  return listenTcp(options, {
+    accepted: (socket, remoteAddress) =>
+      hear({
+        remoteAddress,
+        accept: (handlers) => serve(socket, handlers),
+        refuse: () => void socket.destroy(),
+      }),
+    failed: ({ message }) => log.error({ event: "cannotAccept", port }, `Routers cannot open BGP sessions: ${message}`),
+  });
 }
 
 function connectTo(target: Parameters<BgpPorts["connect"]>[0], handlers: ConnectionHandlers): () => void {

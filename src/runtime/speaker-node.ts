@@ -112,7 +112,7 @@ export async function startSpeakerNode(
   let listener: ReturnType<typeof listenForBgp> | undefined;
   try {
     if (port !== undefined)
-      listener = listenForBgp({ port, ttlSecurity }, (connection) => sessions.incoming(connection));
+      listener = listenForBgp({ port, ttlSecurity }, (connection) => sessions.incoming(connection), log);
   } catch (error) {
     await layer2.stop();
     throw error;

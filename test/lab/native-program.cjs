@@ -364,10 +364,12 @@ const cases = {
       [[4, 1, 256, 0, nothing], /ttl/],
       [[4, 1, 0, -1, nothing], /minTtl/],
       [[4, 1, 0, 0, {}], /onConnection/],
+      [[4, 1, 0, 0, nothing], /onError/],
       [[], /family/],
     ];
     for (const [values, message] of refusals) assert.throws(() => native.openTcpListen(...values), message);
     assert.throws(() => native.setTcpListenKey({}, "127.0.0.1", new Uint8Array()), /not of this kind/);
+    assert.throws(() => native.resumeTcpListen({}), /not of this kind/);
     assert.throws(() => native.closeTcpListen({}), /not of this kind/);
     const net = require("node:net");
     const descriptors = () => require("node:fs").readdirSync("/proc/self/fd").length;
@@ -376,12 +378,20 @@ const cases = {
     const port = 40_179;
     const heard = [];
     const listeners = [4, 6].map((family) =>
-      native.openTcpListen(family, port, 255, 1, (fd, address) => {
-        heard.push(address);
-        new net.Socket({ fd }).on("error", nothing).end("hello").resume();
-      }),
+      native.openTcpListen(
+        family,
+        port,
+        255,
+        1,
+        (fd, address) => {
+          heard.push(address);
+          new net.Socket({ fd }).on("error", nothing).end("hello").resume();
+        },
+        assert.fail,
+      ),
     );
-    assert.throws(() => native.openTcpListen(4, port, 0, 0, nothing), { code: "EADDRINUSE" });
+    for (const listener of listeners) native.resumeTcpListen(listener); // which accepts already
+    assert.throws(() => native.openTcpListen(4, port, 0, 0, nothing, nothing), { code: "EADDRINUSE" });
     for (const [address, key, message] of [
       ["localhost", new Uint8Array(1), /address/],
       ["127.0.0.1", new Uint8Array(81), /md5Key/],
@@ -413,9 +423,44 @@ const cases = {
       native.closeTcpListen(listener);
       native.closeTcpListen(listener);
       native.setTcpListenKey(listener, "127.0.0.1", key); // too late, and no harm
+      native.resumeTcpListen(listener);
     }
     await assert.rejects(ask("127.0.0.1"), { code: "ECONNREFUSED" });
     await until(() => descriptors() === before);
+  },
+  async "tcp listener: without descriptors it says so once and waits, and goes on when there are some"() {
+    const { closeSync, openSync } = require("node:fs");
+    const net = require("node:net");
+    const prlimit = (...flags) =>
+      require("node:child_process").execFileSync("prlimit", ["--pid", `${process.pid}`, ...flags]).toString();
+    const before = prlimit("--nofile", "--output=SOFT", "--noheadings").trim();
+    const [port, failures, heard, taken] = [40_179, [], [], []];
+    const listener = native.openTcpListen(
+      4,
+      port,
+      0,
+      0,
+      (fd) => heard.push(new net.Socket({ fd }).destroy()),
+      ({ code, syscall }) => failures.push([code, syscall]),
+    );
+    prlimit("--nofile=256:");
+    const takeAll = () => {
+      for (;;) taken.push(openSync("/dev/null"));
+    };
+    assert.throws(takeAll, { code: "EMFILE" });
+    closeSync(taken.pop()); // for the client
+    const client = net.connect({ host: "127.0.0.1", port }).on("error", () => {});
+    await until(() => failures.length > 0);
+    for (let count = 0; count < 100; count += 1) await turn();
+    assert.deepEqual([failures, heard.length], [[["EMFILE", "accept4"]], 0]);
+    native.resumeTcpListen(listener);
+    await until(() => failures.length > 1); // still none
+    for (const fd of taken) closeSync(fd);
+    native.resumeTcpListen(listener);
+    await until(() => heard.length === 1);
+    native.closeTcpListen(listener);
+    client.destroy();
+    prlimit(`--nofile=${before}:`);
   },
   async "router advertisements: lies, from one interface to another, and what comes back"() {
     const nothing = () => {};

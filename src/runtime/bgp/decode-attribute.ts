@@ -40,10 +40,12 @@ export function decodeAttribute(name: AttributeName, value: Uint8Array, context:
         ? succeed({ name, origin: reader.uint8() })
         : fault("treatAsWithdraw", UPDATE_ERROR.invalidOrigin, `ORIGIN is ${value[0]}, not 0 to 2`);
     case "asPath": // §7.2
-      return readAsPath(name, reader, context.fourOctetAs ? 4 : 2, "treatAsWithdraw");
+      return readAsPath(name, reader, context, "treatAsWithdraw");
     case "nextHop": // §7.3
       if (value.length !== 4) return wrongLength(name, value, "treatAsWithdraw");
-      return succeed({ name, address: readAddress(reader) });
+      return isHost(value)
+        ? succeed({ name, address: readAddress(reader) })
+        : fault("treatAsWithdraw", UPDATE_ERROR.invalidNextHop, `NEXT_HOP is ${value.join(".")}, which is no host's`);
     case "multiExitDisc": // §7.4
       if (value.length !== 4) return wrongLength(name, value, "treatAsWithdraw");
       return succeed({ name, value: reader.uint32() });
@@ -55,11 +57,7 @@ export function decodeAttribute(name: AttributeName, value: Uint8Array, context:
       return value.length === 0 ? succeed({ name }) : wrongLength(name, value, "attributeDiscard");
     case "aggregator": // §7.7
       if (value.length !== (context.fourOctetAs ? 8 : 6)) return wrongLength(name, value, "attributeDiscard");
-      return succeed({
-        name,
-        asn: context.fourOctetAs ? reader.uint32() : reader.uint16(),
-        address: readAddress(reader),
-      });
+      return readAggregator(name, context.fourOctetAs ? reader.uint32() : reader.uint16(), reader);
     case "communities": // §7.8
       if (value.length === 0 || value.length % 4 !== 0) return wrongLength(name, value, "treatAsWithdraw");
       return succeed({ name, communities: readAll(reader, () => reader.uint32()) });
@@ -80,11 +78,11 @@ export function decodeAttribute(name: AttributeName, value: Uint8Array, context:
       return succeed({ name, octets: value.slice() });
     case "as4Path": // RFC 6793 §6
       if (context.fourOctetAs) return fromNewSpeaker(name);
-      return readAsPath(name, reader, 4, "attributeDiscard");
+      return readAsPath(name, reader, context, "attributeDiscard");
     case "as4Aggregator": // RFC 6793 §6
       if (context.fourOctetAs) return fromNewSpeaker(name);
       if (value.length !== 8) return wrongLength(name, value, "attributeDiscard");
-      return succeed({ name, asn: reader.uint32(), address: readAddress(reader) });
+      return readAggregator(name, reader.uint32(), reader);
     case "largeCommunities": // RFC 8092 §5
       if (value.length === 0 || value.length % 12 !== 0) return wrongLength(name, value, "treatAsWithdraw");
       return succeed({ name, communities: readAll(reader, () => readLargeCommunity(reader)) });
@@ -94,9 +92,10 @@ export function decodeAttribute(name: AttributeName, value: Uint8Array, context:
 function readAsPath(
   name: "asPath" | "as4Path",
   reader: OctetReader,
-  octetsPerAs: 2 | 4,
+  { fourOctetAs, isInternal }: AttributeContext,
   treatment: Treatment,
 ): Decoded {
+  const octetsPerAs = fourOctetAs || name === "as4Path" ? 4 : 2;
   const malformed = (problem: string): Decoded =>
     fault(treatment, UPDATE_ERROR.malformedAsPath, `${name === "asPath" ? "AS_PATH" : "AS4_PATH"} ${problem}`);
   const segments: AsPathSegment[] = []; // BOUNDED by the octets
@@ -104,17 +103,30 @@ function readAsPath(
     if (reader.remaining() < 2) return malformed("ends in the middle of a segment");
     const [type, count] = [reader.uint8(), reader.uint8()];
     if (!isSegmentType(type)) return malformed(`has a segment of type ${type}`);
+    if (type >= SEGMENT.confedSequence && !isInternal && name === "asPath")
+      return malformed("has a confederation in it"); // RFC 5065 §5
     if (count === 0) return malformed("has a segment without AS numbers");
     if (count * octetsPerAs > reader.remaining()) return malformed("ends in the middle of a segment");
     const asns = Array.from({ length: count }, () => (octetsPerAs === 4 ? reader.uint32() : reader.uint16()));
     if (asns.includes(0)) return malformed("has the AS number 0"); // RFC 7607 §2
     segments.push({ type, asns });
   }
+  if (name === "as4Path" && segments.length === 0) return malformed("has no AS numbers"); // RFC 6793 §6
   return succeed({ name, segments });
 }
 
 function isSegmentType(type: number): type is AsPathSegment["type"] {
   return type >= SEGMENT.set && type <= SEGMENT.confedSet;
+}
+
+function readAggregator(name: "aggregator" | "as4Aggregator", asn: number, reader: OctetReader): Decoded {
+  if (asn !== 0) return succeed({ name, asn, address: readAddress(reader) });
+  return fault("attributeDiscard", UPDATE_ERROR.optionalAttribute, `${name} has the AS number 0`); // RFC 7607 §2
+}
+
+/** May a host have this IPv4 address? RFC 4271 §6.3 */
+function isHost([first = 0]: Uint8Array): boolean {
+  return first !== 0 && first !== 127 && first < 224;
 }
 
 /** Next hops of each length: RFC 4760 §3, RFC 2545 §3, RFC 8950 §3. */

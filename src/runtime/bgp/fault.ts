@@ -1,7 +1,7 @@
 /** Why octets are refused, as the NOTIFICATION that answers them. RFC 4271 §6. `data` has 0 to 4075 octets. */
 export type BgpFault = Readonly<{ errorCode: number; errorSubcode: number; data: Uint8Array; message: string }>;
 
-/** RFC 4271 §4.5, RFC 7313 §5. */
+/** RFC 4271 §4.5, RFC 7313 §5, RFC 9687 §5. */
 export const ERROR_CODE = {
   messageHeader: 1,
   openMessage: 2,
@@ -10,6 +10,7 @@ export const ERROR_CODE = {
   finiteStateMachine: 5,
   cease: 6,
   routeRefreshMessage: 7,
+  sendHoldTimerExpired: 8,
 } as const;
 
 /** RFC 4271 §6.1. */

@@ -10,8 +10,8 @@ export const HEADER_OCTETS = 19;
 export const MAX_MESSAGE_OCTETS = 4096;
 export const MAX_EXTENDED_MESSAGE_OCTETS = 65_535;
 
-/** Shortest message of each Type, from the Marker on. RFC 4271 §6.1, RFC 7313 §5 */
-const MIN_OCTETS: Readonly<Record<MessageType, number>> = { 1: 29, 2: 23, 3: 21, 4: 19, 5: 23 };
+/** Shortest message of each Type, from the Marker on; that of ROUTE-REFRESH is its decoder's matter. RFC 4271 §6.1, RFC 7313 §5 */
+const MIN_OCTETS: Readonly<Record<MessageType, number>> = { 1: 29, 2: 23, 3: 21, 4: 19, 5: 19 };
 const MARKER_OCTETS = 16;
 
 export type DecodedFrame =

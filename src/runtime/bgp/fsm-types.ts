@@ -12,11 +12,18 @@ export type Connection =
   Readonly<{ phase: "OpenSent" }> | Readonly<{ phase: "OpenConfirm" | "Established"; negotiated: Negotiated }>;
 
 export type PeerState = Readonly<{
-  /** Idle: stopped. Waiting: for the timer, or for the peer. Connecting: our TCP connection is on its way. */
-  starter: "idle" | "waiting" | "connecting";
+  /**
+   * Idle: stopped. Damped: sessions came and went, so nobody opens one before the timer says so. Waiting: for the timer,
+   * or for the peer. Connecting: our TCP connection is on its way.
+   */
+  starter: "idle" | "damped" | "waiting" | "connecting";
+  /** The ConnectRetryTimer runs, for the next attempt. */
+  awaitsRetry: boolean;
   connections: Readonly<Partial<Record<Side, Connection>>>;
   /** ConnectRetryCounter of RFC 4271 §8.1.1: attempts in a row that came to nothing. */
   failures: number;
+  /** Sessions in a row that were lost before they were stable. */
+  flaps: number;
 }>;
 
 /** Names as in RFC 4271 §8.1, so that a search there finds them. */
@@ -29,6 +36,12 @@ export type BgpEvent =
   | Readonly<{ type: "TcpConnectionConfirmed"; side: Side }>
   | Readonly<{ type: "TcpConnectionFails"; side: Side; reason: string }>
   | Readonly<{ type: "HoldTimer_Expires" | "KeepaliveTimer_Expires"; side: Side }>
+  /** RFC 9687 §4.2 */
+  | Readonly<{ type: "SendHoldTimer_Expires"; side: Side }>
+  /** The connection takes no more for now, and then something again. */
+  | Readonly<{ type: "TcpSendBlocked" | "TcpSendReady"; side: Side }>
+  /** The session has lasted so long that its end would be no oscillation. */
+  | Readonly<{ type: "StableTimer_Expires" }>
   | Readonly<{ type: "BGPOpen"; side: Side; open: OpenMessage }>
   | Readonly<{ type: "KeepAliveMsg" | "UpdateMsg" | "RouteRefreshMsg"; side: Side }>
   | Readonly<{ type: "NotifMsg"; side: Side; notification: NotificationMessage }>
@@ -37,7 +50,7 @@ export type BgpEvent =
   /** BFD says that the peer is gone. RFC 9384 */
   | Readonly<{ type: "BfdDown" }>;
 
-export type Timer = "ConnectRetryTimer" | "HoldTimer" | "KeepaliveTimer";
+export type Timer = "ConnectRetryTimer" | "StableTimer" | "HoldTimer" | "KeepaliveTimer" | "SendHoldTimer";
 
 export type BgpEffect =
   | Readonly<{ do: "connect" }>
@@ -64,7 +77,7 @@ export type PeerOptions = Readonly<{
   connectRetrySeconds: number;
 }>;
 
-export const INITIAL_STATE: PeerState = { starter: "idle", connections: {}, failures: 0 };
+export const INITIAL_STATE: PeerState = { starter: "idle", awaitsRetry: false, connections: {}, failures: 0, flaps: 0 };
 
 /** The name of the state that RFC 4271 knows: that of the connection that is furthest. */
 export function stateName({ starter, connections: { outgoing, incoming } }: PeerState): BgpStateName {

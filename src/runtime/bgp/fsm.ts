@@ -1,5 +1,17 @@
 import type { IpAddress } from "../net/address.js";
-import { CEASE, ERROR_CODE, FSM_ERROR, type BgpFault } from "./fault.js";
+import { CEASE, ERROR_CODE, FSM_ERROR } from "./fault.js";
+import { MESSAGE_TYPE, type MessageType } from "./frame.js";
+import {
+  backoffSeconds,
+  cease,
+  describeFailure,
+  describeNotification,
+  holdTimer,
+  keepaliveTimer,
+  notificationOf,
+  notificationOfFault,
+  sendHoldTimer,
+} from "./fsm-effects.js";
 import {
   establishedSession,
   INITIAL_STATE,
@@ -12,7 +24,7 @@ import {
   type Step,
 } from "./fsm-types.js";
 import { negotiate, openMessage, type LocalSpeaker, type Negotiated } from "./negotiate.js";
-import { nameNotification, type NotificationMessage } from "./notification.js";
+import type { NotificationMessage } from "./notification.js";
 import type { OpenMessage } from "./open.js";
 
 /*
@@ -23,6 +35,8 @@ import type { OpenMessage } from "./open.js";
 
 /** How long an OPEN is waited for. RFC 4271 §8.2.2 suggests 4 minutes */
 const OPEN_WAIT_SECONDS = 240;
+/** A session that is lost sooner than this counts as one that comes and goes. */
+const STABLE_SECONDS = 30;
 
 /** One step: same input, same output; no clock, socket, log, exception. An event that does not fit changes nothing. */
 export function step(options: PeerOptions, state: PeerState, event: BgpEvent): Step {
@@ -35,6 +49,8 @@ export function step(options: PeerOptions, state: PeerState, event: BgpEvent): S
       return retry(options, state);
     case "BfdDown":
       return endAll(options, state, cease(CEASE.bfdDown), "BFD says that the peer cannot be reached");
+    case "StableTimer_Expires":
+      return [establishedSession(state) === undefined ? state : { ...state, flaps: 0 }, []];
     case "TcpConnectionConfirmed":
       return confirm(options, state, event.side);
     default:
@@ -62,7 +78,18 @@ function stepConnection(
       const notification = notificationOf(ERROR_CODE.holdTimerExpired, 0);
       return lose(options, state, side, notification, "the peer was silent for the hold time");
     }
+    case "TcpSendBlocked":
+      return [state, connection.phase === "Established" ? sendHoldTimer(side, connection.negotiated) : []];
+    case "TcpSendReady":
+      return [state, connection.phase === "Established" ? [{ do: "stopTimer", timer: "SendHoldTimer", side }] : []];
+    case "SendHoldTimer_Expires": {
+      const notification = notificationOf(ERROR_CODE.sendHoldTimerExpired, 0); // it may get through yet
+      return lose(options, state, side, notification, "the peer took nothing of what was sent for the send hold time");
+    }
     case "MessageErr":
+      // Whatever is wrong with it, there is no place for an OPEN any more. RFC 4271 §8.2.2, Established
+      if (event.fault.errorCode === ERROR_CODE.openMessage && connection.phase === "Established")
+        return unexpected(options, state, side, connection.phase, "OPEN");
       return lose(options, state, side, notificationOfFault(event.fault), event.fault.message);
     case "NotifMsg":
       return lose(options, state, side, undefined, describeNotification(event.notification));
@@ -71,14 +98,14 @@ function stepConnection(
       return [state, [{ do: "sendKeepalive", side }, ...keepaliveTimer(side, connection.negotiated)]];
     case "BGPOpen":
       if (connection.phase === "OpenSent") return acceptOpen(options, state, side, event.open);
-      return unexpected(options, state, side, connection.phase, "an OPEN");
+      return unexpected(options, state, side, connection.phase, "OPEN");
     case "KeepAliveMsg":
-      if (connection.phase === "OpenSent") return unexpected(options, state, side, "OpenSent", "a KEEPALIVE");
+      if (connection.phase === "OpenSent") return unexpected(options, state, side, "OpenSent", "KEEPALIVE");
       if (connection.phase === "OpenConfirm") return establish(state, side, connection.negotiated);
       return [state, holdTimer(side, connection.negotiated)];
     case "UpdateMsg":
     case "RouteRefreshMsg": {
-      const what = event.type === "UpdateMsg" ? "an UPDATE" : "a ROUTE-REFRESH";
+      const what = event.type === "UpdateMsg" ? "UPDATE" : "ROUTE-REFRESH";
       if (connection.phase !== "Established") return unexpected(options, state, side, connection.phase, what);
       return [state, holdTimer(side, connection.negotiated)];
     }
@@ -92,26 +119,29 @@ function start(options: PeerOptions, state: PeerState): Step {
 
 function connect({ connectRetrySeconds: seconds }: PeerOptions, state: PeerState): Step {
   const timer = { do: "startTimer", timer: "ConnectRetryTimer", seconds, jitter: true } as const;
-  return [{ ...state, starter: "connecting" }, [timer, { do: "connect" }]];
+  return [{ ...state, starter: "connecting", awaitsRetry: false }, [timer, { do: "connect" }]];
 }
 
 /** An attempt that takes too long is given up for a new one. */
 function retry(options: PeerOptions, state: PeerState): Step {
   const isConnected = state.connections.outgoing !== undefined || establishedSession(state) !== undefined;
-  if (options.passive || state.starter === "idle" || isConnected) return [state, []];
+  if (state.starter === "idle" || isConnected) return [state, []];
+  if (options.passive) return [{ ...state, starter: "waiting", awaitsRetry: false }, []]; // damped no more
   const [next, effects] = connect(options, state);
   return [next, state.starter === "connecting" ? [{ do: "close", side: "outgoing" }, ...effects] : effects];
 }
 
 /** A connection is there: both sides say who they are. */
 function confirm({ local }: PeerOptions, state: PeerState, side: Side): Step {
-  const isWanted = side === "outgoing" ? state.starter === "connecting" : state.starter !== "idle";
+  const { starter: before } = state;
+  const isWanted = before === "connecting" || (side === "incoming" && before === "waiting");
   if (state.connections[side] !== undefined) return [state, []]; // the driver has refused it
   if (!isWanted) return [state, [{ do: "close", side }]]; // Idle refuses all connections. RFC 4271 §8.2.2
-  const starter = side === "outgoing" ? "waiting" : state.starter;
+  const starter = side === "outgoing" ? "waiting" : before;
+  const awaitsRetry = side === "outgoing" ? false : state.awaitsRetry;
   const connections = { ...state.connections, [side]: { phase: "OpenSent" } as const };
   return [
-    { ...state, starter, connections },
+    { ...state, starter, awaitsRetry, connections },
     [
       ...(side === "outgoing" ? ([{ do: "stopTimer", timer: "ConnectRetryTimer" }] as const) : []),
       { do: "sendOpen", side, open: openMessage(local) },
@@ -172,11 +202,12 @@ function establish(state: PeerState, side: Side, negotiated: Negotiated): Step {
   const attempt: readonly BgpEffect[] = cleared.starter === "connecting" ? [{ do: "close", side: "outgoing" }] : [];
   const connections = { ...cleared.connections, [side]: { phase: "Established", negotiated } as const };
   return [
-    { ...cleared, starter: "waiting", connections, failures: 0 },
+    { ...cleared, starter: "waiting", awaitsRetry: false, connections, failures: 0 },
     [
       ...dropped,
       ...attempt,
       { do: "stopTimer", timer: "ConnectRetryTimer" },
+      { do: "startTimer", timer: "StableTimer", seconds: STABLE_SECONDS, jitter: false },
       ...holdTimer(side, negotiated),
       { do: "established", side, negotiated },
     ],
@@ -193,22 +224,36 @@ function lose(
 ): Step {
   const wasEstablished = state.connections[side]?.phase === "Established";
   const [next, effects] = drop(state, side, notification);
-  if (Object.keys(next.connections).length > 0 || next.starter === "connecting") return [next, effects];
+  const down = { do: "down", wasEstablished, reason } as const;
+  // Others go on, and may come to something.
+  if (Object.keys(next.connections).length > 0 || next.starter === "connecting") {
+    return wasEstablished ? [{ ...next, flaps: next.flaps + 1 }, [...effects, down]] : [next, effects];
+  }
+  // Our own attempt comes when it would have come: peers that open connections in vain do not put it off.
+  if (next.awaitsRetry) return [next, [...effects, down]];
   const [failed, more] = fail(options, next, reason, wasEstablished);
   return [failed, [...effects, ...more]];
 }
 
 /** Ends a connection, without anything else that follows. */
 function drop(state: PeerState, side: Side, notification: NotificationMessage | undefined): Step {
-  const { [side]: _, ...connections } = state.connections;
+  const { [side]: ended, ...connections } = state.connections;
   const farewell: readonly BgpEffect[] =
     notification === undefined ? [] : [{ do: "sendNotification", side, notification }];
+  const ofSession: readonly BgpEffect[] =
+    ended?.phase === "Established"
+      ? [
+          { do: "stopTimer", timer: "SendHoldTimer", side },
+          { do: "stopTimer", timer: "StableTimer" },
+        ]
+      : [];
   return [
     { ...state, connections },
     [
       ...farewell,
       { do: "stopTimer", timer: "HoldTimer", side },
       { do: "stopTimer", timer: "KeepaliveTimer", side },
+      ...ofSession,
       { do: "close", side },
     ],
   ];
@@ -217,20 +262,20 @@ function drop(state: PeerState, side: Side, notification: NotificationMessage | 
 /**
  * Nothing came of it: to Idle, and by AutomaticStart_with_PassiveTcpEstablishment out of it, to Active, where the peer may
  * open a connection. Ours follows after a time that doubles with each failure, as DampPeerOscillations would have it
- * (RFC 4271 §8.1.1); after a session that was there, at once.
+ * (RFC 4271 §8.1.1); after a session that was there, at once. A peer whose sessions come and go is left in Idle for a time
+ * that doubles with each of them: neither side opens a connection.
  */
 function fail(options: PeerOptions, state: PeerState, reason: string, wasEstablished: boolean): Step {
   const failures = wasEstablished ? 0 : state.failures + 1;
-  const seconds = backoffSeconds(options, failures);
+  const flaps = wasEstablished ? state.flaps + 1 : state.flaps;
+  const seconds = backoffSeconds(options, wasEstablished ? state.flaps : failures);
+  const isDamped = wasEstablished && seconds > 0;
+  const awaitsRetry = isDamped || !options.passive;
   const timer = { do: "startTimer", timer: "ConnectRetryTimer", seconds, jitter: true } as const;
   return [
-    { ...state, starter: "waiting", failures },
-    [{ do: "down", wasEstablished, reason }, ...(options.passive ? [] : [timer])],
+    { ...state, starter: isDamped ? "damped" : "waiting", awaitsRetry, failures, flaps },
+    [{ do: "down", wasEstablished, reason }, ...(awaitsRetry ? [timer] : [])],
   ];
-}
-
-function backoffSeconds({ connectRetrySeconds }: PeerOptions, failures: number): number {
-  return failures === 0 ? 0 : Math.min(2 ** (failures - 1), connectRetrySeconds);
 }
 
 function stop(state: PeerState, notification: NotificationMessage): Step {
@@ -242,7 +287,7 @@ function stop(state: PeerState, notification: NotificationMessage): Step {
 }
 
 function endAll(options: PeerOptions, state: PeerState, notification: NotificationMessage, reason: string): Step {
-  if (state.starter === "idle") return [state, []];
+  if (state.starter === "idle" || state.starter === "damped") return [state, []]; // there is nothing to end
   const wasEstablished = establishedSession(state) !== undefined;
   const [ended, effects] = closeEverything(state, notification);
   const [failed, more] = fail(options, ended, reason, wasEstablished);
@@ -267,45 +312,21 @@ function unexpected(
   state: PeerState,
   side: Side,
   phase: Connection["phase"],
-  what: string,
+  what: keyof typeof TYPE_OF,
 ): Step {
   const subcode = {
     OpenSent: FSM_ERROR.openSent,
     OpenConfirm: FSM_ERROR.openConfirm,
     Established: FSM_ERROR.established,
   };
-  const notification = notificationOf(ERROR_CODE.finiteStateMachine, subcode[phase]);
-  return lose(options, state, side, notification, `the peer sent ${what} in state ${phase}`);
+  const data = Uint8Array.of(TYPE_OF[what]); // RFC 6608 §4
+  const notification = { errorCode: ERROR_CODE.finiteStateMachine, errorSubcode: subcode[phase], data };
+  return lose(options, state, side, notification, `the peer sent a message of type ${what} in state ${phase}`);
 }
 
-function holdTimer(side: Side, { holdTimeSeconds }: Negotiated): readonly BgpEffect[] {
-  if (holdTimeSeconds === 0) return [];
-  return [{ do: "startTimer", timer: "HoldTimer", side, seconds: holdTimeSeconds, jitter: false }];
-}
-
-function keepaliveTimer(side: Side, { keepaliveTimeSeconds }: Negotiated): readonly BgpEffect[] {
-  if (keepaliveTimeSeconds === 0) return [];
-  return [{ do: "startTimer", timer: "KeepaliveTimer", side, seconds: keepaliveTimeSeconds, jitter: true }];
-}
-
-function cease(errorSubcode: number): NotificationMessage {
-  return notificationOf(ERROR_CODE.cease, errorSubcode);
-}
-
-function notificationOf(errorCode: number, errorSubcode: number): NotificationMessage {
-  return { errorCode, errorSubcode, data: new Uint8Array() };
-}
-
-function notificationOfFault({ errorCode, errorSubcode, data }: BgpFault): NotificationMessage {
-  return { errorCode, errorSubcode, data };
-}
-
-function describeFailure(reason: string): string {
-  return `the connection failed: ${reason}`;
-}
-
-function describeNotification(notification: NotificationMessage): string {
-  const words =
-    notification.communication === undefined ? "" : `, in the operator's words: ${notification.communication}`;
-  return `the peer ended the session: ${nameNotification(notification)}${words}`;
-}
+const TYPE_OF = {
+  OPEN: MESSAGE_TYPE.open,
+  UPDATE: MESSAGE_TYPE.update,
+  KEEPALIVE: MESSAGE_TYPE.keepalive,
+  "ROUTE-REFRESH": MESSAGE_TYPE.routeRefresh,
+} as const satisfies Readonly<Record<string, MessageType>>;

@@ -108,6 +108,7 @@ const NAMES: Readonly<Record<number, readonly [string, Readonly<Record<number, s
     },
   ],
   7: ["ROUTE-REFRESH Message Error", { 1: "Invalid Message Length" }],
+  8: ["Send Hold Timer Expired", {}],
 };
 
 /** The registry's words: `OPEN Message Error: Bad Peer AS`. Numbers that it does not have stay numbers. */

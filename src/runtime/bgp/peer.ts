@@ -1,6 +1,6 @@
 import type { Family, IpAddress, Prefix } from "../net/address.js";
 import { createAdjRibOut, type AdjRibOut } from "./adj-rib-out.js";
-import { decodeUpdate } from "./decode-update.js";
+import { decodeUpdate, routesOf } from "./decode-update.js";
 import { encodeAnnouncements, encodeEndOfRib, encodeWithdrawals, type RouteAttributes } from "./encode-update.js";
 import { unicast, unicastFamily } from "./family.js";
 import { decodeFrame, encodeFrame, MESSAGE_TYPE, type MessageType } from "./frame.js";
@@ -26,6 +26,9 @@ import type { LargeCommunity } from "./path-attribute.js";
 /** The community of routes that are about to go. RFC 8326 §5 */
 const GRACEFUL_SHUTDOWN = 0xffff0000;
 
+/** So many problems of one UPDATE are said in words. */
+const PROBLEMS_TOLD = 8;
+
 /** What is said of a route to every peer alike. Equal ones are to be the same object. */
 export type AnnouncedAttributes = Readonly<{
   /** Told to peers in our AS only. */
@@ -41,8 +44,11 @@ export type AnnouncedAttributes = Readonly<{
 export type PeerAction =
   | Exclude<BgpEffect, { do: "sendOpen" | "sendKeepalive" | "sendNotification" }>
   | Readonly<{ do: "write"; side: Side; octets: Uint8Array }>
-  /** Something that the peer said is wrong, and the session goes on. RFC 7606 */
-  | Readonly<{ do: "report"; problem: string }>;
+  /**
+   * An UPDATE of the peer's is wrong, and the session goes on, or its end follows: what is wrong, which routes the message
+   * names as far as they can be read, and its body, a view of what was received. RFC 7606 §6
+   */
+  | Readonly<{ do: "report"; problem: string; routes: readonly Prefix[]; update: Uint8Array }>;
 
 /** The next hops of our routes, by family: one, or with a link-local one behind it. A family without is not announced. */
 export type NextHops = Readonly<Partial<Record<Family, readonly IpAddress[]>>>;
@@ -51,7 +57,7 @@ export type NextHops = Readonly<Partial<Record<Family, readonly IpAddress[]>>>;
  * One BGP peer, from octets to octets: connections, timers and what was received go in, actions come out. It has no
  * clock, socket or randomness. Duties of the driver: perform the actions in their order; tell what becomes of them;
  * refuse a second connection by the peer while there is one; call `takeUpdates` when the session is established, when
- * routes have changed, and when the socket has room again.
+ * routes have changed, when the socket has room again, and when something was received, which may ask for all routes.
  */
 export interface BgpPeer {
   readonly routes: AdjRibOut<AnnouncedAttributes>;
@@ -67,6 +73,9 @@ export interface BgpPeer {
   disconnected(side: Side, reason: string): readonly PeerAction[];
   received(side: Side, octets: Uint8Array): readonly PeerAction[];
   expired(timer: Timer, side?: Side): readonly PeerAction[];
+  /** The connection takes no more for now, or something again: who takes nothing for long is left. RFC 9687 */
+  blocked(side: Side): readonly PeerAction[];
+  unblocked(side: Side): readonly PeerAction[];
   bfdDown(): readonly PeerAction[];
   /** The next messages, of up to so many prefixes; none where there is no session or nothing to say. */
   takeUpdates(maxPrefixes: number, nextHops: NextHops): readonly Uint8Array[];
@@ -77,6 +86,7 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
   let state = INITIAL_STATE;
   const buffers = new Map<Side, Uint8Array>(); // BOUNDED by one message and one read, by two sides
   const owed = new Set<"endOfRib" | Family>(); // what is to be said once all routes have been: BOUNDED by the families
+  const askedFor = new Set<Family>(); // whose routes are to be said again: BOUNDED by the families
   let forPeer = new WeakMap<AnnouncedAttributes, RouteAttributes>(); // anew for each session
   let isLeaving = false;
   let isNew = true; // there was no session yet: an earlier life of ours may have had one
@@ -99,6 +109,7 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
         isNew = false;
         routes.forgetSent();
         forPeer = new WeakMap();
+        askedFor.clear();
         owed.clear();
         owed.add("endOfRib");
         return effect;
@@ -134,24 +145,46 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
     const actions = tell({ type: "UpdateMsg", side });
     if (session?.side !== side) return actions;
     const decoded = decodeUpdate(body, session.negotiated);
-    if (decoded.kind === "sessionReset")
-      return [...actions, ...tell({ type: "MessageErr", side, fault: decoded.fault })];
-    return [...actions, ...decoded.problems.map(({ problem }): PeerAction => ({ do: "report", problem }))];
+    if (decoded.kind === "sessionReset") {
+      const { fault, problem } = decoded;
+      const report: PeerAction = { do: "report", problem, routes: [], update: body };
+      return [...actions, report, ...tell({ type: "MessageErr", side, fault })];
+    }
+    if (decoded.problems.length === 0) return actions;
+    const told = decoded.problems.slice(0, PROBLEMS_TOLD).map((one) => one.problem);
+    const more = decoded.problems.length - told.length;
+    const problem = [...told, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
+    const routes = decoded.kind === "update" ? routesOf(decoded.update) : decoded.withdrawnRoutes;
+    return [...actions, { do: "report", problem, routes, update: body }];
   }
 
+  /** Noted down: a peer that asks a thousand times, and takes nothing, is answered once. */
   function readRefresh(side: Side, body: Uint8Array): PeerAction[] {
     const session = establishedSession(state);
-    const refresh = decodeRouteRefresh(body);
-    if (!refresh.ok) return tell({ type: "MessageErr", side, fault: refresh.fault });
     const actions = tell({ type: "RouteRefreshMsg", side });
+    if (session?.side !== side) return actions;
+    const { enhancedRouteRefresh, families } = session.negotiated;
+    const refresh = decodeRouteRefresh(body, enhancedRouteRefresh);
+    if (!refresh.ok) return [...actions, ...tell({ type: "MessageErr", side, fault: refresh.fault })];
     const family = unicastFamily(refresh.value);
-    if (session?.side !== side || family === undefined || refresh.value.subtype !== REFRESH_SUBTYPE.request)
-      return actions;
-    routes.refresh(family);
-    if (!session.negotiated.enhancedRouteRefresh) return actions;
-    owed.add(family);
-    const beginning = { ...unicast(family), subtype: REFRESH_SUBTYPE.beginningOfRefresh };
-    return [...actions, write(side, MESSAGE_TYPE.routeRefresh, encodeRouteRefresh(beginning))];
+    const isRequest = refresh.value.subtype === REFRESH_SUBTYPE.request;
+    if (isRequest && family !== undefined && families.includes(family)) askedFor.add(family);
+    return actions;
+  }
+
+  /** Begins to say again what the peer has asked for, but not before it has been told all once. RFC 7313 §4 */
+  function beginRefresh({ enhancedRouteRefresh, extendedMessage }: Negotiated): readonly Uint8Array[] {
+    if (owed.has("endOfRib")) return [];
+    const beginnings: Uint8Array[] = []; // BOUNDED by the families
+    for (const family of askedFor) {
+      routes.refresh(family);
+      if (!enhancedRouteRefresh) continue;
+      owed.add(family);
+      const beginning = { ...unicast(family), subtype: REFRESH_SUBTYPE.beginningOfRefresh };
+      beginnings.push(frame(MESSAGE_TYPE.routeRefresh, encodeRouteRefresh(beginning), extendedMessage));
+    }
+    askedFor.clear();
+    return beginnings;
   }
 
   /** What a session makes of the attributes that all peers hear of. */
@@ -176,6 +209,7 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
     const session = establishedSession(state);
     if (session === undefined) return [];
     const { negotiated } = session;
+    const beginnings = beginRefresh(negotiated);
     const bodies: Uint8Array[] = []; // BOUNDED by maxPrefixes
     const isSpoken = (family: Family): boolean => negotiated.families.includes(family);
     const { withdrawn, announced } = routes.take(maxPrefixes);
@@ -188,7 +222,8 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
       const full = { ...attributesFor(attributes, negotiated), nextHops: hops };
       bodies.push(...encodeAnnouncements(family, full, prefixes, negotiated));
     }
-    const frames = bodies.map((body) => frame(MESSAGE_TYPE.update, body, negotiated.extendedMessage));
+    const updates = bodies.map((body) => frame(MESSAGE_TYPE.update, body, negotiated.extendedMessage));
+    const frames = [...beginnings, ...updates];
     if (!routes.isSettled()) return frames;
     for (const one of owed) frames.push(...settle(one, negotiated));
     owed.clear();
@@ -210,8 +245,10 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
     connected: (side) => tell({ type: "TcpConnectionConfirmed", side }),
     disconnected: (side, reason) => tell({ type: "TcpConnectionFails", side, reason }),
     bfdDown: () => tell({ type: "BfdDown" }),
+    blocked: (side) => tell({ type: "TcpSendBlocked", side }),
+    unblocked: (side) => tell({ type: "TcpSendReady", side }),
     expired(timer, side) {
-      if (timer === "ConnectRetryTimer") return tell({ type: "ConnectRetryTimer_Expires" });
+      if (timer === "ConnectRetryTimer" || timer === "StableTimer") return tell({ type: `${timer}_Expires` });
       return side === undefined ? [] : tell({ type: `${timer}_Expires`, side });
     },
     received(side, octets) {

@@ -1,5 +1,5 @@
 import { refuse, succeed, type Result } from "../net/result.js";
-import { bgpFault, ERROR_CODE, type BgpFault } from "./fault.js";
+import { bgpFault, ERROR_CODE, HEADER_ERROR, type BgpFault } from "./fault.js";
 import type { AfiSafi } from "./family.js";
 import { HEADER_OCTETS, MAX_MESSAGE_OCTETS, MESSAGE_TYPE } from "./frame.js";
 import { uint16Octets } from "./octets.js";
@@ -12,13 +12,23 @@ export const REFRESH_SUBTYPE = { request: 0, beginningOfRefresh: 1, endOfRefresh
 /** What a NOTIFICATION has room for. */
 const MAX_DATA_OCTETS = MAX_MESSAGE_OCTETS - HEADER_OCTETS - 2;
 
-/** @returns the message, or the fault to answer with where it is not 4 octets. RFC 7313 §5 */
-export function decodeRouteRefresh(body: Uint8Array): Result<RouteRefreshMessage, BgpFault> {
-  const [high = 0, low = 0, subtype = 0, safi = 0] = body;
-  if (body.length === 4) return succeed({ afi: (high << 8) | low, subtype, safi });
+/**
+ * Reads the body of a ROUTE-REFRESH; one with a subtype that is not known is to be passed over, whatever its length.
+ * @param isEnhanced both sides announced RFC 7313; without it the octet of the subtype is reserved, and read as 0
+ * @returns the message, or the fault to answer with where it is not 4 octets. RFC 7313 §5, RFC 4271 §6.1
+ */
+export function decodeRouteRefresh(body: Uint8Array, isEnhanced: boolean): Result<RouteRefreshMessage, BgpFault> {
+  const [high = 0, low = 0, third, safi = 0] = body;
+  const subtype = isEnhanced ? (third ?? REFRESH_SUBTYPE.request) : REFRESH_SUBTYPE.request;
+  if (body.length === 4 || subtype > REFRESH_SUBTYPE.endOfRefresh) {
+    return succeed({ afi: (high << 8) | low, subtype, safi });
+  }
   const message = `Cannot accept BGP ROUTE-REFRESH: it has ${body.length} octets, not 4`;
-  const length = HEADER_OCTETS + body.length;
-  const whole = [...Array<number>(16).fill(0xff), ...uint16Octets(length), MESSAGE_TYPE.routeRefresh, ...body];
+  const length = uint16Octets(HEADER_OCTETS + body.length);
+  if (subtype === REFRESH_SUBTYPE.request) {
+    return refuse(bgpFault(ERROR_CODE.messageHeader, HEADER_ERROR.badMessageLength, length, message));
+  }
+  const whole = [...Array<number>(16).fill(0xff), ...length, MESSAGE_TYPE.routeRefresh, ...body];
   return refuse(bgpFault(ERROR_CODE.routeRefreshMessage, 1, whole.slice(0, MAX_DATA_OCTETS), message));
 }
 

@@ -6,6 +6,7 @@ export type SessionCounts = Readonly<{
   updatesSent: number;
   announced: number;
   notificationsSent: number;
+  wrongUpdates: number;
 }>;
 
 /**
@@ -30,6 +31,12 @@ export function createBgpMetrics(
   );
   const updates = createCounter(registry, "metallb_bgp_updates_total", "UPDATE messages sent", labels);
   const notifications = createCounter(registry, "metallb_bgp_notifications_sent", "NOTIFICATION messages sent", labels);
+  const wrong = createCounter(
+    registry,
+    "smelter_bgp_wrong_updates_total",
+    "Faults in UPDATE messages of the peer that the session has survived",
+    labels,
+  );
   const refusals = createCounter(
     registry,
     "smelter_bgp_connections_refused_total",
@@ -42,7 +49,7 @@ export function createBgpMetrics(
     "Routes told of without some of their communities, which do not fit into a message",
   );
   return (sessions, refused, routesCut) => {
-    for (const metric of [up, announced, updates, notifications, refusals, cut]) metric.reset();
+    for (const metric of [up, announced, updates, notifications, wrong, refusals, cut]) metric.reset();
     cut.inc(routesCut);
     for (const [reason, count] of Object.entries(refused)) refusals.inc({ reason }, count);
     for (const [peer, counts] of sessions) {
@@ -50,6 +57,7 @@ export function createBgpMetrics(
       announced.set({ peer }, counts.announced);
       updates.inc({ peer }, counts.updatesSent);
       notifications.inc({ peer }, counts.notificationsSent);
+      wrong.inc({ peer }, counts.wrongUpdates);
     }
   };
 }

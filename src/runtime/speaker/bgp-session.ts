@@ -11,7 +11,7 @@ import {
   type PeerAction,
   type Side,
 } from "#bgp-ts";
-import type { IpAddress } from "../net/address.js";
+import { formatPrefix, type IpAddress } from "../net/address.js";
 import type { Logger } from "../net/logger.js";
 import type { BgpSessionOptions, BgpTarget } from "./bgp-peer-options.js";
 
@@ -63,15 +63,25 @@ export type BgpPorts = Readonly<{
 }>;
 
 /** What is counted of a session; totals since its beginning. */
-export type BgpCounts = Readonly<{ isUp: boolean; updatesSent: number; announced: number; notificationsSent: number }>;
+export type BgpCounts = Readonly<{
+  isUp: boolean;
+  updatesSent: number;
+  announced: number;
+  notificationsSent: number;
+  /** UPDATEs of the peer in which something was wrong that the session has survived. RFC 7606 */
+  wrongUpdates: number;
+}>;
+
+/** What becomes of a connection that the peer has opened. */
+export type Admission = "taken" | "anotherIsThere" | "flapping";
 
 /** The session with one peer, kept up for as long as it is wanted. */
 export interface BgpSession {
   readonly routes: BgpPeer["routes"];
   state(): BgpStateName;
   counts(): BgpCounts;
-  /** Takes a connection that the peer has opened. @returns false where it may have none now: the caller closes it */
-  accept(incoming: Pick<IncomingConnection, "accept">): boolean;
+  /** Takes a connection that the peer has opened, or says why not: the caller closes it. */
+  accept(incoming: Pick<IncomingConnection, "accept">): Admission;
   /** Routes have changed: sends what there is room for. */
   flush(): void;
   /** BFD has lost the path: the session, or what is on its way to one, ends now. RFC 5882 §4.3 */
@@ -91,6 +101,12 @@ const CONNECT_MILLISECONDS = 10_000;
 const NO_ANSWER =
   "no answer within 10 s: look whether the peer is there, lets this port in, and has the same MD5 password";
 const NO_ROUTES: NextHops = {};
+/** So many wrong UPDATEs of a session are told whole: a peer that sends many is not to fill the log. */
+const WRONG_UPDATES_TOLD = 10;
+/** What goes wrong in more different ways is said at debug level. */
+const MAX_TOLD = 16;
+/** How the reason ends for a connection that the peer has closed before it said anything. */
+const WITHOUT_A_WORD = " without a word";
 
 /** A connection that is there. */
 type Live = { readonly connection: BgpConnection; /** It takes no more now. */ isFull: boolean };
@@ -109,8 +125,10 @@ export function startBgpSession(
   let nextHops = NO_ROUTES;
   let updatesSent = 0;
   let notificationsSent = 0;
+  let wrongUpdates = 0;
   let isWanted = true;
-  let toldReason: string | undefined; // so that what fails again and again is said once
+  let wrongSinceUp = 0;
+  const told = new Set<string>(); // why there is no session, so that it is said once each: BOUNDED by MAX_TOLD
 
   function perform(actions: readonly PeerAction[]): void {
     for (const action of actions) performOne(action);
@@ -124,8 +142,7 @@ export function startBgpSession(
         return close(action.side);
       case "write":
         if (action.octets[HEADER_OCTETS - 1] === MESSAGE_TYPE.notification) notificationsSent += 1;
-        live.get(action.side)?.connection.write(action.octets);
-        return undefined;
+        return send(action.side, action.octets);
       case "startTimer": {
         const milliseconds = action.seconds * 1000 * (action.jitter ? 1 - ports.random() / 4 : 1);
         const key = timerKey(action);
@@ -141,7 +158,8 @@ export function startBgpSession(
         timers.delete(timerKey(action));
         return undefined;
       case "established":
-        toldReason = undefined;
+        told.clear();
+        wrongSinceUp = 0;
         nextHops = ports.nextHops(live.get(action.side)?.connection.localAddress ?? "");
         log.info({ event: "sessionUp", peer: name, peerAs: action.negotiated.peerAs }, "BGP session established");
         tellUnreachable(action.negotiated);
@@ -149,18 +167,37 @@ export function startBgpSession(
       case "down":
         return tellDown(action.reason, action.wasEstablished);
       case "report":
-        log.warn({ event: "peerUpdateWrong", peer: name }, `The peer sent a wrong UPDATE: ${action.problem}`);
-        return undefined;
+        return tellWrong(action);
     }
+  }
+
+  /** The first ones are told whole, so that it can be found out who made them. RFC 7606 §6 */
+  function tellWrong({ problem, routes, update }: Extract<PeerAction, { do: "report" }>): void {
+    wrongUpdates += 1;
+    wrongSinceUp += 1;
+    const fields = { event: "peerUpdateWrong", peer: name };
+    const text = `The peer sent a wrong UPDATE: ${problem}`;
+    if (wrongSinceUp > WRONG_UPDATES_TOLD) return log.debug(fields, text);
+    const hex = Buffer.from(update).toString("hex");
+    return log.warn({ ...fields, routes: routes.map(formatPrefix), update: hex }, text);
   }
 
   function tellDown(reason: string, wasEstablished: boolean): void {
     if (!isWanted) return log.info({ event: "sessionEnded", peer: name }, "BGP session ended");
     const fields = { event: wasEstablished ? "sessionDown" : "sessionFailed", peer: name, reason };
-    if (wasEstablished) log.error(fields, "BGP session lost");
-    else if (reason !== toldReason) log.warn(fields, "failed to create BGP session, trying again");
+    if (wasEstablished) {
+      told.clear();
+      log.error(fields, "BGP session lost");
+    } else if (isNewReason(reason)) log.warn(fields, "failed to create BGP session, trying again");
     else log.debug(fields, "failed to create BGP session, trying again");
-    toldReason = reason;
+  }
+
+  /** Routers that have said why they refuse us do not say it again for a while, and close each connection at once. */
+  function isNewReason(reason: string): boolean {
+    if (reason.endsWith(WITHOUT_A_WORD) && told.size > 0) return false;
+    if (told.has(reason) || told.size >= MAX_TOLD) return false;
+    told.add(reason);
+    return true;
   }
 
   /** Routes that nobody could send traffic for are not announced. */
@@ -176,8 +213,10 @@ export function startBgpSession(
 
   /** What a connection tells. @param settled it is there, or will never be */
   function handlersOf(side: Side, settled: () => void): ConnectionHandlers {
+    let isSilent = false;
     return {
       connected(connection) {
+        isSilent = true;
         settled();
         live.set(side, { connection, isFull: false });
         perform(peer.connected(side));
@@ -185,12 +224,19 @@ export function startBgpSession(
       closed(reason) {
         settled();
         live.delete(side);
-        perform(peer.disconnected(side, reason));
+        perform(peer.disconnected(side, isSilent ? `${reason}${WITHOUT_A_WORD}` : reason));
       },
-      received: (octets) => perform(peer.received(side, octets)),
+      received(octets) {
+        isSilent = false;
+        perform(peer.received(side, octets));
+        flush(); // it may have asked for the routes
+      },
       drained() {
         const mine = live.get(side);
-        if (mine !== undefined) mine.isFull = false;
+        if (mine?.isFull === true) {
+          mine.isFull = false;
+          perform(peer.unblocked(side));
+        }
         flush();
       },
     };
@@ -222,13 +268,21 @@ export function startBgpSession(
     mine?.connection.end();
   }
 
+  /** What the connection has no room for waits in it. BOUNDED by one batch of routes, and KEEPALIVEs for the send hold time */
+  function send(side: Side, octets: Uint8Array): void {
+    const mine = live.get(side);
+    if (mine === undefined || mine.connection.write(octets) || mine.isFull) return;
+    mine.isFull = true;
+    perform(peer.blocked(side));
+  }
+
   function flush(): void {
     const side = peer.sessionSide();
     const mine = side === undefined ? undefined : live.get(side);
-    if (mine === undefined) return;
+    if (side === undefined || mine === undefined) return;
     while (!mine.isFull) {
       const frames = peer.takeUpdates(PREFIXES_AT_ONCE, nextHops);
-      for (const octets of frames) if (!mine.connection.write(octets)) mine.isFull = true;
+      for (const octets of frames) send(side, octets);
       updatesSent += frames.length;
       if (frames.length === 0 && peer.routes.isSettled()) return;
     }
@@ -243,16 +297,19 @@ export function startBgpSession(
       updatesSent,
       announced: peer.session() === undefined ? 0 : peer.routes.sentCount(),
       notificationsSent,
+      wrongUpdates,
     }),
     accept(incoming) {
-      if (!isWanted || live.has("incoming")) return false;
+      if (live.has("incoming")) return "anotherIsThere";
+      if (peer.state() === "Idle") return "flapping";
       incoming.accept(handlersOf("incoming", () => {}));
-      return true;
+      return "taken";
     },
     flush,
     bfdDown: () => perform(peer.bfdDown()),
     bfdUp() {
-      if (isWanted && peer.state() === "Active") perform(peer.expired("ConnectRetryTimer"));
+      const state = peer.state();
+      if (isWanted && (state === "Active" || state === "Idle")) perform(peer.expired("ConnectRetryTimer"));
     },
     leave() {
       peer.leave();

@@ -8,6 +8,7 @@ import { sessionOptionsOf } from "./bgp-peer-options.js";
 import { createBgpRouteTable } from "./bgp-route-table.js";
 import {
   startBgpSession,
+  type Admission,
   type BgpCounts,
   type BgpPorts,
   type BgpSession,
@@ -29,7 +30,7 @@ export interface BgpSessions {
   /** By `address:port`, as the metrics call a peer. */
   counts(): ReadonlyMap<string, BgpCounts>;
   /** Connections that were opened to us and not taken, since the beginning. */
-  refused(): Readonly<Record<"unknownPeer" | "anotherIsThere", number>>;
+  refused(): Readonly<Record<"unknownPeer" | Exclude<Admission, "taken">, number>>;
   /** How often a route was told of without some of its communities, which do not fit into a message. */
   routesCut(): number;
   /**
@@ -66,7 +67,7 @@ const DECONFIGURED: NotificationMessage = {
 export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSessions {
   const table = createBgpRouteTable(tellLeftOut);
   const running = new Map<string, Running>(); // BOUNDED by the peers, by their names
-  const refused = { unknownPeer: 0, anotherIsThere: 0 };
+  const refused = { unknownPeer: 0, anotherIsThere: 0, flapping: 0 };
   let isStopping = false;
   let routesCut = 0;
 
@@ -157,10 +158,14 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
     },
     incoming(connection) {
       const { remoteAddress } = connection;
-      const named = [...running.values()].filter(({ address }) => address === remoteAddress);
-      if (named.some(({ session }) => session?.accept(connection) === true)) return;
+      let reason: keyof typeof refused = "unknownPeer";
+      for (const { address, session } of running.values()) {
+        if (address !== remoteAddress || session === undefined) continue;
+        const admission = session.accept(connection);
+        if (admission === "taken") return;
+        reason = admission;
+      }
       connection.refuse();
-      const reason = named.length === 0 ? "unknownPeer" : "anotherIsThere";
       refused[reason] += 1;
       ports.log.debug({ event: "connectionRefused", address: remoteAddress, reason }, "BGP connection refused");
     },

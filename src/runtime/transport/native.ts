@@ -84,8 +84,10 @@ export interface NativePart {
     ttl: number,
     minTtl: number,
     onConnection: (fd: number, remoteAddress: string) => void,
+    onError: (error: SystemError) => void,
   ): NativeTcpListen;
   setTcpListenKey(listener: NativeTcpListen, remoteAddress: string, md5Key: Uint8Array): void;
+  resumeTcpListen(listener: NativeTcpListen): void;
   closeTcpListen(listener: NativeTcpListen): void;
   openRouterAdvertisements(ifindex: number, onHeard: (address: string) => void): NativeRouterAdvertisements;
   sendRouterAdvertisement(socket: NativeRouterAdvertisements, octets: Uint8Array): void;

@@ -1,5 +1,5 @@
 import { Socket } from "node:net";
-import { loadNativePart, type NativeTcpListen, type SystemError } from "./native.js";
+import { explainSystemError, loadNativePart, type NativeTcpListen, type SystemError } from "./native.js";
 
 /** Where to listen, on all addresses of both families, and how. */
 export type TcpListenOptions = Readonly<{
@@ -21,25 +21,50 @@ export interface TcpListener {
   close(): void;
 }
 
+export type TcpListenHandlers = Readonly<{
+  /** `remoteAddress` is a text without a zone; nothing has been read yet. */
+  accepted(socket: Socket, remoteAddress: string): void;
+  /** Nothing can be accepted now, `message` says why; it is tried again every second, and said once. */
+  failed(error: Error): void;
+}>;
+
 const NO_KEY = new Uint8Array();
+/** What waits stays in the kernel's queue, which would else be looked at for ever. */
+const RETRY_MILLISECONDS = 1_000;
 
 /**
  * Listens by the addon, which can ask for what node:net cannot.
- * @param accepted `remoteAddress` is a text without a zone; nothing has been read yet
  * @throws Error with a remedy where it cannot listen; a system without IPv6 is listened on by IPv4 alone
  */
 export function listenTcp(
   { port, ttl = 0, minTtl = 0 }: TcpListenOptions,
-  accepted: (socket: Socket, remoteAddress: string) => void,
+  { accepted, failed }: TcpListenHandlers,
 ): TcpListener {
   const native = loadNativePart();
-  const onConnection = (fd: number, remoteAddress: string): void =>
-    accepted(new Socket({ fd, readable: true, writable: true }), remoteAddress);
   const listeners: Partial<Record<4 | 6, NativeTcpListen>> = {};
+  const retries = new Map<4 | 6, NodeJS.Timeout>(); // BOUNDED by the families
+  let hasFailed = false;
+  const onConnection = (fd: number, remoteAddress: string): void => {
+    hasFailed = false;
+    accepted(new Socket({ fd, readable: true, writable: true }), remoteAddress);
+  };
+  const tryLater = (family: 4 | 6, error: SystemError): void => {
+    const again = (): void => {
+      const listener = listeners[family];
+      if (listener !== undefined) native.resumeTcpListen(listener);
+    };
+    retries.set(family, setTimeout(again, RETRY_MILLISECONDS));
+    if (hasFailed) return;
+    hasFailed = true;
+    const { code, message } = explainSystemError(error);
+    failed(Object.assign(new Error(message), { code }));
+  };
   let inForce: ReadonlyMap<string, Uint8Array> = new Map(); // BOUNDED by the caller's
   for (const family of [4, 6] as const) {
     try {
-      listeners[family] = native.openTcpListen(family, port, ttl, minTtl, onConnection);
+      listeners[family] = native.openTcpListen(family, port, ttl, minTtl, onConnection, (error) =>
+        tryLater(family, error),
+      );
     } catch (error) {
       if (family === 6 && (error as SystemError).code === "EAFNOSUPPORT") continue;
       close();
@@ -48,6 +73,7 @@ export function listenTcp(
   }
 
   function close(): void {
+    for (const retry of retries.values()) clearTimeout(retry);
     for (const listener of Object.values(listeners)) native.closeTcpListen(listener);
   }
 

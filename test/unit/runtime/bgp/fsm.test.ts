@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Capability } from "../../../../src/runtime/bgp/capability.js";
+import { bgpFault } from "../../../../src/runtime/bgp/fault.js";
 import { step } from "../../../../src/runtime/bgp/fsm.js";
 import {
   establishedSession,
@@ -85,7 +86,7 @@ it("opens a session: connect, OPEN, KEEPALIVE, established", () => {
     ["start ConnectRetryTimer 120", "connect"],
     ["stop ConnectRetryTimer", "open outgoing", "start HoldTimer outgoing 240"],
     ["keepalive outgoing", "start KeepaliveTimer outgoing 30", "start HoldTimer outgoing 90"],
-    ["stop ConnectRetryTimer", "start HoldTimer outgoing 90", "established outgoing"],
+    ["stop ConnectRetryTimer", "start StableTimer 30", "start HoldTimer outgoing 90", "established outgoing"],
   ]);
   expect(stateName(state)).toBe("Established");
   expect(establishedSession(state)?.negotiated).toMatchObject({ peerAs: 64_513, isInternal: false, fourOctetAs: true });
@@ -262,6 +263,8 @@ it("ends a connection with all that belongs to it, and says why", () => {
     "notify outgoing 4/0",
     "stop HoldTimer outgoing",
     "stop KeepaliveTimer outgoing",
+    "stop SendHoldTimer outgoing",
+    "stop StableTimer",
     "close outgoing",
     "down: the peer was silent for the hold time",
     "start ConnectRetryTimer 0",
@@ -277,6 +280,91 @@ it("waits longer with each failure, up to the limit, and begins anew after a ses
   expect(again.said.at(-1)).toContain("start ConnectRetryTimer 0");
 });
 
+describe("a peer whose sessions come and go", () => {
+  const session: readonly BgpEvent[] = [{ type: "ConnectRetryTimer_Expires" }, up(), opened(), keepalive()];
+  const flaps = (count: number): readonly BgpEvent[] =>
+    Array.from({ length: count }, () => [...session, broken()]).flat();
+
+  it("is left alone for longer and longer, in Idle, where it may open none itself", () => {
+    const events = [START, ...flaps(10)];
+    const { said } = play(events);
+    const waits = said.filter((texts) => texts.some((text) => text.startsWith("down"))).map((texts) => texts.at(-1));
+    expect(waits).toEqual([0, 1, 2, 4, 8, 16, 32, 64, 120, 120].map((seconds) => `start ConnectRetryTimer ${seconds}`));
+    const refused = play([...events, up("incoming")]);
+    expect([stateName(refused.state), refused.said.at(-1)]).toEqual(["Idle", ["close incoming"]]);
+    expect(stateName(play([...events, { type: "ConnectRetryTimer_Expires" }]).state).toString()).toBe("Connect");
+  });
+
+  it("is forgiven once a session has lasted", () => {
+    const { said } = play([START, ...flaps(5), ...session, { type: "StableTimer_Expires" }, broken()]);
+    expect(said.at(-1)).toContain("start ConnectRetryTimer 0");
+    const soon = play([START, ...flaps(5), { type: "StableTimer_Expires" }, ...session, broken()]);
+    expect(soon.said.at(-1)).toContain("start ConnectRetryTimer 16");
+  });
+
+  it("is left alone where only it opens connections, too", () => {
+    const passive = { ...OPTIONS, passive: true };
+    const incoming = [up("incoming"), opened(THEM, "incoming"), keepalive("incoming"), broken("incoming")];
+    const events = [START, ...incoming, ...incoming];
+    expect(play(events, passive).said.at(-1)).toContain("start ConnectRetryTimer 1");
+    expect(play([...events, up("incoming")], passive).said.at(-1)).toEqual(["close incoming"]);
+    const again = play([...events, { type: "ConnectRetryTimer_Expires" }, up("incoming")], passive);
+    expect(stateName(again.state)).toBe("OpenSent");
+  });
+
+  it("does not put off our next attempt by connections of its own that come to nothing", () => {
+    const { said } = play([START, broken(), up("incoming"), broken("incoming"), up("incoming"), broken("incoming")]);
+    expect(said.flat().filter((text) => text.startsWith("start ConnectRetryTimer"))).toEqual([
+      "start ConnectRetryTimer 120",
+      "start ConnectRetryTimer 1",
+    ]);
+  });
+
+  it("is told as lost though a connection of its own is on its way", () => {
+    const { said, state } = play([...ESTABLISHED, up("incoming"), broken()]);
+    expect(said.at(-1)).toContain("down: the connection failed: ECONNRESET");
+    expect(stateName(state)).toBe("OpenSent");
+  });
+});
+
+// RFC 9687
+describe("a peer that takes nothing of what is sent", () => {
+  const blocked: BgpEvent = { type: "TcpSendBlocked", side: "outgoing" };
+  const expired: BgpEvent = { type: "SendHoldTimer_Expires", side: "outgoing" };
+
+  it.each([
+    { hold: 90, seconds: 480 },
+    { hold: 300, seconds: 600 },
+  ])("has $seconds s with a hold time of $hold s, and is then left with a NOTIFICATION", ({ hold, seconds }) => {
+    const [open, local] = [
+      { ...THEM, holdTimeSeconds: hold },
+      { ...US, holdTimeSeconds: hold },
+    ];
+    const { said } = play([START, up(), opened(open), keepalive(), blocked, expired], { ...OPTIONS, local });
+    expect(said.at(-2)).toEqual([`start SendHoldTimer ${seconds} outgoing`]);
+    expect(said.at(-1)?.[0]).toBe("notify outgoing 8/0");
+    expect(said.at(-1)).toContain("stop SendHoldTimer outgoing");
+  });
+
+  it("is fine once it takes something again, and without a hold time", () => {
+    const ready: BgpEvent = { type: "TcpSendReady", side: "outgoing" };
+    expect(play([...ESTABLISHED, blocked, ready]).said.at(-1)).toEqual(["stop SendHoldTimer outgoing"]);
+    expect(play([START, up(), opened({ ...THEM, holdTimeSeconds: 0 }), keepalive(), blocked]).said.at(-1)).toEqual([]);
+  });
+});
+
+it.each<{ state: string; before: readonly BgpEvent[]; event: BgpEvent; type: number }>([
+  { state: "OpenSent", before: [START, up()], event: keepalive(), type: 4 },
+  { state: "OpenConfirm", before: [START, up(), opened()], event: { type: "UpdateMsg", side: "outgoing" }, type: 2 },
+  { state: "Established", before: ESTABLISHED, event: opened(), type: 1 },
+])("names the message that does not fit $state in the data of the NOTIFICATION", ({ before, event, type }) => {
+  let state = INITIAL_STATE;
+  for (const one of before) [state] = step(OPTIONS, state, one);
+  const [, effects] = step(OPTIONS, state, event);
+  const [data] = effects.flatMap((effect) => (effect.do === "sendNotification" ? [effect.notification.data] : []));
+  expect(data).toEqual(Uint8Array.of(type)); // RFC 6608 §4
+});
+
 it("waits for the peer where it is to open the connection", () => {
   const { state, said } = play([START, up("incoming"), broken("incoming")], { ...OPTIONS, passive: true });
   expect([said[0], said.at(-1)?.at(-1), stateName(state)]).toEqual([
@@ -290,7 +378,7 @@ it("neither sends KEEPALIVEs nor minds silence with hold time 0", () => {
   const { said } = play([START, up(), opened({ ...THEM, holdTimeSeconds: 0 }), keepalive(), keepalive()]);
   expect(said.slice(2)).toEqual([
     ["keepalive outgoing", "stop HoldTimer outgoing"],
-    ["stop ConnectRetryTimer", "established outgoing"],
+    ["stop ConnectRetryTimer", "start StableTimer 30", "established outgoing"],
     [],
   ]);
 });
@@ -502,38 +590,69 @@ describe("two speakers that both open connections", () => {
   });
 });
 
-it("never throws, whatever happens in whatever order, and has at most one session", () => {
+it("never throws, whatever happens in whatever order, has at most one session, and no timer without its reason", () => {
   const side = fc.constantFrom<Side>("outgoing", "incoming");
+  const fault = bgpFault(2, 6, [], "wrong");
+  // Timers also run out long after they should have, or all at once, as they do for a machine that slept.
   const event: fc.Arbitrary<BgpEvent> = fc.oneof(
     fc.constantFrom<BgpEvent>(
       START,
       { type: "ManualStop", notification: CEASE },
       { type: "ConnectRetryTimer_Expires" },
       { type: "ConnectRetryTimer_Expires" },
+      { type: "StableTimer_Expires" },
       { type: "BfdDown" },
     ),
     side.map(up),
     side.map(broken),
-    fc.tuple(fc.constantFrom(THEM, openMessage(speaker(1, 1, 7))), side).map(([open, one]) => opened(open, one)),
+    fc.tuple(fc.constantFrom(THEM, THEM, openMessage(speaker(1, 1, 7))), side).map(([open, one]) => opened(open, one)),
     side.map(keepalive),
     side.map((one): BgpEvent => ({ type: "UpdateMsg", side: one })),
+    side.map((one): BgpEvent => ({ type: "RouteRefreshMsg", side: one })),
+    side.map((one): BgpEvent => ({ type: "MessageErr", side: one, fault })),
     side.map((one): BgpEvent => ({ type: "HoldTimer_Expires", side: one })),
     side.map((one): BgpEvent => ({ type: "KeepaliveTimer_Expires", side: one })),
+    side.map((one): BgpEvent => ({ type: "SendHoldTimer_Expires", side: one })),
+    side.map((one): BgpEvent => ({ type: "TcpSendBlocked", side: one })),
+    side.map((one): BgpEvent => ({ type: "TcpSendReady", side: one })),
   );
   fc.assert(
-    fc.property(fc.array(event, { maxLength: 60 }), (events) => {
-      let state = INITIAL_STATE;
+    fc.property(fc.array(event, { maxLength: 60 }), fc.boolean(), (events, passive) => {
+      const options = { ...OPTIONS, passive };
+      const timers = new Set<string>();
+      let [state] = step(options, INITIAL_STATE, START);
+      if (!passive) timers.add("ConnectRetryTimer");
       for (const one of events) {
-        const [next, effects] = step(OPTIONS, state, one);
+        const [next, effects] = step(options, state, one);
         const phases = Object.values(next.connections).map(({ phase }) => phase);
         expect(phases.filter((phase) => phase === "Established").length).toBeLessThanOrEqual(1);
-        if (next.starter === "idle") expect([stateName(next), phases]).toEqual(["Idle", []]);
+        if (next.starter === "idle" || next.starter === "damped") {
+          expect([stateName(next), phases]).toEqual(["Idle", []]);
+        }
         // A session that was there and is not any more is told, once.
         const ended = establishedSession(state) !== undefined && establishedSession(next) === undefined;
         expect(effects.filter((effect) => effect.do === "down" && effect.wasEstablished).length).toBe(ended ? 1 : 0);
+        if (one.type.endsWith("_Expires")) timers.delete(timerKey(one.type.replace("_Expires", ""), one));
+        for (const effect of effects) {
+          if (effect.do === "startTimer") timers.add(timerKey(effect.timer, effect));
+          if (effect.do === "stopTimer") timers.delete(timerKey(effect.timer, effect));
+        }
+        expect([...timers].filter((timer) => !hasReason(timer, next))).toEqual([]);
+        if (next.awaitsRetry) expect([...timers]).toContain("ConnectRetryTimer");
         state = next;
       }
     }),
     { numRuns: runs(500) },
   );
 });
+
+function timerKey(timer: string, of: object): string {
+  return "side" in of ? `${timer} ${String(of.side)}` : timer;
+}
+
+function hasReason(timer: string, state: PeerState): boolean {
+  if (timer === "ConnectRetryTimer") return state.starter !== "idle";
+  if (timer === "StableTimer") return establishedSession(state) !== undefined;
+  const [, side = ""] = timer.split(" ");
+  return state.connections[side as Side] !== undefined;
+}

@@ -19,6 +19,7 @@ describe("NOTIFICATION", () => {
       subcode: 99,
       words: "UPDATE Message Error: subcode 99",
     },
+    { name: "send hold timer expired", hex: "0800", code: 8, subcode: 0, words: "Send Hold Timer Expired" },
     { name: "a code that the registry lacks", hex: "6301", code: 99, subcode: 1, words: "error code 99: subcode 1" },
   ])("both ways: $name", ({ hex, code, subcode, words }) => {
     const message = decodeNotification(fromHex(hex));
@@ -50,14 +51,26 @@ describe("NOTIFICATION", () => {
 
 describe("ROUTE-REFRESH", () => {
   it.each(["00010001", "00020101", "00190246"])("both ways: %s", (hex) => {
-    const decoded = decodeRouteRefresh(fromHex(hex));
+    const decoded = decodeRouteRefresh(fromHex(hex), true);
     expect(decoded.ok && toHex(encodeRouteRefresh(decoded.value))).toBe(hex);
   });
 
-  it("refuses another length than 4, with the message as data", () => {
-    const decoded = decodeRouteRefresh(fromHex("0001000100"));
+  // RFC 7313 §5, RFC 4271 §6.1
+  it.each([
+    { name: "one that marks a begin, with the message as data", hex: "0001010100", enhanced: true, answer: "7/1 whole" },
+    { name: "one that asks, with the length as data", hex: "0001000100", enhanced: true, answer: "1/2 0018" },
+    { name: "one that ends before its subtype", hex: "0001", enhanced: true, answer: "1/2 0015" },
+    { name: "any, where subtypes mean nothing", hex: "0001010100", enhanced: false, answer: "1/2 0018" },
+  ])("refuses another length than 4: $name", ({ hex, enhanced, answer }) => {
+    const decoded = decodeRouteRefresh(fromHex(hex), enhanced);
     if (decoded.ok) throw new Error("accepted");
-    expect([decoded.fault.errorCode, decoded.fault.errorSubcode]).toEqual([7, 1]);
-    expect(toHex(decoded.fault.data)).toBe(`${"ff".repeat(16)}0018050001000100`);
+    const { errorCode, errorSubcode, data } = decoded.fault;
+    const whole = `${"ff".repeat(16)}001805${hex}`;
+    expect(`${errorCode}/${errorSubcode} ${toHex(data) === whole ? "whole" : toHex(data)}`).toBe(answer);
+  });
+
+  it("passes over a subtype that is not known, whatever its length, and all subtypes without RFC 7313", () => {
+    expect(decodeRouteRefresh(fromHex("000109010000"), true)).toMatchObject({ ok: true, value: { subtype: 9 } });
+    expect(decodeRouteRefresh(fromHex("00010901"), false)).toMatchObject({ ok: true, value: { subtype: 0 } });
   });
 });

@@ -77,7 +77,7 @@ function say(frames: readonly Uint8Array[], isInternal = false): string[] {
     const frame = decodeFrame(octets, true);
     if (frame.kind !== "frame") throw new Error(frame.kind);
     if (frame.type === MESSAGE_TYPE.routeRefresh) {
-      const refresh = decodeRouteRefresh(frame.body);
+      const refresh = decodeRouteRefresh(frame.body, true);
       return refresh.ok ? `refresh ${refresh.value.afi} ${refresh.value.subtype}` : "refused";
     }
     const decoded = decodeUpdate(frame.body, { fourOctetAs: true, isInternal });
@@ -115,6 +115,9 @@ it("establishes a session with octets in any pieces", () => {
     expect([us.state(), them.state()]).toEqual(["Established", "Established"]);
   }
 });
+
+/** ROUTE-REFRESH for IPv4. */
+const REQUEST = fromHex(`${"ff".repeat(16)}001705 00010001`);
 
 describe("routes", () => {
   it("are announced with the path of the AS, and then the ends of the lists", () => {
@@ -172,9 +175,22 @@ describe("routes", () => {
     const { us } = established();
     us.routes.announce(prefix("192.0.2.1/32"), PLAIN);
     us.takeUpdates(100, NEXT_HOPS);
-    const request = fromHex(`${"ff".repeat(16)}001705 00010001`);
-    expect(say(written(us.received("outgoing", request)))).toEqual(["refresh 1 1"]);
-    expect(say(us.takeUpdates(100, NEXT_HOPS))).toEqual(["+192.0.2.1/32, path 64512, by 10.0.0.1", "refresh 1 2"]);
+    expect(written(us.received("outgoing", REQUEST))).toEqual([]);
+    expect(say(us.takeUpdates(100, NEXT_HOPS))).toEqual([
+      "refresh 1 1",
+      "+192.0.2.1/32, path 64512, by 10.0.0.1",
+      "refresh 1 2",
+    ]);
+  });
+
+  it("are said again once to a peer that has asked a thousand times, and not before all have been said", () => {
+    const { us } = established();
+    us.routes.announce(prefix("192.0.2.1/32"), PLAIN);
+    for (let count = 0; count < 1000; count += 1) us.received("outgoing", REQUEST);
+    const route = "+192.0.2.1/32, path 64512, by 10.0.0.1";
+    expect(say(us.takeUpdates(100, NEXT_HOPS))).toEqual([route, "end of RIB", "end of RIB"]);
+    expect(say(us.takeUpdates(100, NEXT_HOPS))).toEqual(["refresh 1 1", route, "refresh 1 2"]);
+    expect(us.takeUpdates(100, NEXT_HOPS)).toEqual([]);
   });
 });
 
@@ -257,7 +273,7 @@ describe("what the peer sends", () => {
     { name: "a second OPEN", octets: fromHex(`${"ff".repeat(16)}001d01 04 fc01 005a 0a000002 00`), answer: "0503" },
     {
       name: "a ROUTE-REFRESH of a wrong length",
-      octets: fromHex(`${"ff".repeat(16)}001805 0001000100`),
+      octets: fromHex(`${"ff".repeat(16)}001805 0001010100`),
       answer: "0701",
     },
   ])("ends the session where it is $name", ({ octets, answer }) => {

@@ -10,6 +10,7 @@ import {
 } from "../../../../src/runtime/speaker/bgp-peer-options.js";
 import type { BgpConnection, ConnectionHandlers } from "../../../../src/runtime/speaker/bgp-session.js";
 import { createBgpSessions } from "../../../../src/runtime/speaker/bgp-sessions.js";
+import { attribute, CODE, message, TYPE, updateBody } from "../../../bgp/wire-update.js";
 import { peer as basePeer } from "../announce/fixtures.js";
 
 function address(text: string): IpAddress {
@@ -143,7 +144,7 @@ describe("sessions", () => {
     expect(lines).toEqual(["info sessionUp"]);
     expect(opened[0]?.written.filter((type) => type === UPDATE)).toHaveLength(2); // the route, End-of-RIB
     expect([...sessions.counts()]).toEqual([
-      ["10.0.0.1:179", { isUp: true, updatesSent: 2, announced: 1, notificationsSent: 0 }],
+      ["10.0.0.1:179", { isUp: true, updatesSent: 2, announced: 1, notificationsSent: 0, wrongUpdates: 0 }],
     ]);
   });
 
@@ -203,7 +204,7 @@ describe("sessions", () => {
     expect(call("10.0.0.1")).toMatchObject({ accepted: true, written: [1] });
     expect(call("10.0.0.1")).toMatchObject({ accepted: false, refused: true });
     expect(call("10.0.0.7")).toMatchObject({ accepted: false, refused: true });
-    expect(sessions.refused()).toEqual({ unknownPeer: 1, anotherIsThere: 1 });
+    expect(sessions.refused()).toEqual({ unknownPeer: 1, anotherIsThere: 1, flapping: 0 });
     sessions.usePeers([], ID);
     expect(keyed.at(-1)).toEqual(new Map());
   });
@@ -297,6 +298,63 @@ describe("sessions", () => {
     answer();
     expect(updates()).toEqual([...peers.map(() => 8), 8]);
     expect(sessions.counts().get("10.0.1.3:179")).toMatchObject({ isUp: true, announced: 5000 });
+  });
+
+  it("are left after the send hold time where the router takes nothing, unless it takes something again", () => {
+    for (const drains of [true, false]) {
+      const { sessions, opened, answer, setRoom, timers, lines } = begin();
+      sessions.usePeers([peer("tor-a")], ID);
+      answer();
+      setRoom(1);
+      sessions.setRoutes("ns/web", [{ prefix: "192.0.2.1/32", localPref: 0, communities: [], peers: ["tor-a"] }]);
+      sessions.flush();
+      const expiry = timers.find(({ milliseconds }) => milliseconds === 480_000);
+      setRoom(Infinity);
+      if (drains) opened[0]?.handlers.drained();
+      expect(timers.some(({ milliseconds }) => milliseconds === 480_000)).toBe(!drains);
+      if (!drains) expiry?.work();
+      expect([opened[0]?.isOpen, opened[0]?.written.at(-1) === NOTIFICATION]).toEqual([drains, !drains]);
+      expect(lines.at(-1)).toBe(drains ? "info sessionUp" : "error sessionDown: BGP session lost");
+    }
+  });
+
+  it("tell a router its routes again when it asks for them", () => {
+    const { sessions, opened, answer } = begin();
+    sessions.setRoutes("ns/web", [{ prefix: "192.0.2.1/32", localPref: 0, communities: [], peers: ["tor-a"] }]);
+    sessions.usePeers([peer("tor-a")], ID);
+    answer();
+    const before = opened[0]?.written.length;
+    opened[0]?.handlers.received(message(TYPE.routeRefresh, [0, 1, 0, 1]));
+    expect(opened[0]?.written.slice(before)).toEqual([UPDATE]);
+  });
+
+  it("say of a router that does wrong again and again so a few times, and count it", () => {
+    const { sessions, opened, answer, lines } = begin();
+    sessions.usePeers([peer("tor-a")], ID);
+    answer();
+    const wrong = (origin: number): Uint8Array => {
+      const attributes = [attribute(CODE.origin, [origin]), attribute(CODE.asPath, []), attribute(CODE.nextHop, [10, 0, 0, 1])];
+      return message(TYPE.update, updateBody({ withdrawn: [], attributes, nlri: [[8, 10]] }));
+    };
+    for (let round = 0; round < 3; round += 1) {
+      for (let origin = 3; origin < 103; origin += 1) opened[0]?.handlers.received(wrong(origin));
+    }
+    expect(lines.filter((line) => line.startsWith("warn"))).toHaveLength(10);
+    expect([...sessions.counts().values()][0]).toMatchObject({ isUp: true, wrongUpdates: 300 });
+  });
+
+  it("are not opened by a router whose sessions come and go, and that is counted", () => {
+    const { sessions, opened, answer, call, timers } = begin();
+    sessions.usePeers([peer("tor-a")], ID);
+    for (let flap = 0; flap < 2; flap += 1) {
+      answer();
+      opened.at(-1)?.handlers.closed("ECONNRESET");
+      if (flap === 0) timers.findLast(({ milliseconds }) => milliseconds === 0)?.work();
+    }
+    expect(call("10.0.0.1")).toMatchObject({ accepted: false, refused: true });
+    expect(sessions.refused()).toMatchObject({ flapping: 1 });
+    sessions.bfdUp("tor-a"); // the path is there again
+    expect(opened).toHaveLength(3);
   });
 
   it("end with a Cease for BFD when it has lost the path, and are opened again once it is back", () => {

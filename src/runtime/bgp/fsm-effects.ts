@@ -1,0 +1,52 @@
+import { ERROR_CODE, type BgpFault } from "./fault.js";
+import type { BgpEffect, PeerOptions, Side } from "./fsm-types.js";
+import type { Negotiated } from "./negotiate.js";
+import { nameNotification, type NotificationMessage } from "./notification.js";
+
+/** How long at least a peer may take nothing of what is sent. RFC 9687 §6 */
+const MIN_SEND_HOLD_SECONDS = 480;
+
+export function backoffSeconds({ connectRetrySeconds }: PeerOptions, failures: number): number {
+  return failures === 0 ? 0 : Math.min(2 ** (failures - 1), connectRetrySeconds);
+}
+
+export function holdTimer(side: Side, { holdTimeSeconds }: Negotiated): readonly BgpEffect[] {
+  if (holdTimeSeconds === 0) return [];
+  return [{ do: "startTimer", timer: "HoldTimer", side, seconds: holdTimeSeconds, jitter: false }];
+}
+
+/** A random quarter less would be more than one KEEPALIVE a second where the interval is short. RFC 4271 §4.4 */
+export function keepaliveTimer(side: Side, { keepaliveTimeSeconds }: Negotiated): readonly BgpEffect[] {
+  if (keepaliveTimeSeconds === 0) return [];
+  const jitter = keepaliveTimeSeconds * 0.75 >= 1;
+  return [{ do: "startTimer", timer: "KeepaliveTimer", side, seconds: keepaliveTimeSeconds, jitter }];
+}
+
+/** Without a hold time there is none of this either. RFC 9687 §4.3, §6 */
+export function sendHoldTimer(side: Side, { holdTimeSeconds }: Negotiated): readonly BgpEffect[] {
+  if (holdTimeSeconds === 0) return [];
+  const seconds = Math.max(MIN_SEND_HOLD_SECONDS, 2 * holdTimeSeconds);
+  return [{ do: "startTimer", timer: "SendHoldTimer", side, seconds, jitter: false }];
+}
+
+export function cease(errorSubcode: number): NotificationMessage {
+  return notificationOf(ERROR_CODE.cease, errorSubcode);
+}
+
+export function notificationOf(errorCode: number, errorSubcode: number): NotificationMessage {
+  return { errorCode, errorSubcode, data: new Uint8Array() };
+}
+
+export function notificationOfFault({ errorCode, errorSubcode, data }: BgpFault): NotificationMessage {
+  return { errorCode, errorSubcode, data };
+}
+
+export function describeFailure(reason: string): string {
+  return `the connection failed: ${reason}`;
+}
+
+export function describeNotification(notification: NotificationMessage): string {
+  const words =
+    notification.communication === undefined ? "" : `, in the operator's words: ${notification.communication}`;
+  return `the peer ended the session: ${nameNotification(notification)}${words}`;
+}
