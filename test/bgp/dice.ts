@@ -28,7 +28,11 @@ export function createDice(seed: number): Dice {
     between: (first, last) => first + below(last - first + 1),
     pick,
     oneIn: (count) => below(count) === 0,
-    octets: (count) => Array.from({ length: count }, () => below(256)),
+    octets(count) {
+      const octets: number[] = [];
+      for (let index = 0; index < count; index += 1) octets.push(below(256));
+      return octets;
+    },
     shuffled(values) {
       const left = [...values];
       return values.map(() => left.splice(below(left.length), 1)[0] as (typeof values)[number]);

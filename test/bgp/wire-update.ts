@@ -57,7 +57,10 @@ export const u16 = (value: number): number[] => [(value >> 8) & 0xff, value & 0x
 
 /** A whole message; `length` and `type` may lie. */
 export function message(type: number, body: readonly number[], length = 19 + body.length): Uint8Array {
-  return Uint8Array.from([...Array<number>(16).fill(0xff), ...u16(length), type, ...body]);
+  const octets = new Uint8Array(19 + body.length).fill(0xff, 0, 16);
+  octets.set([...u16(length), type], 16);
+  octets.set(body, 19);
+  return octets;
 }
 
 /** `length` may lie. Lengths of two octets are allowed for short values, too, where the flag says so. */
@@ -70,9 +73,19 @@ export function attributeOctets({ flags, code, value }: Attribute, length = valu
 
 /** `more`: octets behind the last attribute, as part of the attributes. */
 export function updateBody({ withdrawn, attributes, nlri }: Update, more: readonly number[] = []): number[] {
-  const [gone, said] = [withdrawn.flat(), [...attributes.flatMap((one) => attributeOctets(one)), ...more]];
-  return [...u16(gone.length), ...gone, ...u16(said.length), ...said, ...nlri.flat()];
+  const body = [0, 0];
+  for (const one of withdrawn) body.push(...one);
+  const behindWithdrawn = body.length;
+  body.push(0, 0);
+  for (const one of attributes) body.push(...attributeOctets(one));
+  body.push(...more);
+  [body[0], body[1]] = lengthOf(behindWithdrawn - 2);
+  [body[behindWithdrawn], body[behindWithdrawn + 1]] = lengthOf(body.length - behindWithdrawn - 2);
+  for (const one of nlri) body.push(...one);
+  return body;
 }
+
+const lengthOf = (length: number): [number, number] => [length >> 8, length & 0xff];
 
 export const attribute = (code: number, value: readonly number[], more = 0): Attribute => ({
   flags: (FLAGS[code] ?? 0) | more,
@@ -94,7 +107,9 @@ export const asn = (dice: Dice): number[] => [dice.below(2), ...dice.octets(2), 
 /** AS_SET or AS_SEQUENCE. */
 export function segment(dice: Dice): number[] {
   const count = dice.between(1, 4);
-  return [dice.between(1, 2), count, ...Array.from({ length: count }, () => asn(dice)).flat()];
+  const octets = [dice.between(1, 2), count];
+  for (let index = 0; index < count; index += 1) octets.push(...asn(dice));
+  return octets;
 }
 
 /** An address that a host may have. */
@@ -109,11 +124,26 @@ export const mpReachValue = (
   nextHopOctets = nextHop.length,
 ): number[] => [0, 2, 1, nextHopOctets, ...nextHop, 0, ...nlri.flat()];
 
+const POOL = 64;
+const pools = new WeakMap<Dice, Update[][]>(); // BOUNDED by POOL for each dice and kind of sender
+
 /**
- * An UPDATE in which nothing is wrong, with at least one IPv4 route, between speakers of four-octet AS numbers.
+ * An UPDATE in which nothing is wrong, with at least one IPv4 route, between speakers of four-octet AS numbers. One in
+ * eight is new, since what is done to it matters more than what it says.
  * @param isInternal whether its sender is in our AS
  */
 export function fineUpdate(dice: Dice, isInternal: boolean): Update {
+  const pool = pools.get(dice) ?? [[], []];
+  pools.set(dice, pool);
+  const known = pool[Number(isInternal)] ?? [];
+  if (known.length === POOL && !dice.oneIn(8)) return dice.pick(known);
+  const made = newUpdate(dice, isInternal);
+  if (known.length < POOL) known.push(made);
+  else known[dice.below(POOL)] = made;
+  return made;
+}
+
+function newUpdate(dice: Dice, isInternal: boolean): Update {
   const maybe = (code: number, value: () => readonly number[]): readonly Attribute[] =>
     dice.oneIn(3) ? [attribute(code, value(), FLAGS[code] === 0xc0 ? dice.pick([0, 0x20]) : 0)] : [];
   const path = Array.from({ length: dice.between(isInternal ? 0 : 1, 2) }, () => segment(dice)).flat();
@@ -140,7 +170,7 @@ export function fineUpdate(dice: Dice, isInternal: boolean): Update {
   ];
   // The low four bits mean nothing, and a short attribute may have a long length.
   const dress = (): number => (dice.oneIn(4) ? EXTENDED_LENGTH : 0) | (dice.oneIn(4) ? dice.below(16) : 0);
-  const dressed = attributes.map((one) => ({ ...one, flags: one.flags | dress() }));
+  const dressed = attributes.map(({ flags, code, value }) => ({ flags: flags | dress(), code, value }));
   return {
     withdrawn: prefixes(dice, 32, 3),
     attributes: dice.shuffled(dressed),

@@ -11,7 +11,9 @@ import { UPDATE_KINDS } from "./wrong-updates.js";
 /** Between speakers of RFC 7313. RFC 7313 §5 */
 const REFRESH_KINDS: Readonly<Record<string, Kind>> = {
   "ROUTE-REFRESH of a family, or of a subtype, that is not known": (dice) => {
-    const body = dice.oneIn(2) ? [0, dice.between(3, 255), 0, 1] : [0, 1, dice.between(3, 255), ...dice.octets(dice.below(9))];
+    const body = dice.oneIn(2)
+      ? [0, dice.between(3, 255), 0, 1]
+      : [0, 1, dice.between(3, 255), ...dice.octets(dice.below(9))];
     return { octets: message(TYPE.routeRefresh, body), answer: FINE };
   },
   "ROUTE-REFRESH that marks begin or end and has a wrong length"(dice) {

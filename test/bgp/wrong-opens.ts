@@ -50,7 +50,7 @@ export function openBody(dice: Dice, open: Open): number[] {
     const octets = parameters.flatMap((value) => [PARAMETER, ...u16(value.length), ...value]);
     return [...fixed(open), 255, 255, ...u16(octets.length), ...octets];
   }
-  const octets = parameters.flatMap((value) => [PARAMETER, value.length, ...value]);
+  const octets = parameters.flatMap((value) => [PARAMETER, value.length].concat(value));
   return [...fixed(open), octets.length, ...octets];
 }
 
@@ -70,21 +70,16 @@ const withParameters =
   };
 
 /** What is said instead of an OPEN in OpenSent. RFC 6608 §4 */
-const instead = (type: number, body: readonly number[]): Kind =>
+const instead =
+  (type: number, body: readonly number[]): Kind =>
   () => ({ octets: message(type, body), answer: notification(5, 1, [type]) });
 
 /** To a speaker in OpenSent that wants AS 64513, or its own, and both families. RFC 4271 §6.2 */
 export const OPEN_KINDS: Readonly<Record<string, Kind>> = {
   "OpenSent: nothing is wrong": changed(() => ({}), FINE),
-  "OpenSent: another version": changed(
-    (dice) => ({ version: dice.pick([0, 3, 5, 255]) }),
-    notification(2, 1, [0, 4]),
-  ),
+  "OpenSent: another version": changed((dice) => ({ version: dice.pick([0, 3, 5, 255]) }), notification(2, 1, [0, 4])),
   "OpenSent: AS 0": changed(() => ({ myAs: 0 }), notification(2, 2)),
-  "OpenSent: AS 0 in four octets": changed(
-    () => ({ capabilities: [IPV4, fourOctetAs(0)] }),
-    notification(2, 2),
-  ),
+  "OpenSent: AS 0 in four octets": changed(() => ({ capabilities: [IPV4, fourOctetAs(0)] }), notification(2, 2)),
   "OpenSent: another AS": changed(
     (dice) => ({ capabilities: [IPV4, fourOctetAs(dice.between(1, 64_511))] }),
     notification(2, 2),
@@ -93,7 +88,10 @@ export const OPEN_KINDS: Readonly<Record<string, Kind>> = {
     (dice) => ({ myAs: dice.between(1, 64_511), capabilities: [IPV4] }),
     notification(2, 2),
   ),
-  "OpenSent: a hold time below three seconds": changed((dice) => ({ holdTime: dice.between(1, 2) }), notification(2, 6)),
+  "OpenSent: a hold time below three seconds": changed(
+    (dice) => ({ holdTime: dice.between(1, 2) }),
+    notification(2, 6),
+  ),
   "OpenSent: identifier 0": changed(() => ({ identifier: [0, 0, 0, 0] }), notification(2, 3)),
   "OpenSent: our own identifier within our AS": (dice, isInternal) => ({
     octets: message(TYPE.open, openBody(dice, { ...fineOpen(dice, isInternal), identifier: OUR_IDENTIFIER })),
@@ -104,18 +102,26 @@ export const OPEN_KINDS: Readonly<Record<string, Kind>> = {
     notification(2, 7, [...IPV4, ...IPV6]),
   ),
   "OpenSent: capabilities of lengths that are not theirs": changed(
-    (dice) => ({ capabilities: [IPV4, [1, 3, 0, 2, 0], [2, 1, 0], [6, 2, 0, 0], [64, 1, 0], [70, 1, dice.below(256)]] }),
+    (dice) => ({
+      capabilities: [IPV4, [1, 3, 0, 2, 0], [2, 1, 0], [6, 2, 0, 0], [64, 1, 0], [70, 1, dice.below(256)]],
+    }),
     FINE, // as if they were not there: RFC 5492 §3
   ),
-  "OpenSent: a parameter that is not known": withParameters((dice) => {
-    const value = dice.octets(dice.below(9));
-    return [[dice.pick([1, 3, 77, 254]), value.length, ...value]];
-  }, notification(2, 4)),
+  "OpenSent: a parameter that is not known": withParameters(
+    (dice) => {
+      const value = dice.octets(dice.below(9));
+      return [[dice.pick([1, 3, 77, 254]), value.length, ...value]];
+    },
+    notification(2, 4),
+  ),
   "OpenSent: a parameter that is cut off": withParameters(
     (dice) => [[PARAMETER, dice.between(7, 255), ...IPV4]],
     notification(2, 0),
   ),
-  "OpenSent: an octet behind the parameters": withParameters(() => [[PARAMETER, 6, ...IPV4, PARAMETER]], notification(2, 0)),
+  "OpenSent: an octet behind the parameters": withParameters(
+    () => [[PARAMETER, 6, ...IPV4, PARAMETER]],
+    notification(2, 0),
+  ),
   "OpenSent: a capability that is cut off": withParameters(
     (dice) => dice.pick([[[PARAMETER, 6, 1, dice.between(5, 255), 0, 1, 0, 1]], [[PARAMETER, 1, 1]]] as const),
     notification(2, 0),
@@ -128,7 +134,10 @@ export const OPEN_KINDS: Readonly<Record<string, Kind>> = {
     (dice) => [[255, ...u16(dice.pick([0, 8, 10, 4000])), PARAMETER, 0, 6, ...IPV4], 255],
     notification(2, 0),
   ),
-  "OpenSent: the extended length is cut off": withParameters((dice) => [[255, 0].slice(0, dice.between(1, 2)), 255], notification(2, 0)),
+  "OpenSent: the extended length is cut off": withParameters(
+    (dice) => [[255, 0].slice(0, dice.between(1, 2)), 255],
+    notification(2, 0),
+  ),
   "OpenSent: a KEEPALIVE instead": instead(TYPE.keepalive, []),
   "OpenSent: an UPDATE instead": instead(TYPE.update, [0, 0, 0, 0]),
   "OpenSent: a wrong UPDATE instead": instead(TYPE.update, [9, 9, 9, 9]),

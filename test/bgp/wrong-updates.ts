@@ -50,8 +50,7 @@ const WRONG_ATTRIBUTES: Readonly<Record<string, (dice: Dice, isInternal: boolean
   "ORIGIN has a value that is not known": (dice) => wrong(CODE.origin, [dice.between(3, 255)], 6),
   "ORIGIN has a wrong length": (dice) => wrong(CODE.origin, dice.octets(dice.pick([0, 2, 3, 9])), 5),
   "NEXT_HOP has a wrong length": (dice) => wrong(CODE.nextHop, dice.octets(dice.pick([0, 1, 3, 5, 16])), 5),
-  "NEXT_HOP is no host": (dice) =>
-    wrong(CODE.nextHop, [dice.pick([0, 127, 224, 239, 240, 255]), ...dice.octets(3)], 8),
+  "NEXT_HOP is no host": (dice) => wrong(CODE.nextHop, [dice.pick([0, 224, 239, 240, 255]), ...dice.octets(3)], 8),
   "MULTI_EXIT_DISC has a wrong length": (dice) => wrong(CODE.multiExitDisc, dice.octets(dice.pick([0, 1, 3, 5])), 5),
   "COMMUNITIES has a wrong length": (dice) => wrong(CODE.communities, dice.octets(wrongLength(dice, 4)), 5),
   "EXTENDED_COMMUNITIES has a wrong length": (dice) =>
@@ -77,8 +76,7 @@ const WRONG_ATTRIBUTES: Readonly<Record<string, (dice: Dice, isInternal: boolean
     wrong(CODE.asPath, [...segment(dice), dice.pick([0, 5, 255]), 1, ...asn(dice)], 11),
   "AS_PATH has a segment without AS numbers": (dice) =>
     wrong(CODE.asPath, [...segment(dice), dice.between(1, 2), 0], 11),
-  "AS_PATH has a segment that is cut off": (dice) =>
-    wrong(CODE.asPath, [2, dice.between(2, 255), ...asn(dice)], 11),
+  "AS_PATH has a segment that is cut off": (dice) => wrong(CODE.asPath, [2, dice.between(2, 255), ...asn(dice)], 11),
   "AS_PATH has an octet too many": (dice) => wrong(CODE.asPath, [...segment(dice), dice.below(256)], 11),
   "AS_PATH has the AS number 0": () => wrong(CODE.asPath, [2, 1, 0, 0, 0, 0], 11),
   "AS_PATH has a confederation in it, from another AS": (dice, isInternal) =>
@@ -224,7 +222,9 @@ export const UPDATE_KINDS: Readonly<Record<string, Kind>> = {
   ),
   "MP_REACH_NLRI is cut off": unreadable(CODE.mpReach, (dice) => [0, 2, 1, 16].slice(0, dice.below(5))),
   "MP_UNREACH_NLRI has a wrong prefix": unreadable(CODE.mpUnreach, (dice) => [
-    ...[0, 2, 1],
+    0,
+    2,
+    1,
     ...prefixes(dice, 128, 3).flat(),
     ...wrongPrefix(dice, 128),
   ]),

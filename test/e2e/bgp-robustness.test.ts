@@ -85,7 +85,7 @@ async function behave(port: number): Promise<() => Promise<void>> {
     await until(() => first !== undefined, { what: "the session of the router that behaves", deadlineMs: 60_000 });
     if (first === undefined) throw new Error("no session");
     first.send(REFRESH);
-    for (let begun = false; ; ) {
+    for (let begun = false; ;) {
       const frame = await first.next();
       if (frame === undefined) throw new Error("the session of the router that behaves has ended");
       if (frame.type === TYPE.notification) throw new Error(`it was told ${toHex(frame.octets)}`);
@@ -104,7 +104,7 @@ async function answerTo(session: PlayedSession, { octets, answer }: WrongMessage
   session.send(answer.kind === "any" ? NONSENSE : REFRESH);
   const told: string[] = [];
   // The answer to REFRESH has a begin and an end; after NONSENSE the connection ends.
-  for (let refreshes = 0; answer.kind === "any" || refreshes < 2; ) {
+  for (let refreshes = 0; answer.kind === "any" || refreshes < 2;) {
     const frame = await session.next();
     if (frame === undefined) return told.length > 0 ? told.join(" and ") : "end";
     if (frame.type === TYPE.notification) {
@@ -123,39 +123,43 @@ function isRight(done: string, answer: Answer): boolean {
   return done === `notification ${answer.code}/${answer.subcode} ${toHex(answer.data)}`;
 }
 
-it("answers 20,000 wrong messages rightly, comes back each time, and harms nobody else", { timeout: 3_600_000 }, async () => {
-  const seed = seedOfRun();
-  const [routers, count] = isLong ? [60, runs(400)] : [20, 400];
-  const ports = Array.from({ length: routers }, (_, index) => FIRST_PORT + index);
-  const behaves = await behave(FIRST_PORT + routers);
-  const peers = await Promise.all(ports.map((port) => play(port)));
-  world = await begin("nonsense", [...ports, FIRST_PORT + routers], { connectTime: "1s" });
-  const speaker = world.startSpeaker(n1);
-  const wrong: string[] = [];
-  let done = 0;
-  let rssBefore = Infinity;
+it(
+  "answers 20,000 wrong messages rightly, comes back each time, and harms nobody else",
+  { timeout: 3_600_000 },
+  async () => {
+    const seed = seedOfRun();
+    const [routers, count] = isLong ? [60, runs(400)] : [20, 400];
+    const ports = Array.from({ length: routers }, (_, index) => FIRST_PORT + index);
+    const behaves = await behave(FIRST_PORT + routers);
+    const peers = await Promise.all(ports.map((port) => play(port)));
+    world = await begin("nonsense", [...ports, FIRST_PORT + routers], { connectTime: "1s" });
+    const speaker = world.startSpeaker(n1);
+    const wrong: string[] = [];
+    let done = 0;
+    let rssBefore = Infinity;
 
-  async function trouble(peer: PlayedPeer, dice: Dice): Promise<void> {
-    let session = await peer.session();
-    while (done < count && wrong.length < 5) {
-      done += 1;
-      if (done === Math.floor(count / 4)) rssBefore = speaker.usage().rssMiB;
-      const made = wrongMessage(dice, false, true);
-      const seen = await answerTo(session, made);
-      if (!isRight(seen, made.answer)) {
-        const told = `${seen}, not ${JSON.stringify(made.answer)}`;
-        wrong.push(`${made.name} (SMELTER_SEED=${seed}): ${told}: ${toHex(made.octets)}`);
+    async function trouble(peer: PlayedPeer, dice: Dice): Promise<void> {
+      let session = await peer.session();
+      while (done < count && wrong.length < 5) {
+        done += 1;
+        if (done === Math.floor(count / 4)) rssBefore = speaker.usage().rssMiB;
+        const made = wrongMessage(dice, false, true);
+        const seen = await answerTo(session, made);
+        if (!isRight(seen, made.answer)) {
+          const told = `${seen}, not ${JSON.stringify(made.answer)}`;
+          wrong.push(`${made.name} (SMELTER_SEED=${seed}): ${told}: ${toHex(made.octets)}`);
+        }
+        if (!session.isOpen()) session = await peer.session();
       }
-      if (!session.isOpen()) session = await peer.session();
     }
-  }
 
-  await Promise.all(peers.map((peer, index) => trouble(peer, createDice(seed + index))));
-  expect(wrong).toEqual([]);
-  expect(speaker.running()).toBe(true);
-  await behaves();
-  expect(speaker.usage().rssMiB - rssBefore).toBeLessThan(30);
-});
+    await Promise.all(peers.map((peer, index) => trouble(peer, createDice(seed + index))));
+    expect(wrong).toEqual([]);
+    expect(speaker.running()).toBe(true);
+    await behaves();
+    expect(speaker.usage().rssMiB - rssBefore).toBeLessThan(30);
+  },
+);
 
 it("leaves a router alone that resets again and again, and says little of it", async () => {
   const seconds = isLong ? 60 : 4;
@@ -182,7 +186,11 @@ it("leaves a router alone that resets again and again, and says little of it", a
     await new Promise<void>((resolve) => later(() => resolve(void socket.resetAndDestroy())));
   }
   const usage = speaker.usage();
-  const said = speaker.output().slice(before.since).split("\n").filter((line) => !/debug/i.test(line));
+  const said = speaker
+    .output()
+    .slice(before.since)
+    .split("\n")
+    .filter((line) => !/debug/i.test(line));
   expect(opened).toBeGreaterThan(seconds); // there was a storm
   expect(flapping.count()).toBeLessThan(12);
   expect(said.length).toBeLessThan(60);
@@ -201,6 +209,9 @@ it("says why a router refuses it, and goes on saying that", async () => {
   const since = speaker.mark();
   await speaker.waitForOutput(/sessionFailed/, { since, deadlineMs: 60_000 });
   await speaker.waitForOutput(/sessionFailed/, { since: speaker.mark(), deadlineMs: 60_000 });
-  const warnings = speaker.output().split("\n").filter((line) => /sessionFailed/.test(line) && !/debug/i.test(line));
+  const warnings = speaker
+    .output()
+    .split("\n")
+    .filter((line) => /sessionFailed/.test(line) && !/debug/i.test(line));
   expect(warnings).toHaveLength(1);
 });

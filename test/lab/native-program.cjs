@@ -432,7 +432,9 @@ const cases = {
     const { closeSync, openSync } = require("node:fs");
     const net = require("node:net");
     const prlimit = (...flags) =>
-      require("node:child_process").execFileSync("prlimit", ["--pid", `${process.pid}`, ...flags]).toString();
+      require("node:child_process")
+        .execFileSync("prlimit", ["--pid", `${process.pid}`, ...flags])
+        .toString();
     const before = prlimit("--nofile", "--output=SOFT", "--noheadings").trim();
     const [port, failures, heard, taken] = [40_179, [], [], []];
     const listener = native.openTcpListen(

@@ -124,9 +124,9 @@ function readAggregator(name: "aggregator" | "as4Aggregator", asn: number, reade
   return fault("attributeDiscard", UPDATE_ERROR.optionalAttribute, `${name} has the AS number 0`); // RFC 7607 §2
 }
 
-/** May a host have this IPv4 address? RFC 4271 §6.3 */
+/** May a host have this IPv4 address, be it that of a loopback interface? RFC 4271 §6.3 */
 function isHost([first = 0]: Uint8Array): boolean {
-  return first !== 0 && first !== 127 && first < 224;
+  return first !== 0 && first < 224;
 }
 
 /** Next hops of each length: RFC 4760 §3, RFC 2545 §3, RFC 8950 §3. */

@@ -125,7 +125,8 @@ function readAttributes(field: Uint8Array, context: AttributeContext): Attribute
     if (length > reader.remaining()) return cutOff(start);
     const value = reader.octets(length);
     if (seen.has(code)) {
-      if (isMultiprotocol(code)) throw reset(UPDATE_ERROR.malformedAttributeList, [], `attribute ${code} is there twice`);
+      if (isMultiprotocol(code))
+        throw reset(UPDATE_ERROR.malformedAttributeList, [], `attribute ${code} is there twice`);
       problems.push(duplicate(code)); // RFC 7606 §3 g
       continue;
     }

@@ -131,11 +131,14 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 const isUp = (): boolean => lines.some((line) => line.includes("sessionUp"));
 
 describe("a router that reads nothing", () => {
+  const MANY = Array.from({ length: 300 }, (_, index) => `1:${index}`); // so that buffers are full soon
+  const ROUTES = 500;
+
   /** All routes, each with attributes of its own, other ones in each round. */
   function changeAll(mine: BgpSessions, round: number): void {
-    for (let index = 0; index < 2000; index += 1) {
+    for (let index = 0; index < ROUTES; index += 1) {
       const prefix = `198.18.${index >> 8}.${index & 255}/32`;
-      const communities = [`${round}:${index}`];
+      const communities = [`${round}:${index}`, ...MANY];
       mine.setRoutes(`ns/s${index}`, [{ prefix, localPref: 0, communities, peers: ["tor"] }]);
     }
     mine.flush();
@@ -192,7 +195,7 @@ describe("a router that reads nothing", () => {
     const before = seen.octetsWritten;
     changeAll(mine, round);
     for (const socket of seen.sockets) socket.resume();
-    await until(() => seen.octetsWritten > before + 2000 * 40, { what: "the routes of the last round" });
+    await until(() => seen.octetsWritten > before + ROUTES * 1200, { what: "the routes of the last round" });
     await until(() => seen.expire === undefined, { what: "the send hold timer to be stopped" });
     expect(lines).toEqual(["info sessionUp "]);
   });

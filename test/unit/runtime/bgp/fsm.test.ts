@@ -341,7 +341,7 @@ describe("a peer that takes nothing of what is sent", () => {
       { ...US, holdTimeSeconds: hold },
     ];
     const { said } = play([START, up(), opened(open), keepalive(), blocked, expired], { ...OPTIONS, local });
-    expect(said.at(-2)).toEqual([`start SendHoldTimer ${seconds} outgoing`]);
+    expect(said.at(-2)).toEqual([`start SendHoldTimer outgoing ${seconds}`]);
     expect(said.at(-1)?.[0]).toBe("notify outgoing 8/0");
     expect(said.at(-1)).toContain("stop SendHoldTimer outgoing");
   });

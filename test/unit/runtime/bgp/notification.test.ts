@@ -57,7 +57,12 @@ describe("ROUTE-REFRESH", () => {
 
   // RFC 7313 §5, RFC 4271 §6.1
   it.each([
-    { name: "one that marks a begin, with the message as data", hex: "0001010100", enhanced: true, answer: "7/1 whole" },
+    {
+      name: "one that marks a begin, with the message as data",
+      hex: "0001010100",
+      enhanced: true,
+      answer: "7/1 whole",
+    },
     { name: "one that asks, with the length as data", hex: "0001000100", enhanced: true, answer: "1/2 0018" },
     { name: "one that ends before its subtype", hex: "0001", enhanced: true, answer: "1/2 0015" },
     { name: "any, where subtypes mean nothing", hex: "0001010100", enhanced: false, answer: "1/2 0018" },

@@ -234,7 +234,11 @@ describe("an UPDATE that is wrong", () => {
       name: "a confederation in AS_PATH from another AS",
       hex: body(`${ORIGIN} 40 02 06 0301 0000fc01 ${NEXT_HOP}`, ROUTE),
     },
-    { rfc: "4271 §6.3", name: "NEXT_HOP that is no host's", hex: body(`${ORIGIN} ${AS_PATH} 40 03 04 e0000001`, ROUTE) },
+    {
+      rfc: "4271 §6.3",
+      name: "NEXT_HOP that is no host's",
+      hex: body(`${ORIGIN} ${AS_PATH} 40 03 04 e0000001`, ROUTE),
+    },
     { rfc: "7606 §7.3", name: "NEXT_HOP of 3 octets", hex: body(`${ORIGIN} ${AS_PATH} 40 03 03 0a0000`, ROUTE) },
     { rfc: "7606 §7.4", name: "MULTI_EXIT_DISC of 3 octets", hex: body(`${MANDATORY} 80 04 03 000007`, ROUTE) },
     {

@@ -333,7 +333,11 @@ describe("sessions", () => {
     sessions.usePeers([peer("tor-a")], ID);
     answer();
     const wrong = (origin: number): Uint8Array => {
-      const attributes = [attribute(CODE.origin, [origin]), attribute(CODE.asPath, []), attribute(CODE.nextHop, [10, 0, 0, 1])];
+      const attributes = [
+        attribute(CODE.origin, [origin]),
+        attribute(CODE.asPath, []),
+        attribute(CODE.nextHop, [10, 0, 0, 1]),
+      ];
       return message(TYPE.update, updateBody({ withdrawn: [], attributes, nlri: [[8, 10]] }));
     };
     for (let round = 0; round < 3; round += 1) {
