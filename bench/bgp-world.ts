@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startFaultyServer, type FaultyServer } from "../test/e2e/faulty-server.js";
-import { repositoryRoot, type Kubernetes, type KubeObject, type Lab } from "../test/lab/index.js";
+import { repositoryRoot, until, type Kubernetes, type KubeObject, type Lab } from "../test/lab/index.js";
 
 const NAMESPACE = "metallb-system";
 const AT_A_TIME = 16;
@@ -24,16 +24,21 @@ export async function createConfiguration({ admin, ensureNamespace }: Kubernetes
   for (const kind of ["ipaddresspools", "bgppeers", "bgpadvertisements"]) {
     await admin.apply(await readFile(join(repositoryRoot(), `manifests/crds/${kind}.yaml`), "utf8"));
   }
-  await admin.apply([
+  const resources = [
     resource("IPAddressPool", "v1beta1", "bench", { addresses: ["10.64.0.0/12"] }),
     resource("BGPAdvertisement", "v1beta1", "bench", {}),
-  ]);
+  ];
+  // A server that has just learnt of a kind may say for a moment that it has no place for it.
+  await until(async () => (await admin.apply(resources)).length, { what: "resources to be taken" });
+  await until(async () => (await admin.list(PEERS)).length === 0, { what: "peers to be served" });
 }
+
+const PEERS = "metallb.io/v1beta2/BGPPeer";
 
 /** The peers of every node: routers of AS 64513 at these ports of one address. Those that were there before go. */
 export async function usePeers({ admin }: Kubernetes, address: string, ports: readonly number[]): Promise<void> {
-  for (const { metadata } of await admin.list("metallb.io/v1beta2/BGPPeer")) {
-    await admin.delete("metallb.io/v1beta2/BGPPeer", `${NAMESPACE}/${metadata.name}`);
+  for (const { metadata } of await admin.list(PEERS)) {
+    await admin.delete(PEERS, `${NAMESPACE}/${metadata.name}`);
   }
   const spec = { myASN: 64_512, peerASN: 64_513, peerAddress: address };
   await admin.apply(ports.map((port) => resource("BGPPeer", "v1beta2", `bench-${port}`, { ...spec, peerPort: port })));

@@ -87,7 +87,7 @@ export function watchWorld(
       return slice.ok ? succeed(reduceSlice(slice.value)) : slice;
     },
     handlers: {
-      changed: (slice) => speaker.endpointSliceChanged(slice),
+      changed: (slice, key) => speaker.endpointSliceChanged(slice, key),
       deleted: (key) => speaker.endpointSliceDeleted(key),
       listed: () => arrived("EndpointSlices"),
     },

@@ -49,6 +49,7 @@ export type AnnouncementStatusOptions = Readonly<{
 }>;
 
 const IN_FLIGHT = 2;
+const MAX_LISTS = 1_000;
 /** 1,500 Services a minute: soon enough for people, and a hundred nodes do not keep a server from its work. */
 const RATE = { burst: 100, refillMilliseconds: 20, maxKeys: 1 };
 const SETTLE_MILLISECONDS = 1_000; // who announced it before takes its own back first, and much that moves moves again
@@ -65,6 +66,7 @@ export function createAnnouncementStatus(options: AnnouncementStatusOptions): An
   const resource = announcementsOf(node, kind, options.namespace);
   const budget = createTokenBuckets(RATE);
   const wanted = new Map<ObjectKey, readonly string[]>(); // BOUNDED by the Services that are announced here
+  const lists = new Map<string, readonly string[]>(); // the same for all that is announced alike. BOUNDED by MAX_LISTS
   const seen = new Map<string, SeenAnnouncement>(); // by name, those of this node. BOUNDED by those that exist
   const seenOf = new Map<ObjectKey, Set<string>>(); // names in seen, by Service
   // Who is to be looked at: each Service is in one of these at most. BOUNDED by wanted and seen.
@@ -117,6 +119,14 @@ export function createAnnouncementStatus(options: AnnouncementStatusOptions): An
       touch(service);
     };
     resting.set(service, clock.setTimer(milliseconds, look));
+  }
+
+  function sharedList(names: readonly string[]): readonly string[] {
+    const text = names.join();
+    const list = lists.get(text) ?? names;
+    if (lists.size >= MAX_LISTS) lists.clear();
+    lists.set(text, list);
+    return list;
   }
 
   function wake(service: ObjectKey): void {
@@ -286,7 +296,7 @@ export function createAnnouncementStatus(options: AnnouncementStatusOptions): An
       const before = wanted.get(service);
       if (before?.join() === names?.join()) return;
       if (names !== undefined) {
-        wanted.set(service, names);
+        wanted.set(service, sharedList(names));
         removals.delete(service);
         if (before === undefined && state === "on" && !working.has(service)) touchLater(service, SETTLE_MILLISECONDS);
         else touch(service);

@@ -30,7 +30,8 @@ const MAX_MESSAGE_CHARACTERS = 1024; // what the API allows for the note of an E
 
 /** Repetitions of the same text about the same object are one Event with a count. A digest: thousands are remembered. */
 export function recordKey(subject: EventSubject, text: EventText): string {
-  return hash("sha256", `${topicKey(subject, text)}\n${text.message}`, "base64url").slice(0, 22);
+  const digest = hash("sha256", `${topicKey(subject, text)}\n${text.message}`, "buffer");
+  return digest.toString("base64url", 0, 16); // a slice of a longer text would keep all of it
 }
 
 /** What is said about an object for one reason: a newer text takes the place of an older one. */

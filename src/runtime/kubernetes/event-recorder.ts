@@ -79,10 +79,13 @@ export function createEventRecorder({ client, origin, busy, ports }: EventRecord
 
   function record(subject: EventSubject, text: EventText): void {
     const now = clock.now();
-    const key = recordKey(subject, text);
     if (stopped) return counters.dropped("event_at_shutdown");
     if (now < notPermittedUntil) return counters.dropped("event_not_permitted");
-    supersede(topicKey(subject, text), key, now);
+    const topic = topicKey(subject, text);
+    // Before anything that takes time: with a hundred thousand Services most get no further.
+    if (waiting.size >= MAX_WAITING && !topics.has(topic)) return counters.dropped("event_queue_full");
+    const key = recordKey(subject, text);
+    supersede(topic, key, now);
     if (!waiting.has(key) && waiting.size >= MAX_WAITING) return counters.dropped("event_queue_full");
     const before = waiting.get(key)?.record ?? repeated.get(key) ?? sending.get(key) ?? written.get(key);
     const date = clock.date();

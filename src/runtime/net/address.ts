@@ -92,7 +92,7 @@ export function parsePrefix(text: string): Result<Prefix, string> {
 }
 
 export function formatPrefix({ family, value, length }: Prefix): string {
-  return `${formatAddress({ family, value })}/${length}`;
+  return [formatAddress({ family, value }), length].join("/"); // in one piece: such texts are kept by the thousand
 }
 
 /** The prefix of the given length that the address lies in. */

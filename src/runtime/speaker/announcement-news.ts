@@ -41,8 +41,11 @@ export function createAnnouncementNews(
     withheld.set(reason, outcome);
     return outcome;
   }
-  const assigned = (protocol: AnnounceProtocol): string =>
-    `announcing from node "${node}"${generation === undefined ? ` with protocol "${protocol}"` : ""}`;
+  const assigned = (protocol: AnnounceProtocol): SpeakerEvent => {
+    const message = `announcing from node "${node}"${generation === undefined ? ` with protocol "${protocol}"` : ""}`;
+    return { type: "Normal", reason: "nodeAssigned", message };
+  };
+  const assignedBy = { layer2: assigned("layer2"), bgp: assigned("bgp") }; // one for the thousands that wait to be told
   const logWithdrawn = (fields: object): void =>
     log.info({ event: "serviceWithdrawn", ...fields }, "withdrawing service announcement");
   return {
@@ -59,11 +62,7 @@ export function createAnnouncementNews(
         if (typeof before === "string" && before !== outcome)
           logWithdrawn({ service: key, protocol, reason: "loadBalancerIPChanged" });
         log.info({ event: "serviceAnnounced", service: key, ips, protocol }, "service has IP, announcing");
-        ports.recordEvent(service, {
-          type: "Normal",
-          reason: "nodeAssigned",
-          message: assigned(protocol),
-        });
+        ports.recordEvent(service, assignedBy[protocol]);
       }
     },
     withdrawn: (key, reason) => logWithdrawn({ service: key, reason }),

@@ -4,7 +4,7 @@ import { objectKey, type EndpointSliceView, type ObjectKey } from "../world/view
 export type SliceIndex = Readonly<{
   of(service: ObjectKey): readonly EndpointSliceView[];
   /** @returns the Services that are to be looked at again; none where it holds the same endpoints, object by object */
-  set(slice: EndpointSliceView): readonly ObjectKey[];
+  set(slice: EndpointSliceView, key?: ObjectKey): readonly ObjectKey[];
   delete(key: ObjectKey): readonly ObjectKey[];
 }>;
 
@@ -33,8 +33,7 @@ export function createSliceIndex(): SliceIndex {
       if (siblings === undefined) return [];
       return siblings instanceof Map ? [...siblings.values()] : [siblings];
     },
-    set(slice) {
-      const key = objectKey(slice);
+    set(slice, key = objectKey(slice)) {
       if (isAlike(slices.get(key), slice)) return [];
       const former = forget(key);
       const service = serviceOf(slice);

@@ -70,7 +70,7 @@ export interface Speaker {
   /** @param key its objectKey(), where the caller has it: one text for all who keep it */
   serviceChanged(service: ServiceView, key?: ObjectKey): void;
   serviceDeleted(key: ObjectKey): void;
-  endpointSliceChanged(slice: EndpointSliceView): void;
+  endpointSliceChanged(slice: EndpointSliceView, key?: ObjectKey): void;
   endpointSliceDeleted(key: ObjectKey): void;
   nodeChanged(node: NodeView): void;
   nodeDeleted(name: string): void;
@@ -255,7 +255,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       services.delete(key);
       touch(key);
     },
-    endpointSliceChanged: (slice) => slices.set(slice).forEach(touch),
+    endpointSliceChanged: (slice, key) => slices.set(slice, key).forEach(touch),
     endpointSliceDeleted: (key) => slices.delete(key).forEach(touch),
     nodeChanged(node) {
       const before = nodes.get(node.name);

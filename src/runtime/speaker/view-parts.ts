@@ -13,8 +13,11 @@ const NO_LABELS: Labels = Object.freeze({});
 
 /** A Service without what no speaker looks at, for nodes that know of a hundred thousand. */
 export function announcedPart(service: ServiceView): ServiceView {
-  return { ...service, ports: NO_LIST, clusterIPs: NO_LIST, selector: NO_LABELS };
+  const type = service.type === LOAD_BALANCER ? LOAD_BALANCER : service.type; // one text for all
+  return { ...service, type, ports: NO_LIST, clusterIPs: NO_LIST, selector: NO_LABELS };
 }
+
+const LOAD_BALANCER = "LoadBalancer";
 
 /** Stands for the addresses of an endpoint: that there are some is all that counts. */
 const SOME_ADDRESS: readonly string[] = Object.freeze(["0.0.0.0"]);
