@@ -152,13 +152,17 @@ ${neighbors.join("")}
 
 /** All speakers have a session with the router by this peer, and it spreads over all of them. */
 async function usePeer(spec: object): Promise<void> {
+  await putPeer(spec);
+  await untilSpreadOver(forwarding);
+}
+
+async function putPeer(spec: object): Promise<void> {
   const { kubernetes, lab } = smelter;
   const peer = { myASN: 64512, peerASN: 64513, peerAddress: lab.router.ipv4, holdTime: "90s", ...spec };
   const path = `${NAMESPACE}/tor`;
   if ((await kubernetes.admin.find("metallb.io/v1beta2/BGPPeer", path)) !== undefined)
     await kubernetes.admin.delete("metallb.io/v1beta2/BGPPeer", path);
   await kubernetes.admin.create(resource("BGPPeer", "tor", peer));
-  await untilSpreadOver(forwarding);
 }
 
 function untilSpreadOver(nodes: readonly LanHost[]): Promise<unknown> {
@@ -341,6 +345,7 @@ it("an FRR that spreads as its kernel does it sends no new connection to a node 
 
 it("the owner of a Service hears once, of one speaker, what cannot be had of BGP", async () => {
   const { kubernetes, metric } = smelter;
+  await putPeer({});
   const annotations = { "metallb.io/bgp-communities": "64512:7" };
   await kubernetes.admin.patch("v1/Service", "default/web", { metadata: { annotations } });
   const known = () => Promise.all(forwarding.map((node) => metric(node, "smelter_bgp_refused_requests")));

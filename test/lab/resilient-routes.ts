@@ -19,8 +19,8 @@ type KernelRoute = Readonly<{ dst: string; gateway?: string; nexthops?: readonly
 
 /**
  * Follows the IPv4 routes that a routing daemon writes into `table`, which nobody looks up, and has the host forward by
- * them with resilient groups. Daemons that learn routes by BGP write plain multipath ones, in which a next hop that goes
- * moves flows of the others, too; routers that are made for this (and the kernel) can do better.
+ * them with resilient groups. BIRD 2.0 and FRR 8.4 write what they learn by BGP as plain multipath routes, in which a next
+ * hop that goes moves flows of the others, too; routers that are made for this, and the kernel, can do better.
  */
 export async function startResilientRoutes(host: Host, table: number): Promise<ResilientRoutes> {
   const monitor = host.spawn(["ip", "-4", "-o", "monitor", "route"], { name: `routes of ${host.name}` });
