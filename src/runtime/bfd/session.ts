@@ -23,6 +23,9 @@ export type BfdOptions = Readonly<{
 /** bfd.DesiredMinTxInterval and bfd.RequiredMinRxInterval. */
 export type Intervals = Readonly<{ desiredMinTxMicroseconds: number; requiredMinRxMicroseconds: number }>;
 
+/** `detectMult` matters for a peer that hears of changes by polls alone. §6.6 */
+export type Asked = Intervals & Readonly<{ detectMult: number }>;
+
 export type BfdSession = Readonly<{
   options: BfdOptions;
   state: SessionState;
@@ -32,7 +35,9 @@ export type BfdSession = Readonly<{
   localDiagnostic: number;
   /** What packets say now. */
   wanted: Intervals;
-  /** What timers go by: the same, or with what may not change before the poll has ended. §6.8.3 */
+  /** What the peer was last asked to acknowledge by a poll, or has known from its first packet on. */
+  asked: Asked;
+  /** What timers go by: the same as `wanted`, or with what may not change before the poll has ended. §6.8.3 */
   agreed: Intervals;
   remoteMinRxMicroseconds: number;
   remoteDesiredMinTxMicroseconds: number;
@@ -40,6 +45,8 @@ export type BfdSession = Readonly<{
   remoteDetectMult: number;
   /** A poll sequence is on. §6.5 */
   isPolling: boolean;
+  /** One has ended, and all that came since could be an answer to it: no other one may begin. §6.8.3 */
+  awaitsPlainPacket: boolean;
   /** The interval of the transmit timer that runs; undefined: it stands still. */
   transmitMicroseconds: number | undefined;
 }>;
@@ -56,12 +63,13 @@ export type BfdEvent =
 export type BfdEffect =
   | Readonly<{ do: "send"; packet: ControlPacket }>
   /**
-   * Begins the timer anew. The transmit timer is to be shortened at random by up to a quarter, and by a tenth at least
-   * where the peer would take a single packet that is late for the end (`atLeastTenth`). §6.8.7
+   * Begins the timer anew, and counts from the last packet that was sent: a peer that asks for more does not wait longer
+   * than what it asks for (§6.8.3). It is to be shortened at random by up to a quarter, and by a tenth at least where the
+   * peer would take a single packet that is late for the end (`atLeastTenth`). §6.8.7
    */
   | Readonly<{ do: "startTransmitTimer"; microseconds: number; atLeastTenth: boolean }>
   | Readonly<{ do: "startDetectionTimer"; microseconds: number }>
-  | Readonly<{ do: "stopTransmitTimer" | "stopDetectionTimer" }>
+  | Readonly<{ do: "stopTransmitTimer" }>
   /** `reason` is a phrase for people. */
   | Readonly<{ do: "stateChanged"; from: SessionState; to: SessionState; reason: string }>;
 
@@ -80,12 +88,14 @@ export function createBfdSession(options: BfdOptions): BfdSession {
     remoteDiscriminator: 0,
     localDiagnostic: DIAGNOSTIC.none,
     wanted,
+    asked: { ...wanted, detectMult: options.detectMult },
     agreed: wanted,
     remoteMinRxMicroseconds: 1,
     remoteDesiredMinTxMicroseconds: 0,
     remoteDemand: false,
     remoteDetectMult: 0,
     isPolling: false,
+    awaitsPlainPacket: false,
     transmitMicroseconds: undefined,
   };
 }
@@ -125,9 +135,13 @@ function maySend({ options, remoteDiscriminator }: BfdSession): boolean {
 
 /** Packets go out by themselves unless the peer wants none. §6.8.7 */
 function isPeriodic(session: BfdSession): boolean {
-  const { state, remoteState, remoteMinRxMicroseconds, remoteDemand, isPolling } = session;
-  if (!maySend(session) || remoteMinRxMicroseconds === 0) return false;
-  return !(remoteDemand && state === "Up" && remoteState === "Up" && !isPolling);
+  if (!maySend(session) || session.remoteMinRxMicroseconds === 0) return false;
+  return session.isPolling || !isInDemandMode(session);
+}
+
+/** The peer wants no periodic packets for now. §6.6 */
+function isInDemandMode({ state, remoteState, remoteDemand }: BfdSession): boolean {
+  return remoteDemand && state === "Up" && remoteState === "Up";
 }
 
 /** What lies between two packets of ours. §6.8.7 */
@@ -157,8 +171,12 @@ function receive(session: BfdSession, packet: ControlPacket): BfdStep {
     remoteDesiredMinTxMicroseconds: packet.desiredMinTxMicroseconds,
     remoteDetectMult: packet.detectMult,
     ...(packet.final && session.isPolling ? { isPolling: false, agreed: session.wanted } : {}),
+    awaitsPlainPacket: packet.final && (session.isPolling || session.awaitsPlainPacket),
   };
-  if (session.state === "AdminDown") return [heard, []]; // discarded, but for what is known of the peer
+  if (session.state === "AdminDown") {
+    // Discarded, but for what is known of the peer until it has been silent for long.
+    return [heard, [{ do: "startDetectionTimer", microseconds: detectionTime(heard) }]];
+  }
   const [next, reason, diagnostic] = nextState(session.state, packet);
   const told = diagnostic === undefined ? heard : { ...heard, localDiagnostic: diagnostic };
   const [settled, effects] = settle(session, told, next, reason, packet.poll);
@@ -212,16 +230,15 @@ function settle(
   const effects: BfdEffect[] = []; // BOUNDED by what is listed here
   const moved = withIntervals({ ...session, state });
   if (state !== before.state) effects.push({ do: "stateChanged", from: before.state, to: state, reason });
+  // A poll needs no packets of its own, but what is new is said at once. §6.5, §6.8.7
+  const asksForNews = moved.isPolling && !before.isPolling && !sameAsked(askedBy(moved), askedBy(before));
   if (answersPoll) effects.push({ do: "send", packet: { ...packetOf(moved), poll: false, final: true } });
-  else if ((state !== before.state || (moved.isPolling && !before.isPolling)) && maySend(moved)) {
+  else if ((state !== before.state || asksForNews) && maySend(moved)) {
     effects.push({ do: "send", packet: packetOf(moved) });
   }
-  if (state === "AdminDown") return [{ ...moved, transmitMicroseconds: undefined }, [...effects, ...STOP_TIMERS]];
   const [timed, timers] = withTransmitTimer(moved);
   return [timed, [...effects, ...timers]];
 }
-
-const STOP_TIMERS = [{ do: "stopTransmitTimer" }, { do: "stopDetectionTimer" }] as const;
 
 function intervalsIn(state: SessionState, options: BfdOptions): Intervals {
   const { desiredMinTxMicroseconds, requiredMinRxMicroseconds } = options;
@@ -229,21 +246,48 @@ function intervalsIn(state: SessionState, options: BfdOptions): Intervals {
   return { desiredMinTxMicroseconds: Math.max(SLOW_MICROSECONDS, desiredMinTxMicroseconds), requiredMinRxMicroseconds };
 }
 
-/** What is wanted in this state, and whether the peer has to be asked first: a change while Up is a poll. §6.8.3 */
+/**
+ * What is wanted in this state, and whether the peer has to be asked first: each change of it is a poll, one after the
+ * other, so that it is clear what a Final answers. §6.8.3
+ */
 function withIntervals(session: BfdSession): BfdSession {
-  const { options, state, agreed, wanted: before } = session;
+  const { options, state, agreed, asked, isPolling, awaitsPlainPacket } = session;
   const wanted = intervalsIn(state, options);
-  if (state !== "Up") return { ...session, wanted, agreed: wanted, isPolling: false };
-  const isSame =
-    wanted.desiredMinTxMicroseconds === before.desiredMinTxMicroseconds &&
-    wanted.requiredMinRxMicroseconds === before.requiredMinRxMicroseconds;
-  if (isSame) return session;
+  const ask: Asked = { ...wanted, detectMult: options.detectMult };
+  if (state === "AdminDown" || session.remoteDiscriminator === 0) {
+    // There is nobody to ask: the first packet that is heard of us says it.
+    return { ...session, wanted, asked: ask, agreed: wanted, isPolling: false, awaitsPlainPacket: false };
+  }
+  const isBusy = isPolling || awaitsPlainPacket;
+  const isKnown = sameIntervals(wanted, asked) && (ask.detectMult === asked.detectMult || !isInDemandMode(session));
+  if (state !== "Up") {
+    // To be slow is no wish that could wait.
+    const slow = { ...session, wanted, agreed: wanted };
+    return isBusy || isKnown ? slow : { ...slow, asked: ask, isPolling: true };
+  }
+  if (isBusy || (isKnown && sameIntervals(wanted, session.wanted))) return session;
   // To send sooner and to wait longer is safe at once; the rest waits for the peer's word.
   const meanwhile = {
     desiredMinTxMicroseconds: Math.min(agreed.desiredMinTxMicroseconds, wanted.desiredMinTxMicroseconds),
     requiredMinRxMicroseconds: Math.max(agreed.requiredMinRxMicroseconds, wanted.requiredMinRxMicroseconds),
   };
-  return { ...session, wanted, agreed: meanwhile, isPolling: true };
+  return { ...session, wanted, asked: ask, agreed: meanwhile, isPolling: true };
+}
+
+/** What the session's packets say of what a poll may be about. */
+function askedBy({ wanted, options }: BfdSession): Asked {
+  return { ...wanted, detectMult: options.detectMult };
+}
+
+function sameAsked(one: Asked, other: Asked): boolean {
+  return sameIntervals(one, other) && one.detectMult === other.detectMult;
+}
+
+function sameIntervals(one: Intervals, other: Intervals): boolean {
+  return (
+    one.desiredMinTxMicroseconds === other.desiredMinTxMicroseconds &&
+    one.requiredMinRxMicroseconds === other.requiredMinRxMicroseconds
+  );
 }
 
 /** Runs the timer at the interval that counts now: one that runs at it already goes on. §6.8.7 */

@@ -42,6 +42,8 @@ type Running = {
   readonly sender: ReturnType<typeof createBfdSender>;
   stopTransmitTimer: () => void;
   stopDetectionTimer: () => void;
+  /** When the last packet was sent; -Infinity: none yet. */
+  sentAt: number;
   /** When the silence is too long; Infinity: nothing is waited for. The timer that runs may be for an earlier moment. */
   silentAt: number;
   timerAt: number;
@@ -94,25 +96,21 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
         running.stopTransmitTimer();
         const most = effect.atLeastTenth ? 0.9 : 1;
         const shortened = (0.75 + (most - 0.75) * ports.random()) * (effect.microseconds / MICROSECONDS);
-        running.stopTransmitTimer = ports.startTimer(shortened, () =>
-          dispatch(running, { type: "transmitTimerExpires" }),
-        );
+        const left = Math.max(0, running.sentAt + shortened - ports.now());
+        running.stopTransmitTimer = ports.startTimer(left, () => dispatch(running, { type: "transmitTimerExpires" }));
         return undefined;
       }
       case "stopTransmitTimer":
         return running.stopTransmitTimer();
       case "startDetectionTimer":
         return expectPacket(running, effect.microseconds / MICROSECONDS);
-      case "stopDetectionTimer":
-        running.silentAt = Infinity;
-        running.timerAt = Infinity;
-        return running.stopDetectionTimer();
       case "stateChanged":
         return tellState(running, effect);
     }
   }
 
   function send(running: Running, packet: ControlPacket): void {
+    running.sentAt = ports.now();
     running.sender.send(encodeControlPacket(packet));
   }
 
@@ -194,6 +192,7 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
       sender: createBfdSender(spec, ports, (error) => tellError({ session: spec.key, ...error })),
       stopTransmitTimer: () => {},
       stopDetectionTimer: () => {},
+      sentAt: -Infinity,
       silentAt: Infinity,
       timerAt: Infinity,
       isExcused: false,
@@ -235,6 +234,7 @@ export function createBfdSessions(ports: BfdPorts): BfdSessions {
     const interval = Math.min(transmitInterval(running.session) / MICROSECONDS, LONGEST_GOODBYE_INTERVAL);
     const isHeard = running.session.remoteDiscriminator !== 0;
     dispatch(running, { type: "stop" });
+    running.stopDetectionTimer();
     demultiplexer.remove(running.discriminator);
     receivers.release(running);
     sayGoodbye(running, isHeard ? GOODBYES - 1 : 0, interval);

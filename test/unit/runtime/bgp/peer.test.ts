@@ -261,7 +261,14 @@ describe("what the peer sends", () => {
       "outgoing",
       update("0000 0014 40010103 400206 0201 0000fc01 400304 0a000002 20c0000201"),
     );
-    expect(actions.filter(({ do: what }) => what === "report")).toMatchObject([{ problem: "ORIGIN is 3, not 0 to 2" }]);
+    expect(actions.filter(({ do: what }) => what === "report")).toEqual([
+      {
+        do: "report",
+        problem: "ORIGIN is 3, not 0 to 2",
+        routes: [prefix("192.0.2.1/32")],
+        update: fromHex("0000 0014 40010103 400206 0201 0000fc01 400304 0a000002 20c0000201"),
+      },
+    ]);
     expect(us.state()).toBe("Established");
   });
 

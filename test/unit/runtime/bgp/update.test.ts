@@ -17,7 +17,7 @@ import {
   type Prefix,
 } from "../../../../src/runtime/net/address.js";
 import { runs } from "../../runs.js";
-import { fromHex, toHex } from "./hex.js";
+import { fromHex, toHex, updateBody as body } from "./hex.js";
 
 const INTERNAL = { fourOctetAs: true, isInternal: true, extendedMessage: false };
 const EXTERNAL = { fourOctetAs: true, isInternal: false, extendedMessage: false };
@@ -44,12 +44,6 @@ const AS_PATH = "40 02 06 0201 0000fc00";
 const NEXT_HOP = "40 03 04 0a000001";
 const ROUTE = "20 c0000201"; // 192.0.2.1/32
 const REACH = "80 0e 1a 0002 01 10 20010db8000000000000000000000001 00 20 20010db8"; // 2001:db8::/32
-
-/** The body of an UPDATE with these attributes and NLRI, its lengths worked out. */
-function body(attributes: string, nlri = "", withdrawn = ""): Uint8Array {
-  const length = (text: string): string => (text.replaceAll(/\s/g, "").length / 2).toString(16).padStart(4, "0");
-  return fromHex(`${length(withdrawn)} ${withdrawn} ${length(attributes)} ${attributes} ${nlri}`);
-}
 
 const origin: PathAttribute = { name: "origin", origin: 0 };
 const asPath: PathAttribute = { name: "asPath", segments: [{ type: 2, asns: [64_512] }] };

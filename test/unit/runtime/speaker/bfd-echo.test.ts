@@ -32,6 +32,15 @@ it("sends packets that the peer brings back, and wants Control packets once a se
   expect(a.states()).toEqual([]);
 });
 
+// RFC 5880 §6.8.9
+it("sends packets no more often than the peer takes them", () => {
+  const { run, echoes } = established(({ network }) => void network.minEchoRxOf.set(B, 200_000));
+  const before = echoes();
+  run(2000);
+  expect(echoes() - before).toBeLessThanOrEqual(Math.ceil(2000 / 150));
+  expect(echoes() - before).toBeGreaterThanOrEqual(2000 / 200);
+});
+
 it("ends the session when packets do not come back any more, and is content without them afterwards", () => {
   const { a, b, run } = established();
   b.forwards.now = false;

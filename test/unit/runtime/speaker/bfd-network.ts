@@ -69,7 +69,8 @@ export function createNetwork(random: () => number = () => 0.5) {
     return () => void (timers = timers.filter((each) => each !== timer));
   }
 
-  function addMachine(address: string): Machine {
+  /** @param numbers what it takes for random at first */
+  function addMachine(address: string, numbers: number[] = []): Machine {
     let discriminator = octetsOf(address).at(-1) ?? 0;
     const echoReaders: { slots: FrameSlots; onFrames: (slots: FrameSlots, count: number) => void }[] = [];
     const failing = (code: string | undefined): void => {
@@ -125,7 +126,7 @@ export function createNetwork(random: () => number = () => 0.5) {
       explain: (error) => ({ code: (error as { code: string }).code, message: (error as Error).message }),
       startTimer,
       now: () => now,
-      randomUint32: () => (discriminator += 100),
+      randomUint32: () => numbers.shift() ?? (discriminator += 100),
       random,
       report: (report) => void machine.reports.push(report),
     };

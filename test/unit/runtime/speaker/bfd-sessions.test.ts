@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeControlPacket } from "../../../../src/runtime/bfd/packet.js";
+import { CONTROL_PORT, decodeControlPacket } from "../../../../src/runtime/bfd/packet.js";
 import { runs } from "../../runs.js";
 import { createNetwork, spec } from "./bfd-network.js";
 
@@ -116,6 +116,36 @@ it("takes other intervals, multiplier and hop limit while the session goes on", 
   run(1000);
   expect(a.states()).toMatchObject([{ to: "Down" }]);
   expect(a.counters().drops.hopLimit).toBeGreaterThan(0);
+});
+
+// RFC 5880 §6.8.1
+it("has a discriminator for each session, of no other and not 0", () => {
+  const world = createNetwork();
+  const a = world.addMachine(A, [0, 7, 50_000, 7, 0, 9, 50_001]); // the others are for ports
+  a.sessions.use([spec(B), spec("10.0.0.3")]);
+  const said = world.network.sent.map(({ octets }) => decodeControlPacket(octets));
+  expect(said).toMatchObject([{ value: { myDiscriminator: 7 } }, { value: { myDiscriminator: 9 } }]);
+});
+
+// RFC 5880 §6.8.3
+it("does not wait longer than a peer that takes more asks for", () => {
+  const { network, run, deliver } = established(
+    { desiredMinTxMicroseconds: 100_000 },
+    { requiredMinRxMicroseconds: 1_000_000 },
+  );
+  const ours = () => network.sent.filter(({ from }) => from === A).map(({ at }) => at);
+  const count = ours().length;
+  while (ours().length === count) run(1);
+  const last = ours().at(-1) ?? 0;
+  run(60);
+  const packet = network.sent.findLast(({ from }) => from === B)?.octets.slice();
+  if (packet === undefined) throw new Error("nothing was sent");
+  new DataView(packet.buffer).setUint32(16, 100_000); // without a poll
+  deliver(B, A, CONTROL_PORT.singleHop, packet);
+  run(100);
+  const next = ours().find((at) => at > last) ?? Infinity;
+  expect(next - last).toBeLessThanOrEqual(100);
+  expect(next - last).toBeGreaterThanOrEqual(75);
 });
 
 it("does not hear who is further away than one hop, and counts it", () => {
