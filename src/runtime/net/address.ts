@@ -41,10 +41,16 @@ function dottedToHex(dotted: string): string {
 
 /** @param dotted four numbers, as isIPv4 lets them pass: this runs for each address of thousands of pools */
 function dottedToValue(dotted: string): bigint {
-  let value = 0;
-  for (const octet of dotted.split(".")) value = value * 256 + Number(octet);
-  return BigInt(value);
+  let [value, octet] = [0, 0];
+  for (let index = 0; index < dotted.length; index += 1) {
+    const code = dotted.charCodeAt(index);
+    if (code === DOT) [value, octet] = [value * 256 + octet, 0];
+    else octet = octet * 10 + code - ZERO;
+  }
+  return BigInt(value * 256 + octet);
 }
+
+const [DOT, ZERO] = [0x2e, 0x30];
 
 /** Dotted decimal for IPv4, RFC 5952 text for IPv6: one text for each address, so that it can be a key. */
 export function formatAddress({ family, value }: IpAddress): string {
