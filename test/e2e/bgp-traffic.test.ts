@@ -3,11 +3,9 @@ import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { startBird, type Bird } from "../lab/bird.js";
-import { startFrrBfd, type FrrBfd } from "../lab/frr-bfd.js";
-import { until, within, type LabProcess, type LanHost } from "../lab/index.js";
-import { startResilientRoutes } from "../lab/resilient-routes.js";
+import { until, within, type Lab, type LabProcess, type LanHost } from "../lab/index.js";
 import { assignedAddresses, prepareCluster, type Smelter } from "./smelter.js";
+import { forwardByBird, forwardByFrr, type Forwarding } from "./traffic-routers.js";
 
 /*
  * Traffic by BGP: a client behind a router that spreads flows over three nodes by the routes that their speakers announce;
@@ -16,23 +14,15 @@ import { assignedAddresses, prepareCluster, type Smelter } from "./smelter.js";
  */
 
 const NAMESPACE = "metallb-system";
-const TABLE = 100; // what BIRD writes; the router forwards by what follows it
 const HTTP = { name: "http", port: 80, targetPort: 8080 };
 const ECHO = { name: "echo", port: 7, targetPort: 7000 };
 const FEWEST = 3; // connections through each node
 const ROWS = 4; // of new connections
 
-/** What the router does with the routes that it hears. */
-type Forwarding = Readonly<{
-  processes: readonly LabProcess[];
-  /** Where its kernel forwards what is for the Service, sorted. */
-  hops: () => Promise<readonly string[]>;
-  stop: () => Promise<void>;
-}>;
-
 let smelter: Smelter;
 let forwarding: readonly LanHost[];
-let address = "";
+const address = "198.51.100.9";
+const address6 = "2001:db8:7::9";
 let controller: LabProcess;
 let router: Forwarding | undefined;
 const speakers = new Map<string, LabProcess>(); // BOUNDED by the nodes
@@ -45,12 +35,15 @@ beforeAll(async () => {
   forwarding = others.toReversed();
   for (const file of await readdir("manifests/crds"))
     await kubernetes.admin.apply(await readFile(`manifests/crds/${file}`, "utf8"));
-  await kubernetes.admin.create(resource("IPAddressPool", "front", { addresses: ["198.51.100.9-198.51.100.9"] }));
+  await kubernetes.admin.create(
+    resource("IPAddressPool", "front", { addresses: [address, address6].map((one) => `${one}-${one}`) }),
+  );
   await kubernetes.admin.create(resource("BGPAdvertisement", "front", {}));
   const fast = { transmitInterval: 300, receiveInterval: 300, detectMultiplier: 3 };
   await kubernetes.admin.create(resource("BFDProfile", "fast", fast));
   const pod = await lab.addPod(n4);
-  await pod.serveHttp(HTTP.targetPort, ({ socket }, response) => response.end(nodeOf(socket)));
+  for (const own of [pod.ipv4, pod.ipv6])
+    await pod.serveHttp(HTTP.targetPort, ({ socket }, response) => response.end(nodeOf(socket)), own);
   const echo = await pod.sockets.listen({ host: pod.ipv4, port: ECHO.targetPort });
   echo.on("connection", (socket) => {
     socket.on("error", () => undefined); // its client tells
@@ -58,13 +51,18 @@ beforeAll(async () => {
     socket.pipe(socket);
   });
   echo.unref();
-  await kubernetes.createService("default/web", [HTTP, ECHO]);
-  await kubernetes.setEndpoints("default/web", [{ node: n4.name, address: pod.ipv4 }]);
+  const spec = { ipFamilyPolicy: "RequireDualStack", ipFamilies: ["IPv4", "IPv6"] };
+  await kubernetes.createService("default/web", [HTTP, ECHO], { spec });
+  const endpoints = [pod.ipv4, pod.ipv6].map((own) => ({ node: n4.name, address: own }));
+  await kubernetes.setEndpoints("default/web", endpoints);
   controller = await smelter.startController();
-  address = (await assignedAddresses(kubernetes, 1)).get("default/web") ?? "";
+  expect((await assignedAddresses(kubernetes, 1)).get("default/web")).toBe(address);
   const proxies = await Promise.all(forwarding.map((node) => kubernetes.startKubeProxy(node)));
-  await Promise.all(proxies.flatMap((proxy) => [HTTP, ECHO].map(({ port }) => proxy.serves(address, port))));
-  await lab.router.exec(["sh", "-c", "echo 1 >/proc/sys/net/ipv4/fib_multipath_hash_policy"]); // ports count, too
+  const served = [address, address6].flatMap((one) => [HTTP, ECHO].map(({ port }) => [one, port] as const));
+  await Promise.all(proxies.flatMap((proxy) => served.map(([one, port]) => proxy.serves(one, port))));
+  for (const family of ["ipv4", "ipv6"])
+    // ports count, too
+    await lab.router.exec(["sh", "-c", `echo 1 >/proc/sys/net/${family}/fib_multipath_hash_policy`]);
   await Promise.all(forwarding.map(startSpeaker));
 });
 afterEach(async ({ task }) => {
@@ -86,68 +84,12 @@ async function startSpeaker(node: LanHost): Promise<void> {
   speakers.set(node.name, await smelter.startSpeaker(node));
 }
 
-/** BIRD on the router, and a kernel that spreads resiliently over what BIRD writes. */
-async function startBirdThere(): Promise<Bird> {
-  const { lab } = smelter;
-  const protocols = forwarding.map(
-    ({ name, ipv4 }) => `protocol bgp ${name} {
-  local ${lab.router.ipv4} as 64513; neighbor ${ipv4} as 64512; passive on; bfd on; error wait time 1,1;
-  ipv4 { import all; export none; };
-}\n`,
-  );
-  const bird = await startBird(
-    lab.router,
-    lab.folder,
-    `router id ${lab.router.ipv4};
-protocol bfd { interface "eth0" { interval 300 ms; multiplier 3; }; }
-protocol kernel { kernel table ${TABLE}; merge paths on; ipv4 { import none; export all; }; }
-${protocols.join("")}`,
-  );
-  const routes = await startResilientRoutes(lab.router, TABLE);
-  router = {
-    processes: [bird.process],
-    hops: () => Promise.resolve(routes.gateways().get(address) ?? []),
-    async stop() {
-      await bird.process.terminate(); // takes its routes out of the kernel
-      await routes.stop();
-    },
-  };
-  return bird;
-}
-
-/** FRR on the router, which writes its routes into the kernel by itself. */
-async function startFrrThere(): Promise<FrrBfd> {
-  const { lab } = smelter;
-  const neighbors = forwarding.flatMap(({ ipv4 }) =>
-    ["remote-as 64512", "passive", "timers connect 1", "bfd", "bfd profile fast"].map(
-      (text) => ` neighbor ${ipv4} ${text}\n`,
-    ),
-  );
-  const times = "  transmit-interval 300\n  receive-interval 300\n  detect-multiplier 3\n";
-  const frr = await startFrrBfd(lab.router, lab.folder, {
-    bfd: `bfd\n profile fast\n${times} exit\n !\n!\n`,
-    bgp: `router bgp 64513
- bgp router-id ${lab.router.ipv4}
- no bgp ebgp-requires-policy
-${neighbors.join("")}
- address-family ipv4 unicast
-  maximum-paths 8
- exit-address-family
-`,
-  });
-  router = {
-    processes: [frr.bgpd, frr.bfdd],
-    async hops() {
-      const text = await lab.router.exec(["ip", "-4", "-j", "route", "show", "exact", `${address}/32`]);
-      const [route] = JSON.parse(text || "[]") as { gateway?: string; nexthops?: { gateway?: string }[] }[];
-      return (route?.nexthops ?? [route]).flatMap((hop) => hop?.gateway ?? []).toSorted();
-    },
-    async stop() {
-      await frr.kill();
-      await lab.router.attempt(["ip", "route", "flush", "proto", "bgp"]);
-    },
-  };
-  return frr;
+async function use<Started extends Forwarding>(
+  start: (lab: Lab, nodes: readonly LanHost[]) => Promise<Started>,
+): Promise<Started> {
+  const started = await start(smelter.lab, forwarding);
+  router = started;
+  return started;
 }
 
 /** All speakers have a session with the router by this peer, and it spreads over all of them. */
@@ -165,9 +107,9 @@ async function putPeer(spec: object): Promise<void> {
   await kubernetes.admin.create(resource("BGPPeer", "tor", peer));
 }
 
-function untilSpreadOver(nodes: readonly LanHost[]): Promise<unknown> {
-  const wanted = nodes.map(({ ipv4 }) => ipv4).join();
-  return until(async () => (await router?.hops())?.join() === wanted, {
+function untilSpreadOver(nodes: readonly LanHost[], to = address): Promise<unknown> {
+  const wanted = nodes.map(({ ipv4, ipv6 }) => (to === address ? ipv4 : ipv6)).join();
+  return until(async () => (await router?.hops(to))?.join() === wanted, {
     what: `the router to forward to ${nodes.map(({ name }) => name).join()} alone`,
     deadlineMs: 60_000,
   });
@@ -175,7 +117,9 @@ function untilSpreadOver(nodes: readonly LanHost[]): Promise<unknown> {
 
 /** The node by whose address a connection came to the Pod. */
 function nodeOf({ remoteAddress = "" }: Socket): string {
-  return forwarding.find(({ ipv4 }) => remoteAddress.endsWith(ipv4))?.name ?? remoteAddress;
+  return (
+    forwarding.find(({ ipv4, ipv6 }) => [ipv4, ipv6].some((own) => remoteAddress.endsWith(own)))?.name ?? remoteAddress
+  );
 }
 
 type Connection = Readonly<{
@@ -227,9 +171,10 @@ async function deadOf(connections: readonly Connection[]): Promise<readonly stri
 /** One new connection: the node that it went through, or why it came to nothing. */
 type Fetched = Readonly<{ begunAt: number; via: string } | { begunAt: number; failure: string }>;
 
-function fetchOnce(): Promise<Fetched> {
+function fetchOnce(to = address): Promise<Fetched> {
   const begunAt = performance.now();
-  return smelter.lab.client.fetch(`http://${address}/`, { timeoutMs: 10_000 }).then(
+  const host = to.includes(":") ? `[${to}]` : to;
+  return smelter.lab.client.fetch(`http://${host}/`, { timeoutMs: 10_000 }).then(
     ({ body }) => ({ begunAt, via: body }),
     (error: unknown) => ({ begunAt, failure: String(error) }),
   );
@@ -254,9 +199,9 @@ function startFetching(): Readonly<{ stop: () => Promise<readonly Fetched[]> }> 
   };
 }
 
-async function fetchMany(count: number): Promise<readonly Fetched[]> {
+async function fetchMany(count: number, to = address): Promise<readonly Fetched[]> {
   const results: Fetched[] = [];
-  for (let done = 0; done < count; done += 1) results.push(await fetchOnce());
+  for (let done = 0; done < count; done += 1) results.push(await fetchOnce(to));
   return results;
 }
 
@@ -267,7 +212,7 @@ const nodesIn = (results: readonly Fetched[]): readonly string[] =>
   [...new Set(results.map((result) => ("via" in result ? result.via : result.failure)))].toSorted();
 
 it("a speaker that is told to stop costs no new connection, nor one through another node", async () => {
-  await startBirdThere();
+  await use(forwardByBird);
   await usePeer({ bfdProfile: "fast" });
   const [n1, ...others] = forwarding as [LanHost, ...LanHost[]];
   const connections = await connectThroughAll();
@@ -287,7 +232,7 @@ it("a speaker that is told to stop costs no new connection, nor one through anot
 });
 
 it("a node that is gone loses its routes by BFD, and nothing else is lost", async () => {
-  const bird = await startBirdThere();
+  const { bird } = await use(forwardByBird);
   await usePeer({ bfdProfile: "fast" });
   const [n1, n2, n3] = forwarding as [LanHost, LanHost, LanHost];
   const connections = await connectThroughAll();
@@ -305,7 +250,7 @@ it("a node that is gone loses its routes by BFD, and nothing else is lost", asyn
 const KEPT = "Neighbor graceful restart active";
 
 it("a speaker that restarts gracefully costs no connection at all", async () => {
-  const bird = await startBirdThere();
+  const { bird } = await use(forwardByBird);
   await usePeer({ enableGracefulRestart: true });
   const [n1] = forwarding as [LanHost];
   const connections = await connectThroughAll();
@@ -322,24 +267,28 @@ it("a speaker that restarts gracefully costs no connection at all", async () => 
 });
 
 it("an FRR that spreads as its kernel does it sends no new connection to a node that stopped or is gone", async () => {
-  const frr = await startFrrThere();
-  await usePeer({ bfdProfile: "fast" });
+  const { frr } = await use(forwardByFrr);
+  await usePeer({ bfdProfile: "fast", dualStackAddressFamily: true });
   const [n1, n2, n3] = forwarding as [LanHost, LanHost, LanHost];
-  expect(nodesIn(await fetchMany(60))).toEqual(names(forwarding));
+  const expectTraffic = async (nodes: readonly LanHost[]): Promise<void> => {
+    for (const to of [address, address6]) {
+      await untilSpreadOver(nodes, to);
+      expect(nodesIn(await fetchMany(60, to)), to).toEqual(names(nodes));
+    }
+  };
+  await expectTraffic(forwarding);
   await speakers.get(n1.name)?.terminate();
-  await untilSpreadOver([n2, n3]);
-  expect(nodesIn(await fetchMany(40))).toEqual([n2.name, n3.name]);
+  await expectTraffic([n2, n3]);
   await startSpeaker(n1);
-  await untilSpreadOver(forwarding);
+  await expectTraffic(forwarding);
   const isUp = async (): Promise<boolean> => {
     const peers = await frr.bfdPeers();
     return peers.length === 3 && peers.every(({ status }) => status === "up");
   };
   await until(isUp, { what: "BFD with all three", deadlineMs: 30_000, everyMs: 100 });
   await n2.cable.cut();
-  await untilSpreadOver([n1, n3]);
+  await expectTraffic([n1, n3]);
   expect((await frr.neighbor(n2.ipv4)).lastNotification).toMatch(/BFD/i);
-  expect(nodesIn(await fetchMany(40))).toEqual([n1.name, n3.name]);
   await n2.cable.mend();
 });
 
