@@ -17,7 +17,7 @@ import { connectToServer } from "./kubernetes/connect.js";
 import { createEventRecorder, type EventRecorder } from "./kubernetes/event-recorder.js";
 import { gateWrites } from "./kubernetes/gated-client.js";
 import { createKeptSecret } from "./kubernetes/kept-secret.js";
-import { ensureMemberlistSecret } from "./kubernetes/memberlist-secret.js";
+import { lookAfterMemberlistSecret, type MemberlistSecretOptions } from "./kubernetes/memberlist-secret.js";
 import { pause } from "./kubernetes/pause.js";
 import { createOtherWriters } from "./kubernetes/other-writers.js";
 import { isPermitted } from "./kubernetes/permission.js";
@@ -211,6 +211,10 @@ export function joinController(options: ControllerJoinOptions, need: Need): Join
     }),
   });
   const setLeader = createLeaderGauge(need.registry, options.election.leaseName);
+  const memberlistSecret = createMemberlistSecretKeeper(
+    { ...need, client: writer, namespace, isOurTurn: mayWrite },
+    options.memberlistSecret,
+  );
   let turn = 0;
   const leadership = startLeaderElection(
     { ...options.election, namespace, podName: options.podName, hostName: hostname() },
@@ -227,8 +231,7 @@ export function joinController(options: ControllerJoinOptions, need: Need): Join
         controller.lead();
         outputs.resume();
         if (goodText !== undefined) lastGood.keep(goodText);
-        const { memberlistSecret: secret = { name: "", deployment: "" } } = options;
-        void ensureMemberlistSecret({ ...secret, client: writer, ports, signal, namespace, randomOctets: randomBytes });
+        memberlistSecret.lookAfter();
       },
       end() {
         turn += 1;
@@ -245,6 +248,22 @@ export function joinController(options: ControllerJoinOptions, need: Need): Join
     leadership,
     events,
     notReadyReason: () => configuration.missing() ?? controller.notReadyReason(),
+  };
+}
+
+/** Looks after the Secret from its call on, until it is another controller's turn. */
+function createMemberlistSecretKeeper(
+  need: Omit<MemberlistSecretOptions, "name" | "deployment" | "randomOctets">,
+  secret: ControllerMainOptions["memberlistSecret"] = { name: "", deployment: "" },
+): Readonly<{ lookAfter: () => void }> {
+  let isLookedAfter = false;
+  return {
+    lookAfter() {
+      if (isLookedAfter) return; // our turn again before it was noticed that it had ended
+      isLookedAfter = true;
+      const ended = lookAfterMemberlistSecret({ ...need, ...secret, randomOctets: randomBytes });
+      void ended.finally(() => (isLookedAfter = false));
+    },
   };
 }
 

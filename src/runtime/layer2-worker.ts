@@ -3,7 +3,7 @@
 // here too: whoever says that this node lives is the thread that answers for it.
 import { parentPort, workerData } from "node:worker_threads";
 import { type AnnouncedAddresses } from "./layer2/announced-addresses.js";
-import { decodeHandover, encodeHandover } from "./layer2/handover-message.js";
+import { decodeHandover, encodeHandover, type Addressed } from "./layer2/handover-message.js";
 import {
   packAddressCounters,
   type Layer2Report,
@@ -11,8 +11,10 @@ import {
   type Layer2WorkerData,
 } from "./layer2/messages.js";
 import { membershipPorts } from "./membership-edge.js";
+import { createGiveWay, type GiveWay, type GiveWayPorts } from "./speaker/give-way.js";
 import { createAnnouncer } from "./speaker/layer2-announcer.js";
 import { createResponders } from "./speaker/layer2-responders.js";
+import { createLinkGuard } from "./speaker/link-guard.js";
 import { confirmOwnership } from "./speaker/ownership.js";
 import { startMembershipHost, type MembershipHost } from "./speaker/membership-host.js";
 import type { MembershipStart } from "./speaker/membership-messages.js";
@@ -27,18 +29,25 @@ const SCAN_INTERVAL_MILLISECONDS = 10_000;
 /** Interfaces change in swarms (a Pod starts): one scan for all of it, and no more than one a second. */
 const SCAN_PAUSE_MILLISECONDS = 1000;
 const SCAN_DELAY_MILLISECONDS = 20;
+/** Carriers are looked at more often: nobody takes over from a node that was cut off for less than some of these. */
+const LOOK_PAUSE_MILLISECONDS = 50;
 if (parentPort === null) throw new Error("Cannot start layer 2: this file is the entry of a worker thread");
 const port = parentPort;
 const { excludes, policy } = workerData as Layer2WorkerData;
 const addresses: AnnouncedAddresses = new Map();
 let membership: MembershipHost | undefined;
+let giveWay: GiveWay | undefined; // without gossip nobody waits for anybody
+const confirm = (unsureMilliseconds: number | undefined): Promise<boolean> =>
+  confirmOwnership(membership, unsureMilliseconds, giveWay, startTimer);
+const onUnconfirmed = (error: unknown): void =>
+  report({ type: "error", error: { interface: undefined, ...explainSystemError(error) } });
 const announcer = createAnnouncer(addresses, policy, {
   responders: () => responders,
   onConflict(conflict) {
     membership?.membership()?.seek(); // it may be a speaker that is back, and does not know that it was dead
     report({ type: "conflict", conflict });
   },
-  onWithdrawn: handOver,
+  onWithdrawn: () => tellOurs("answered"),
   onRegained: (address) => report({ type: "regained", address }),
   now: monotonicMilliseconds,
   startTimer,
@@ -47,15 +56,27 @@ const announcer = createAnnouncer(addresses, policy, {
 const guard = createStallGuard({
   now: monotonicMilliseconds,
   startTimer,
-  confirmOwnership: (stalledMilliseconds) => confirmOwnership(membership, stalledMilliseconds, startTimer),
-  onUnconfirmed: (error) => report({ type: "error", error: { interface: undefined, ...explainSystemError(error) } }),
-  onClosed() {
+  beatDueAt: () => membership?.membership()?.nextBeatAt() ?? Infinity,
+  confirmOwnership: confirm,
+  onUnconfirmed,
+  onClosed(stalled) {
     announcer.hold();
-    responders.discardWaiting();
+    if (stalled) responders.discardWaiting();
   },
   onOpened(stall) {
     announcer.release();
     report({ type: "stalled", stall });
+  },
+});
+const linkGuard = createLinkGuard({
+  now: monotonicMilliseconds,
+  startTimer,
+  confirmOwnership: confirm,
+  onUnconfirmed,
+  onSure(indexes, heldMilliseconds) {
+    announcer.interfacesBack();
+    const interfaces = responders.names(indexes);
+    if (interfaces.length > 0) report({ type: "linksBack", back: { interfaces, heldMilliseconds } });
   },
 });
 const responders = createResponders(addresses, excludes, {
@@ -69,6 +90,7 @@ const responders = createResponders(addresses, excludes, {
   onAnswering: announcer.tellTheLink,
   onClaim: announcer.claimHeard,
   mayAnswer: guard.mayAnswer,
+  isSilent: linkGuard.isSilent,
   now: monotonicMilliseconds,
   scanSoon,
 });
@@ -77,25 +99,61 @@ let stopWatching = (): void => {};
 let scanTimer: NodeJS.Timeout | undefined;
 let scanAt = Infinity;
 let lastScan = -Infinity;
+let lookTimer: NodeJS.Timeout | undefined;
+let lastLook = -Infinity;
 let stopped = false;
 
-function handOver(): void {
-  for (const body of encodeHandover(responders.handover())) membership?.membership()?.tellOurs(body);
+/** @param names undefined: to all of ours that live */
+function tellOurs(kind: Addressed["kind"], names?: ReadonlySet<string>): void {
+  const handover = kind === "asks" ? { coveredMilliseconds: 0, answered: [] } : responders.handover();
+  membership
+    ?.membership()
+    ?.tellOurs((name, incarnation) =>
+      names?.has(name) === false ? [] : encodeHandover(handover, { kind, incarnation }),
+    );
 }
 
-/** @returns whether it could be read */
-function hearOurs(body: Uint8Array): boolean {
-  const handover = decodeHandover(body);
-  if (handover.ok) responders.handoverHeard(handover.value);
-  return handover.ok;
+/** @returns undefined where it could not be read */
+function hearOurs(body: Uint8Array, sender: string | undefined): Readonly<{ gaveWay: boolean }> | undefined {
+  const read = decodeHandover(body);
+  if (!read.ok) return undefined;
+  const { kind, incarnation } = read.value;
+  if (kind !== "asks") responders.handoverHeard(read.value);
+  else if (sender !== undefined) giveWay?.asked(sender);
+  return { gaveWay: kind === "gaveWay" && sender !== undefined && giveWay?.gaveWay(sender, incarnation) === true };
+}
+
+/** Another speaker found this one dead; it has protested, but that one may have taken over. */
+function takenForDead(incarnation: number): void {
+  giveWay?.takenForDead(incarnation);
+  for (const { announced } of addresses.values()) if (announced) return guard.doubt();
 }
 
 function report(message: Layer2Report, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
 }
 
+function look(): void {
+  if (stopped) return;
+  lookTimer = undefined;
+  lastLook = monotonicMilliseconds();
+  try {
+    linkGuard.look(listLinks());
+  } catch {
+    // The scan that follows has the same trouble, and tells of it.
+  }
+}
+
+function linksChanged(): void {
+  const rest = lastLook + LOOK_PAUSE_MILLISECONDS - monotonicMilliseconds();
+  if (rest <= 0) look();
+  else lookTimer ??= setTimeout(look, rest);
+  scanSoon();
+}
+
 function scan(): void {
   if (stopped) return;
+  look();
   lastScan = monotonicMilliseconds();
   scanAt = Infinity;
   responders.scan();
@@ -134,7 +192,7 @@ function* perform(request: Layer2Request): Generator<void> {
     case "counters":
       return reportCounters(request.id);
     case "handOver":
-      return handOver();
+      return giveWay?.decided(request.changes);
     case "fleetChanged":
       return announcer.fleetChanged();
     case "stop":
@@ -156,8 +214,11 @@ function reportCounters(id: number): void {
 function stop(): void {
   stopped = true;
   clearTimeout(scanTimer);
+  clearTimeout(lookTimer);
   announcer.stop();
   guard.stop();
+  linkGuard.stop();
+  giveWay?.stop();
   stopWatching();
   void membership?.stop();
   responders.close();
@@ -176,9 +237,20 @@ function work(): void {
 
 port.on("message", (request: Layer2Request | MembershipStart) => {
   if (request.type === "membership") {
+    giveWay?.stop();
+    const ports: GiveWayPorts = {
+      tell: (names) => tellOurs("gaveWay", names),
+      ask: (names) => tellOurs("asks", names),
+      startTimer,
+    };
+    const of = (giveWay = createGiveWay(request.options.name, ports));
     membership = startMembershipHost(request.port, request.options, membershipPorts, {
       hearOurs,
-      onLiving: ({ alive, ours }) => responders.strangersLive(alive.size > ours.size),
+      onTakenForDead: takenForDead,
+      onLiving(living) {
+        of.livingChanged(living);
+        responders.strangersLive(living.alive.size > living.ours.size);
+      },
     });
     return;
   }
@@ -187,7 +259,7 @@ port.on("message", (request: Layer2Request | MembershipStart) => {
 });
 
 try {
-  stopWatching = watchLinks(scanSoon);
+  stopWatching = watchLinks(linksChanged);
 } catch (error) {
   const { code, message } = explainSystemError(error);
   const missing = code.startsWith("ERR_NATIVE_PART");

@@ -95,11 +95,12 @@ export async function startSpeakerNode(
       heard?.regained(address);
       answered.regained(address);
     },
-    onStalled: ({ stalledMilliseconds, heldMilliseconds }) =>
-      log.warn(
-        { event: "stalled", stalledMilliseconds, heldMilliseconds },
-        `the thread that answers ARP and NDP stood still for ${Math.round(stalledMilliseconds)} ms: what was asked meanwhile ` +
-          `was not answered, and nothing for ${Math.round(heldMilliseconds)} ms more, until its addresses were sure`,
+    onStalled: ({ stalledMilliseconds, heldMilliseconds }) => logStall(log, stalledMilliseconds, heldMilliseconds),
+    onLinksBack: (back) =>
+      log.info(
+        { event: "linksBack", ...back },
+        `${back.interfaces.join(", ")} ${back.interfaces.length === 1 ? "has" : "have"} a carrier again: nothing was answered ` +
+          `there for ${Math.round(back.heldMilliseconds)} ms more, until it was sure whose the addresses are`,
       ),
   });
   await Promise.race([layer2.ready, aborted(options.signal)]);
@@ -122,22 +123,14 @@ export async function startSpeakerNode(
   const bfd: BfdPeers = createBfdPeers({ ...bfdPorts, peerDown: sessions.bfdDown, peerUp: sessions.bfdUp, log });
   const setBgp = createBgpMetrics(options.registry);
   const setBfd = createBfdMetrics(options.registry);
-  let hasFleetChanged = false;
+  let livingChanges = (): number => 0; // that the thread has told of since it takes part
   const speaker = createSpeaker(options, {
     bgp: sessions,
     bfd,
     announce: (address, interfaces, probe) => void layer2.announce(address, interfaces, probe),
     withdraw: (address) => void layer2.withdraw(address),
     ...tell,
-    fleetChanged() {
-      hasFleetChanged = true;
-      layer2.fleetChanged();
-    },
-    decided() {
-      if (hasFleetChanged) layer2.handOver();
-      hasFleetChanged = false;
-      tell.decided?.();
-    },
+    fleetChanged: layer2.fleetChanged,
     interfaceNames: () => interfaceNames,
     gaugeAnnounced: metrics.setAnnounced,
     gaugeConfig: (state) => metrics.setConfig(state),
@@ -187,12 +180,24 @@ export async function startSpeakerNode(
     },
     openMembership(membership, handlers) {
       const { port1, port2 } = new MessageChannel();
-      const opened = createMembershipClient(port1, handlers);
+      let told = 0;
+      const count = (): number => told;
+      livingChanges = count;
+      const opened = createMembershipClient(port1, {
+        ...handlers,
+        onChanges(changes) {
+          told += 1;
+          const number = told;
+          handlers.onChanges(changes);
+          // Behind the speaker's own, by which it decides; and not where it takes part anew meanwhile.
+          setImmediate(() => livingChanges === count && layer2.handOver(number));
+        },
+      });
       layer2.startMembership({ type: "membership", port: port2, options: membership });
       return opened;
     },
     answerAgainAfter: (ready) => void (mayAnswer = ready),
-    handOver: layer2.handOver,
+    handOver: () => layer2.handOver(livingChanges()),
     silence,
     async stop() {
       await silence();
@@ -202,6 +207,19 @@ export async function startSpeakerNode(
       await bfd.stop(); // behind the sessions, so that peers hear why they end
     },
   };
+}
+
+function logStall(log: Logger, stalledMilliseconds: number, heldMilliseconds: number): void {
+  const held = Math.round(heldMilliseconds);
+  if (stalledMilliseconds === 0) {
+    const message = `another speaker found this one dead: nothing was answered for ${held} ms, until its addresses were sure`;
+    return log.warn({ event: "foundDead", heldMilliseconds }, message);
+  }
+  log.warn(
+    { event: "stalled", stalledMilliseconds, heldMilliseconds },
+    `the thread that answers ARP and NDP stood still for ${Math.round(stalledMilliseconds)} ms: what was asked meanwhile ` +
+      `was not answered, and nothing for ${held} ms more, until its addresses were sure`,
+  );
 }
 
 function countsOf({ counters: { state, ...counters }, ...counts }: BfdPeerCounts) {

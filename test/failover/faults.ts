@@ -76,7 +76,6 @@ export async function runFault(fleet: Fleet, kind: FaultKind, node: LanHost): Pr
     during,
     whole: judge(ledger.requests({ from }), ALLOWED), // a request that waited for long may have been answered now
     claims,
-    comesBackAlone: kind === "cable cut",
   };
 }
 

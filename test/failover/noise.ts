@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { LanHost } from "../lab/index.js";
 import { ANSWER_WITHIN_MS, type Fleet } from "./fleet.js";
 import { throttle } from "./throttle.js";
+import { describeDoubles } from "./outcome.js";
 import { judge, type Move } from "./verdict.js";
 
 export type NoiseOptions = Readonly<{
@@ -60,6 +61,9 @@ export async function makeNoise(fleet: Fleet, { minutes, random, say }: NoiseOpt
         unanswered: seen.unanswered.length,
         answeredByTwo: seen.byTwo.length,
         asked: seen.asked,
+        ...(seen.byTwo.length === 0
+          ? {}
+          : { doubles: describeDoubles(seen.byTwo), machines: lab.nodes.map(({ name, mac }) => `${name} is ${mac}`) }),
       });
       moves += moved.length;
       unexpected.push(...strange);

@@ -12,8 +12,6 @@ export type FaultOutcome = Readonly<{
   whole: Verdict;
   /** Who claimed what between fault and end. */
   claims: readonly AskedClaim[];
-  /** It was cut off, lived, and owned everything as far as it could see: for a moment there are two owners. */
-  comesBackAlone: boolean;
 }>;
 
 /**
@@ -21,14 +19,14 @@ export type FaultOutcome = Readonly<{
  * back again, no other one moved, no request was answered by two machines, and the heir, nobody else, told the link first.
  */
 export function problemsOf(outcome: FaultOutcome): readonly string[] {
-  const { victim, heirs, during, whole, claims, comesBackAlone } = outcome;
+  const { victim, heirs, during, whole, claims } = outcome;
   const away = Array.from(heirs, ([address, heir]) => describeMove({ address, from: victim, to: heir }));
   const back = Array.from(heirs, ([address, heir]) => describeMove({ address, from: heir, to: victim }));
   return [
     ...differences("during the fault", away, during.moves.map(describeMove)),
-    ...(comesBackAlone ? [] : differences("until it was over", [...away, ...back], whole.moves.map(describeMove))),
-    ...describeDoubles((comesBackAlone ? during : whole).byTwo),
-    ...(comesBackAlone ? during : whole).repeated.map(({ address }) => `${address}: one request was answered twice`),
+    ...differences("until it was over", [...away, ...back], whole.moves.map(describeMove)),
+    ...describeDoubles(whole.byTwo),
+    ...whole.repeated.map(({ address }) => `${address}: one request was answered twice`),
     ...claimProblems(victim, heirs, claims),
   ];
 }

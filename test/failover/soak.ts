@@ -92,6 +92,7 @@ try {
     const { moves, unexpected, throttled, verdict } = await makeNoise(fleet, { minutes: MINUTES, random, say });
     say({ noise: MINUTES, throttled, moves, unexpectedMoves: unexpected.length, ...verdict });
     failures.push(...unexpected.map((move) => `noise: ${JSON.stringify(move)} has no cause`));
+    if (verdict.answeredByTwo > 0) failures.push(`noise: ${verdict.answeredByTwo} requests were answered by two`);
   }
   for (const failure of failures) say({ failure });
   say({ failures: failures.length });

@@ -4,7 +4,8 @@ import { membershipPorts } from "../../src/runtime/membership-edge.js";
 import { encodeMetadata } from "../../src/runtime/membership/metadata.js";
 import { LAN_PARAMETERS } from "../../src/runtime/membership/parameters.js";
 import { explainReport } from "../../src/runtime/membership/report-text.js";
-import { createMembership, type Membership } from "../../src/runtime/speaker/membership-driver.js";
+import { createMembership } from "../../src/runtime/speaker/membership-driver.js";
+import type { Membership } from "../../src/runtime/speaker/membership.js";
 import type { GossipAnswer, GossipCall } from "./gossip.js";
 
 const members = new Map<string, Membership>(); // BOUNDED by what the test starts

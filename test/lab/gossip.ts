@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "esbuild";
 import type { MembershipParameters } from "../../src/runtime/membership/parameters.js";
-import type { Joined, MembershipCounters } from "../../src/runtime/speaker/membership-driver.js";
+import type { Joined, MembershipCounters } from "../../src/runtime/speaker/membership.js";
 import type { Host } from "./host.js";
 import { repositoryRoot, testbedFolder } from "./places.js";
 import { startIn } from "./process.js";

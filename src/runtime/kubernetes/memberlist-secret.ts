@@ -19,6 +19,8 @@ export type MemberlistSecretOptions = Readonly<{
   name: string;
   /** Our own Deployment, with which the Secret goes; "": it stays. */
   deployment: string;
+  /** Whether this controller writes; once it does not the Secret is left to another. */
+  isOurTurn(): boolean;
   /** At least 16 octets that nobody can guess, each time others. */
   randomOctets(count: number): Uint8Array;
 }>;
@@ -26,38 +28,58 @@ export type MemberlistSecretOptions = Readonly<{
 const KEY = "secretkey";
 const KEY_OCTETS = 16;
 
+/** Between two looks whether it is still there. */
+const LOOK_MILLISECONDS = 10_000;
+
+/** A Secret's key as the API has it, in base64; undefined: it has none. */
+type KeyText = string | undefined;
+type Look = Readonly<{ outcome: "there" | "made"; key: KeyText }>;
+
 /**
- * Makes the Secret with the key of the speakers' gossip where it is not there yet; speakers do not start without it. What is
- * there is left as it is, and its value is not read. Whether it is there is asked by a list with its name, which is what
- * the permissions of every install grant.
+ * Makes the Secret with the key of the speakers' gossip where it is not there; speakers do not start without it. What is there is
+ * left as it is. Whether it is there is asked by a list with its name, which is what the permissions of every install grant,
+ * and again every ten seconds: deleted, it is made anew with the key that was seen in it last, since speakers that run go on
+ * with that one, and would not hear those that start with another.
  *
- * Ends when it is there, by whomever, or where that is not permitted, which is said once.
+ * Ends with the signal, when it is another controller's turn, or where it is not permitted, which is said once.
  */
-export async function ensureMemberlistSecret(options: MemberlistSecretOptions): Promise<void> {
+export async function lookAfterMemberlistSecret(options: MemberlistSecretOptions): Promise<void> {
   const { ports, signal, namespace, name } = options;
   if (name === "") return;
   const secret = `Secret ${namespace}/${name}`;
-  for (let attempt = 0; !signal.aborted; attempt += 1) {
-    const made = await makeWhereAbsent(options);
-    if (made.ok) {
-      if (made.value) ports.log.info({ event: "memberlistSecretMade" }, `${secret} was made: the key of the gossip`);
-      return;
+  let attempt = 0; // in vain, since the last that was not
+  let before: Look | undefined;
+  while (!signal.aborted) {
+    const look = await makeWhereAbsent(options, before);
+    if (look.ok) {
+      if (look.value.outcome === "made") {
+        const why = before === undefined ? "the key of the gossip" : "somebody had deleted it; its key is as before";
+        ports.log.info({ event: "memberlistSecretMade" }, `${secret} was made: ${why}`);
+      }
+      [before, attempt] = [look.value, 0];
+      await pause(LOOK_MILLISECONDS, ports.clock, signal);
+      if (!options.isOurTurn()) return;
+      continue;
     }
-    const { kind, message } = made.fault;
+    const { kind, message } = look.fault;
     if (kind === "cancelled") return; // it is another controller's turn
     if (kind === "forbidden") {
       return ports.log.warn({ event: "memberlistSecretOff" }, `${secret} is not looked after: ${message}`);
     }
     ports.log[attempt === 0 ? "warn" : "debug"]({ event: "memberlistSecretLate" }, `${message} (trying again)`);
     await pause(backoffDelay(REFUSED_BACKOFF, attempt, ports.random()), ports.clock, signal);
+    attempt += 1;
   }
 }
 
-/** @returns whether we have made it */
-async function makeWhereAbsent(options: MemberlistSecretOptions): Promise<Result<boolean, ApiFailure>> {
+/** @param before what was seen last: the permission is known then, and the key to make it with */
+async function makeWhereAbsent(
+  options: MemberlistSecretOptions,
+  before: Look | undefined,
+): Promise<Result<Look, ApiFailure>> {
   const { client, namespace, name } = options;
   const secrets = secretsResource(namespace);
-  const listable = await isPermitted(client, secrets, ["list"], name);
+  const listable = before === undefined ? await isPermitted(client, secrets, ["list"], name) : succeed(true);
   if (!listable.ok) return listable;
   if (!listable.value) return forbidden(`not permitted: grant list of the Secret ${name}`);
   const listed = await client.request({
@@ -66,23 +88,35 @@ async function makeWhereAbsent(options: MemberlistSecretOptions): Promise<Result
   });
   if (!listed.ok) return listed;
   const items = isRecord(listed.value) ? listed.value["items"] : undefined;
-  if (Array.isArray(items) && items.length > 0) return succeed(false);
+  if (Array.isArray(items) && items.length > 0) return succeed({ outcome: "there", key: keyOf(items[0]) });
   const creatable = await isPermitted(client, secrets, ["create"]);
   if (!creatable.ok) return creatable;
   if (!creatable.value) return forbidden(`it is not there: make it with the key ${KEY}, or grant create of secrets`);
   const owners = await findDeployment(options);
   if (!owners.ok) return owners;
-  const text = Buffer.from(options.randomOctets(KEY_OCTETS)).toString("base64").replaceAll("=", ""); // as it has always been
+  const key = before?.key ?? newKey(options);
   const body = JSON.stringify({
     apiVersion: "v1",
     kind: "Secret",
     type: "Opaque",
     metadata: { name, namespace, ownerReferences: owners.value },
-    data: { [KEY]: Buffer.from(text).toString("base64") },
+    data: { [KEY]: key },
   });
   const made = await client.request({ method: "POST", path: resourcePath(secrets), body });
-  if (!made.ok && made.fault.kind === "conflict") return succeed(false); // somebody else was faster
-  return made.ok ? succeed(true) : made;
+  // Somebody else was faster; the next look sees with which key.
+  if (!made.ok && made.fault.kind === "conflict") return succeed({ outcome: "there", key: undefined });
+  return made.ok ? succeed({ outcome: "made", key }) : made;
+}
+
+function newKey({ randomOctets }: MemberlistSecretOptions): string {
+  const text = Buffer.from(randomOctets(KEY_OCTETS)).toString("base64").replaceAll("=", ""); // as it has always been
+  return Buffer.from(text).toString("base64");
+}
+
+function keyOf(secret: unknown): KeyText {
+  const data = isRecord(secret) ? secret["data"] : undefined;
+  const key = isRecord(data) ? data[KEY] : undefined;
+  return typeof key === "string" ? key : undefined;
 }
 
 /** @returns [] where none is named, it is not there, or may not be seen: the Secret stays, then */

@@ -1,19 +1,28 @@
 /** A thread that looks at the clock more rarely than this, though it means to look often, stood still. */
 export const STALL_MILLISECONDS = 200;
+/**
+ * So late may a heartbeat be by which other speakers know that this one lives: with the interval between two of them it is as
+ * long. Who looks at the clock between two halts has not said that it lives, and the others take over after 340 ms of silence.
+ */
+export const LATE_BEAT_MILLISECONDS = 140;
 /** How often it looks where nothing else makes it run. */
 export const TICK_MILLISECONDS = 50;
 
 /**
  * Whether a thread may answer. It may not after it stood still (stopped, starved, swapped out): others may have taken its
- * addresses over in the meantime, and what waited in its sockets was asked of whoever has them now. Time comes in from
- * outside, in milliseconds of any clock that never goes back.
+ * addresses over in the meantime, and what waited in its sockets was asked of whoever has them now. Nor may it after
+ * somebody found it dead, though it lives. Time comes in from outside, in milliseconds of any clock that never goes back.
  */
 export interface Fence {
   open: boolean;
   /** When the thread was last known to run. */
   ranMilliseconds: number;
-  /** How often it stood still; an answer to an older one is no answer. */
+  /** When a heartbeat was due that came too late, and was counted as a halt. */
+  missedBeatMilliseconds: number;
+  /** How often it stood still. */
   stalls: number;
+  /** How often it was closed, or closed again; an answer to an older one is no answer. */
+  closings: number;
   /** The longest of the stalls since the fence was open. */
   stalledMilliseconds: number;
   /** When the fence was closed. */
@@ -21,36 +30,55 @@ export interface Fence {
 }
 
 export function createFence(now: number): Fence {
-  return { open: true, ranMilliseconds: now, stalls: 0, stalledMilliseconds: 0, closedMilliseconds: now };
+  const counts = { stalls: 0, closings: 0, stalledMilliseconds: 0 };
+  return { open: true, ranMilliseconds: now, missedBeatMilliseconds: Infinity, closedMilliseconds: now, ...counts };
 }
 
 /**
  * The thread runs at this moment. Called often, and before anything is answered; makes nothing.
+ * @param beatDueAt when the next heartbeat is, or was, to go out; Infinity: none is
  * @returns true where it stood still until now: the fence is closed (again), what waited is to be dropped, and somebody is to
  *   be asked who owns the addresses
  */
-export function noteRunning(fence: Fence, now: number): boolean {
+export function noteRunning(fence: Fence, now: number, beatDueAt = Infinity): boolean {
   const stalled = now - fence.ranMilliseconds;
-  if (stalled <= 0) return false;
-  fence.ranMilliseconds = now;
-  if (stalled <= STALL_MILLISECONDS) return false;
+  if (stalled > 0) fence.ranMilliseconds = now;
+  const late = now - beatDueAt;
+  const isSilent = late > LATE_BEAT_MILLISECONDS && beatDueAt !== fence.missedBeatMilliseconds;
+  if (stalled <= STALL_MILLISECONDS && !isSilent) return false;
+  if (isSilent) fence.missedBeatMilliseconds = beatDueAt;
+  close(fence, now);
+  fence.stalls += 1;
+  fence.stalledMilliseconds = Math.max(fence.stalledMilliseconds, stalled, late);
+  return true;
+}
+
+/**
+ * Somebody found this machine dead.
+ * @returns true where the fence was open until now, and somebody is to be asked; else somebody is being asked already
+ */
+export function doubt(fence: Fence, now: number): boolean {
+  if (!fence.open) return false;
+  close(fence, now);
+  return true;
+}
+
+function close(fence: Fence, now: number): void {
   if (fence.open) {
     fence.stalledMilliseconds = 0;
     fence.closedMilliseconds = now;
   }
   fence.open = false;
-  fence.stalls += 1;
-  fence.stalledMilliseconds = Math.max(fence.stalledMilliseconds, stalled);
-  return true;
+  fence.closings += 1;
 }
 
 /**
  * The addresses are still, or again, this machine's own.
- * @param stall `stalls` as it was when somebody was asked
+ * @param closing `closings` as it was when somebody was asked
  * @returns false where the thread stood still once more since then: nothing is opened
  */
-export function openFence(fence: Fence, stall: number): boolean {
-  if (fence.open || stall !== fence.stalls) return false;
+export function openFence(fence: Fence, closing: number): boolean {
+  if (fence.open || closing !== fence.closings) return false;
   fence.open = true;
   return true;
 }

@@ -36,8 +36,11 @@ export type Layer2Request =
   | Readonly<{ type: "counters"; id: number }>
   /** Speakers came or went: for a while claims of others may be theirs. */
   | Readonly<{ type: "fleetChanged" }>
-  /** What was asked for before this is in force: other speakers are told so, and what was answered. */
-  | Readonly<{ type: "handOver" }>
+  /**
+   * What was asked for before this is in force, and with it what follows from so many changes of who lives: other speakers
+   * are told so where these are all there were, and what was answered.
+   */
+  | Readonly<{ type: "handOver"; changes: number }>
   | Readonly<{ type: "stop" }>;
 
 /** What went wrong on one interface, or with all of layer 2 where `interface` is undefined. `message` has a remedy. */
@@ -56,8 +59,14 @@ export type AddressConflict = Readonly<{
   action: "nothing" | "defended" | "yielded";
 }>;
 
-/** The thread stood still for so long, and answered nothing from then on for so long, until its addresses were sure. */
+/**
+ * The thread stood still for so long, and answered nothing from then on for so long, until its addresses were sure. 0: it did
+ * not stand still, but another speaker found it dead.
+ */
 export type Stall = Readonly<{ stalledMilliseconds: number; heldMilliseconds: number }>;
+
+/** These interfaces have a carrier again, and answered nothing for so long, until it was sure whose the addresses are. */
+export type LinksBack = Readonly<{ interfaces: readonly string[]; heldMilliseconds: number }>;
 
 /** An interface, and what keeps its responder for ARP, or NDP, from working where there should be one. */
 export type Layer2Interface = InterfaceChoice &
@@ -103,6 +112,7 @@ export type Layer2Report =
   /** An address that was given up is announced again. */
   | Readonly<{ type: "regained"; address: string }>
   | Readonly<{ type: "stalled"; stall: Stall }>
+  | Readonly<{ type: "linksBack"; back: LinksBack }>
   /** Nothing can work at all; the worker ends. */
   | Readonly<{ type: "failed"; error: Layer2Error }>;
 

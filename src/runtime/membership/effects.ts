@@ -11,8 +11,11 @@ export type MembershipEvent =
   | Readonly<{ type: "streamAck"; sequence: number }>
   /** All that another member knows came on a stream; `nonce` of the effect that asked for it, where that had one. */
   | Readonly<{ type: "remoteState"; members: readonly PushedMember[]; nonce?: number }>
-  /** This process stood still for so long, until now: is it still taken for alive? The effect `owned` has the answer. */
-  | Readonly<{ type: "confirm"; stalledMilliseconds: number }>
+  /**
+   * So long ago this process was sure of itself last: it stood still, or was cut off. Is it still taken for alive? The effect
+   * `owned` has the answer. Undefined: until somebody found it dead (`takenForDead`), or lost others were found dead here.
+   */
+  | Readonly<{ type: "confirm"; unsureMilliseconds: number | undefined }>
   /** Somebody who was found dead may be there again (another machine says that it has one of our addresses). */
   | Readonly<{ type: "seek" }>
   /** What others are to know of this one; at most 512 octets. */
@@ -28,6 +31,8 @@ export type MembershipEffect =
   | Readonly<{ do: "pushPull"; to: Endpoint; nonce?: number }>
   /** What others said to the event confirm; one for all of them that came before it. */
   | Readonly<{ do: "owned"; ownership: Ownership }>
+  /** Somebody found this member dead at this incarnation; it has protested. Others may have its addresses by now. */
+  | Readonly<{ do: "takenForDead"; incarnation: number }>
   | Readonly<{ do: "changed"; change: MemberChange }>
   | Readonly<{ do: "report"; report: MembershipReport }>
   | Readonly<{ do: "drop"; reason: DropReason }>
@@ -35,7 +40,7 @@ export type MembershipEffect =
   | Readonly<{ do: "left" }>;
 
 /**
- * What this member is to the others after it stood still.
+ * What this member is to the others after it stood still, was cut off, or was found dead.
  *
  * - alive: it was alive to them all the time: what it had is still its own
  * - returned: it was dead to somebody, and is alive again: others may have taken over what it had, and give it back by the rule

@@ -4,15 +4,16 @@ import { encodeMessage, type PushedMember } from "./messages.js";
 import { nextRandom, pickRandom } from "./random.js";
 import { hearDead, selfAlive } from "./rumours.js";
 import { sendAlone } from "./spreading.js";
-import { isLive, type Endpoint } from "./state.js";
+import { isLive, type Endpoint, type Member } from "./state.js";
 import { encodeWatchMessage, type Question, type Verdict } from "./watch-messages.js";
 import { WATCH } from "./watch-parameters.js";
-import type { OwnQuestion } from "./watch-state.js";
+import type { OwnQuestion, WatchState } from "./watch-state.js";
 import { listenToAllAnew } from "./watching.js";
 
 /*
- * Who stood still may have been found dead meanwhile, and its addresses given to others. So it asks those who watch it, who made the
- * verdict if there is one, and answers for nothing until it knows.
+ * Who stood still or was cut off may have been found dead meanwhile, and its addresses given to others. So it asks those who watch
+ * it, who made the verdict if there is one, and answers for nothing until it knows. Those that it found dead itself meanwhile are
+ * waited for: they live if it was cut off, and what it took over is theirs.
  */
 
 /** Between two exchanges with a member that cannot be asked otherwise, in rounds. */
@@ -20,13 +21,17 @@ const EXCHANGE_ROUNDS = 8;
 /** This many who say so end the question at once; one is enough a round later. */
 const ENOUGH = 2;
 
-/** Begins to ask, anew where it does so already: an answer to an earlier question was given before the last stall. */
-export function askAboutSelf(turn: Turn, stalledMilliseconds: number): void {
+/**
+ * Begins to ask, anew where it does so already: an answer to an earlier question was given before the last stall.
+ * @param unsureMilliseconds undefined: since it found others dead who are not back, as it was found dead itself
+ */
+export function askAboutSelf(turn: Turn, unsureMilliseconds: number | undefined): void {
   const { state, now } = turn;
   const { watch } = state;
-  listenToAllAnew(turn);
-  const since = Math.min(now - stalledMilliseconds, watch.question?.since ?? now);
-  const wasDead = watch.question?.wasDead === true;
+  if (unsureMilliseconds !== undefined) listenToAllAnew(turn);
+  const wasSureAt = unsureMilliseconds === undefined ? firstLossAt(watch, now) : now - unsureMilliseconds;
+  const since = Math.min(wasSureAt, watch.question?.since ?? now);
+  const wasDead = unsureMilliseconds === undefined || watch.question?.wasDead === true;
   const nonce = Math.floor(nextRandom(state.random) * 0x1_0000_0000);
   const none = { asked: new Set<string>(), alive: new Set<string>(), rounds: 0 };
   watch.question = { nonce, askedAt: now, since, nextRoundAt: now, wasDead, ...none };
@@ -38,22 +43,42 @@ export function continueQuestion(turn: Turn): void {
   const { state, now } = turn;
   const { question, lost } = state.watch;
   if (question === undefined || question.nextRoundAt > now) return;
-  if (question.alive.size > 0) return end(turn, question);
   const asked = now - question.askedAt;
-  const isRecent = ({ since }: { since: number }): boolean => now - since <= WATCH.recentMilliseconds;
+  const waits = asked < WATCH.nobodyMilliseconds && missesOthers(turn, question);
+  if (question.alive.size > 0 && !waits) return end(turn, question);
+  const isRecent = ({ since }: { since: number }): boolean => question.since - since <= WATCH.recentMilliseconds;
   const others = state.order.filter((member) => member !== state.self);
+  const isAsked = (member: Member): boolean =>
+    isLive(member) || (member.state === "dead" && !lost.has(member.name) && isRecent({ since: member.stateSince }));
   if (!others.some(isLive)) {
     const hadOthers = others.some((member) => isRecent({ since: member.stateSince }));
     if (!hadOthers || asked >= WATCH.nobodyMilliseconds) return end(turn, question, "alone");
-  } else if (asked >= WATCH.questionMilliseconds) return end(turn, question, "unanswered");
-  ask(turn, question, [...lost.values()].filter(isRecent));
+  } else if (question.alive.size === 0 && asked >= WATCH.questionMilliseconds) return end(turn, question, "unanswered");
+  ask(turn, question, [...lost.values()].filter(isRecent), others.filter(isAsked));
   question.rounds += 1;
   question.nextRoundAt = now + WATCH.beatMilliseconds;
 }
 
-function ask(turn: Turn, question: OwnQuestion, lost: readonly { name: string; endpoint: Endpoint }[]): void {
+/** Whether somebody is still dead here who was alive when this member was sure of itself last. */
+function missesOthers({ state: { watch } }: Turn, question: OwnQuestion): boolean {
+  for (const { since } of watch.lost.values()) if (since >= question.since) return true;
+  return false;
+}
+
+function firstLossAt({ lost }: WatchState, now: number): number {
+  let first = now;
+  for (const { since } of lost.values()) first = Math.min(first, since);
+  return first;
+}
+
+function ask(
+  turn: Turn,
+  question: OwnQuestion,
+  lost: readonly { name: string; endpoint: Endpoint }[],
+  others: readonly Member[],
+): void {
   const { state, effects } = turn;
-  const { self, watch, random, order } = state;
+  const { watch, random } = state;
   const { nonce, asked, rounds } = question;
   const watchers = watch.watchers.flatMap((key) => memberAt(state, key) ?? []);
   const octets = questionOf(turn, nonce);
@@ -63,11 +88,7 @@ function ask(turn: Turn, question: OwnQuestion, lost: readonly { name: string; e
   }
   if (watchers.length > 0 || rounds % EXCHANGE_ROUNDS !== 0) return;
   // Members of the releases do not know the question, but they say what they know of everybody.
-  const [other] = pickRandom(
-    random,
-    order.filter((member) => member !== self && isLive(member)),
-    1,
-  );
+  const [other] = pickRandom(random, others, 1);
   if (other === undefined) return;
   asked.add(other.name);
   effects.push({ do: "pushPull", to: other.endpoint, nonce });
@@ -109,7 +130,7 @@ function learn(turn: Turn, question: OwnQuestion, from: string, state: Verdict["
   if (state === "alive" || state === "suspect") {
     question.alive.add(from);
     const enough = question.alive.size >= Math.min(ENOUGH, question.asked.size);
-    if (enough) end(turn, question);
+    if (enough && !missesOthers(turn, question)) end(turn, question);
   } else question.wasDead = true;
 }
 

@@ -154,7 +154,10 @@ function refute(turn: Turn, accused: number, as: "suspect" | "dead" | "other", f
   changeHealth(turn, 1); // who is taken for dead is slow
   report(turn, { what: "refuted", as, from });
   announceSelf(turn);
-  if (as === "dead") watch.refutedAt = now;
+  if (as === "dead") {
+    watch.refutedAt = now;
+    turn.effects.push({ do: "takenForDead", incarnation: accused });
+  }
   // So many accusations as anybody likes to send are not to become packets to everybody each.
   if (!isOnRing(watch) || now - watch.toldAllAt < WATCH.answerMilliseconds) return;
   watch.toldAllAt = now;

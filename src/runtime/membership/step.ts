@@ -54,7 +54,7 @@ function handle(turn: Turn, event: MembershipEvent): void {
       mergeRemoteState(turn, event.members);
       return hearExchange(turn, event.members, event.nonce);
     case "confirm":
-      return askAboutSelf(turn, event.stalledMilliseconds);
+      return askAboutSelf(turn, event.unsureMilliseconds);
     case "seek":
       return seekAllLost(turn);
     case "leave":

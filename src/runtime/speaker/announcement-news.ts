@@ -1,4 +1,3 @@
-import type { Generation } from "../../config/generations.js";
 import type { AnnounceDecision, WithholdReason } from "../announce/decision.js";
 import type { Logger } from "../net/logger.js";
 import type { ObjectKey, ServiceView } from "../world/views.js";
@@ -25,9 +24,10 @@ export type AnnouncementNews = Readonly<{
 /** What was decided last, as far as it is told: the addresses or prefixes that are announced, or why none are. */
 type Outcome = string | Readonly<{ reason: WithholdReason }>;
 
-/** @param options `generation`: the release whose words are used; all that read the ConfigMap say no protocol */
+/** @param saysProtocol whether Events name it, as all releases do but those that knew the ConfigMap alone */
 export function createAnnouncementNews(
-  { node, generation }: Readonly<{ node: string; generation?: Generation }>,
+  node: string,
+  saysProtocol: () => boolean,
   ports: Readonly<{ log: Logger; recordEvent(service: ServiceView, event: SpeakerEvent): void }>,
 ): AnnouncementNews {
   const { log } = ports;
@@ -41,11 +41,12 @@ export function createAnnouncementNews(
     withheld.set(reason, outcome);
     return outcome;
   }
-  const assigned = (protocol: AnnounceProtocol): SpeakerEvent => {
-    const message = `announcing from node "${node}"${generation === undefined ? ` with protocol "${protocol}"` : ""}`;
-    return { type: "Normal", reason: "nodeAssigned", message };
+  const assigned = (ending: string): SpeakerEvent => {
+    return { type: "Normal", reason: "nodeAssigned", message: `announcing from node "${node}"${ending}` };
   };
-  const assignedBy = { layer2: assigned("layer2"), bgp: assigned("bgp") }; // one for the thousands that wait to be told
+  // One of each for the thousands that wait to be told.
+  const assignedBy = { layer2: assigned(' with protocol "layer2"'), bgp: assigned(' with protocol "bgp"') };
+  const assignedAtAll = assigned("");
   const logWithdrawn = (fields: object): void =>
     log.info({ event: "serviceWithdrawn", ...fields }, "withdrawing service announcement");
   return {
@@ -62,7 +63,7 @@ export function createAnnouncementNews(
         if (typeof before === "string" && before !== outcome)
           logWithdrawn({ service: key, protocol, reason: "loadBalancerIPChanged" });
         log.info({ event: "serviceAnnounced", service: key, ips, protocol }, "service has IP, announcing");
-        ports.recordEvent(service, assignedBy[protocol]);
+        ports.recordEvent(service, saysProtocol() ? assignedBy[protocol] : assignedAtAll);
       }
     },
     withdrawn: (key, reason) => logWithdrawn({ service: key, reason }),

@@ -1,6 +1,6 @@
 import type { MemberChange } from "../membership/effects.js";
 import type { Endpoint } from "../membership/state.js";
-import type { Joined } from "./membership-driver.js";
+import type { Joined } from "./membership.js";
 
 export type JoinFailure = Joined["failed"][number];
 

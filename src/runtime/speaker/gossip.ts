@@ -5,8 +5,8 @@ import { canonicalAddress } from "../net/address.js";
 import type { LogFields, Logger } from "../net/logger.js";
 import { describeChange, describeFailures, explainRefusal, type JoinFailure } from "./gossip-text.js";
 import type { MembershipClient, MembershipHandlers } from "./membership-client.js";
-import type { MembershipCounters, MemberView } from "./membership-driver.js";
-import { SETTLE_MILLISECONDS } from "./settle-time.js";
+import type { MembershipCounters, MemberView } from "./membership.js";
+import { GIVE_WAY_MILLISECONDS, SETTLE_MILLISECONDS } from "./settle-time.js";
 
 /** Where another speaker may be: the address of its Pod. `expected`: it runs, as far as the API server knows. */
 export type GossipPeer = Readonly<{ address: string; expected: boolean }>;
@@ -56,8 +56,6 @@ export type Gossip = Readonly<{
 const REST_MILLISECONDS = 300;
 /** While none answers that should, perhaps nobody can be heard yet. Not for ever, or nobody would serve. */
 const ALONE_MILLISECONDS = 10_000;
-/** So long for those of ours that are there to give way: they may have thousands of Services to decide on. */
-const GIVE_WAY_MILLISECONDS = 1_000;
 const ASK_AGAIN_MILLISECONDS = 1_000;
 const JOIN_MILLISECONDS = 60_000;
 const LEAVE_MILLISECONDS = 1_000;
@@ -137,7 +135,7 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
     life = here;
     changed(); // somebody may have been there before us
     const cancelJoins = joinEveryMinute();
-    await meetOthers(here);
+    await meetOthers(here, isFirst);
     if (!over.isOpen()) {
       here.isSettled = true;
       for (const resolve of waiting) resolve();
@@ -153,8 +151,11 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
     return reason;
   }
 
-  /** Waits until all others that are there know of this speaker. */
-  async function meetOthers({ client, over, contact, refuted, gaveWay }: Life): Promise<void> {
+  /**
+   * Waits until all others that are there know of this speaker. Those of the original give way without a word; what comes from them
+   * is asked for on the link first, but what was announced before is not.
+   */
+  async function meetOthers({ client, over, contact, refuted, gaveWay }: Life, isFirst: boolean): Promise<void> {
     const [expected, others] = [endpointsOf((peer) => peer.expected), endpointsOf((peer) => !peer.expected)];
     const alone = createLatch();
     const cancel = ports.startTimer(ALONE_MILLISECONDS, alone.open);
@@ -182,11 +183,11 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
         `no other speaker has answered for ${ALONE_MILLISECONDS / 1000} s: going on without them`,
       );
     }
-    await pause(SETTLE_MILLISECONDS, over.opened);
+    if (!isFirst) await pause(SETTLE_MILLISECONDS, over.opened);
     await untilAllGaveWay(client, gaveWay, over.opened);
   }
 
-  /** Speakers of ours say when they have; those of the original had their time. */
+  /** Speakers of ours say when they have. */
   async function untilAllGaveWay(
     client: MembershipClient,
     gaveWay: ReadonlySet<string>,

@@ -62,13 +62,18 @@ export interface Announcer {
   settled(): Promise<void>;
   /** Tells of all that is announced, where it can be heard for the first time. */
   tellTheLink(): void;
+  /** Interfaces that were silent are so no more: what was kept is answered, and the link is told. */
+  interfacesBack(): void;
   /** Another machine says that it has this address. */
   claimHeard(address: AnnouncedAddress, interfaceName: string, mac: string): void;
   /** Speakers came or went: for a while nobody is fought, nor is an address given up. */
   fleetChanged(): void;
   /** Sends nothing until release(): the thread does not know whether the addresses are its own. */
   hold(): void;
-  /** The addresses are this node's own; others may have said otherwise in the meantime, so the link is told. */
+  /**
+   * The addresses are this node's own: what was asked meanwhile is answered; others may have said otherwise, so the link is
+   * told.
+   */
   release(): void;
   stop(): void;
 }
@@ -99,6 +104,11 @@ export function createAnnouncer(
   function tellOfAll(periodMilliseconds?: number): void {
     for (const { key, announced } of addresses.values()) if (announced) tellSoon(key, periodMilliseconds);
     pump();
+  }
+
+  function answerKept(): void {
+    if (held) return;
+    for (const { key, announced } of addresses.values()) if (announced) ports.responders().answerRemembered(key);
   }
 
   /** Sends what is due, a part in each turn. */
@@ -225,6 +235,10 @@ export function createAnnouncer(
       });
     },
     tellTheLink: () => tellOfAll(),
+    interfacesBack() {
+      answerKept();
+      tellOfAll();
+    },
     claimHeard(address, interfaceName, mac) {
       const { probe, key } = address;
       if (probe !== undefined) {
@@ -254,6 +268,7 @@ export function createAnnouncer(
     release() {
       held = false;
       restartProbes(probes, addresses, ports.now()); // what was answered to them was thrown away
+      answerKept();
       tellOfAll(BURST_INTERVAL_MILLISECONDS);
     },
     stop() {

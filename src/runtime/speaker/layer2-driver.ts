@@ -14,6 +14,7 @@ import {
   type Layer2Report,
   type Layer2Request,
   type Layer2WorkerData,
+  type LinksBack,
   type Stall,
 } from "../layer2/messages.js";
 import type { MembershipStart } from "./membership-messages.js";
@@ -36,6 +37,8 @@ export type Layer2Options = Readonly<{
   mayAnswer?: () => Promise<void>;
   /** The thread stood still, answered nothing until its addresses were sure to be its own, and answers again. */
   onStalled?: (stall: Stall) => void;
+  /** Interfaces have a carrier again, and it is sure whose the addresses are. */
+  onLinksBack?: (back: LinksBack) => void;
 }>;
 
 export type Layer2Counters = Readonly<{
@@ -68,8 +71,11 @@ export interface Layer2Driver {
   setAll(interfacesByAddress: ReadonlyMap<string, readonly string[]>): Promise<void>;
   /** Speakers came or went: for a while claims of others may be theirs. */
   fleetChanged(): void;
-  /** Tells the other speakers that this one has given way, and what it has answered; once what was asked for before is in force. */
-  handOver(): void;
+  /**
+   * Tells the other speakers that this one has given way, and what it has answered; once what was asked for before is in force,
+   * and where so many changes of who lives are all there were.
+   */
+  handOver(changes: number): void;
   /** Empty where the worker is not running. */
   counters(): Promise<Layer2Counters>;
   /** As of the last scan; without the excluded ones. */
@@ -140,6 +146,8 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
         return options.onRegained?.(report.address);
       case "stalled":
         return options.onStalled?.(report.stall);
+      case "linksBack":
+        return options.onLinksBack?.(report.back);
       case "done":
       case "counters":
         asked.get(report.id)?.(report);
@@ -261,9 +269,9 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
       }
       return isHeld ? inForceLater() : replaceAll();
     },
-    handOver: () =>
+    handOver: (changes) =>
       void (flushed ?? Promise.resolve()).then(() =>
-        worker?.postMessage({ type: "handOver" } satisfies Layer2Request, []),
+        worker?.postMessage({ type: "handOver", changes } satisfies Layer2Request, []),
       ),
     fleetChanged: () => worker?.postMessage({ type: "fleetChanged" } satisfies Layer2Request, []),
     async counters() {

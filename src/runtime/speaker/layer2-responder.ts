@@ -45,6 +45,8 @@ export function createCounters(protocol: Layer2Protocol): ResponderCounters {
   return { drops: createDropCounters(protocol), queueOverflows: 0, unsent: 0, errors: 0 };
 }
 
+const NOTHING: AnnouncedAddresses = new Map();
+
 /** Answers by one protocol on one interface. */
 export interface Responder {
   target: ResponderTarget;
@@ -76,8 +78,8 @@ export function openResponder(
     /** What befell the socket, and was counted; it goes on. */
     error: (responder: Responder, error: unknown) => void;
     claim: (name: string, address: AnnouncedAddress, macHigh: number, macLow: number) => void;
-    /** Frames have arrived. @returns whether they may be answered; else they are dropped */
-    batch: () => boolean;
+    /** Frames have arrived. @returns whether they may be answered, or only later, or are too old for that */
+    batch: (interfaceIndex: number) => "answer" | "keep" | "drop";
     /** A request came in by this interface that somebody else has to answer. */
     unanswered: (interfaceIndex: number, view: DataView, offset: number, octets: number) => void;
     answered: (view: DataView, offset: number) => void;
@@ -96,10 +98,13 @@ export function openResponder(
   };
   const socket = openSocket(protocol.name, target.index, {
     onBatch: (slots, count) => {
-      if (on.batch()) {
+      const what = on.batch(target.index);
+      if (what === "answer") {
         return answerBatch(protocol, slots, count, from, addresses, counters.drops, answered, remember, on.answered);
       }
       countStalled(count);
+      // As if nothing were announced: so each request is remembered.
+      if (what === "keep") answerBatch(protocol, slots, count, from, NOTHING, {}, answered, remember);
       return 0;
     },
     onUnsent: takeBack,

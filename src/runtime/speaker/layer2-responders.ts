@@ -58,6 +58,8 @@ export type ResponderPorts = Readonly<{
   onClaim(address: AnnouncedAddress, interfaceName: string, mac: MacAddress): void;
   /** Frames have arrived at this moment: whether they may be answered. */
   mayAnswer(now: number): boolean;
+  /** Whether nothing may be answered or told on this interface just now. */
+  isSilent(interfaceIndex: number): boolean;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
   /** A socket is in trouble: the interfaces are worth looking at. */
@@ -90,6 +92,8 @@ export interface Responders {
   /** Throws away all requests that wait or are remembered: nobody knows how old they are. */
   discardWaiting(): void;
   counters(): InterfaceCounters[];
+  /** Names of those of these interfaces, by index, on which something is answered. */
+  names(indexes: readonly number[]): readonly string[];
   close(): void;
 }
 
@@ -132,6 +136,7 @@ export function createResponders(
   });
   let ownMacs: ReadonlySet<MacAddress> = new Set(); // BOUNDED by the interfaces that exist
   let batchAt = 0; // when the frames arrived that are looked at
+  let hasDiscarded = false; // since then
   let listTrouble: string | undefined;
   let reported = "";
   let choices: readonly InterfaceChoice[] = [];
@@ -157,9 +162,12 @@ export function createResponders(
     tellInterfaces();
   }
 
-  function startBatch(): boolean {
+  /** What arrived before the thread stood still is dropped, what comes until it is sure is kept. */
+  function startBatch(index: number): "answer" | "keep" | "drop" {
     batchAt = ports.now();
-    return ports.mayAnswer(batchAt);
+    hasDiscarded = false;
+    if (ports.mayAnswer(batchAt) && !ports.isSilent(index)) return "answer";
+    return hasDiscarded ? "drop" : "keep";
   }
 
   function open({ protocol, responders, troubles, openErrors, recent }: ResponderSet, target: ResponderTarget): void {
@@ -267,7 +275,9 @@ export function createResponders(
     addressChanged: groups.addressChanged,
     settled: groups.settled,
     sendBursts(keys) {
-      for (const { responders } of sets) for (const responder of responders.values()) responder.sendBursts(keys);
+      for (const { responders } of sets) {
+        for (const [index, responder] of responders) if (!ports.isSilent(index)) responder.sendBursts(keys);
+      }
     },
     sendProbes(keys) {
       for (const { responders } of sets) for (const responder of responders.values()) responder.sendProbes(keys);
@@ -275,8 +285,9 @@ export function createResponders(
     answerRemembered(key, milliseconds) {
       const { responders, recent } = arpProtocol.speaksFor(key) ? arp : ndp;
       batchAt = ports.now();
-      const answerLate = (index: number, view: DataView, offset: number, octets: number): void =>
-        responders.get(index)?.answerLate(view, offset, octets);
+      const answerLate = (index: number, view: DataView, offset: number, octets: number): void => {
+        if (!ports.isSilent(index)) responders.get(index)?.answerLate(view, offset, octets);
+      };
       if (milliseconds !== undefined) takeRequests(recent, key, batchAt, answerLate, () => false, milliseconds);
       else takeRequests(recent, key, batchAt, answerLate, (mark, at) => isAnsweredByOther(answeredByOthers, mark, at));
     },
@@ -284,12 +295,17 @@ export function createResponders(
     handoverHeard: (handover) => noteHandover(answeredByOthers, handover, ports.now()),
     strangersLive: (isSo) => noteStrangers(answeredByOthers, isSo, ports.now()),
     discardWaiting() {
+      hasDiscarded = true;
       for (const { responders, recent } of sets) {
         for (const responder of responders.values()) responder.discardWaiting();
         forgetRequests(recent);
       }
     },
     counters: () => sets.flatMap(countersOf),
+    names: (indexes) =>
+      choices.flatMap(({ index, name }) =>
+        indexes.includes(index) && sets.some(({ responders }) => responders.has(index)) ? [name] : [],
+      ),
     close() {
       groups.close();
       for (const set of sets) for (const index of set.responders.keys()) close(set, index);

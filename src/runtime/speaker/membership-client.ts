@@ -2,7 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { MemberChange, MembershipReport } from "../membership/effects.js";
 import { requireMetadata } from "../membership/metadata.js";
 import type { Endpoint } from "../membership/state.js";
-import type { Joined, Membership, MembershipCounters, MemberView } from "./membership-driver.js";
+import type { Joined, Membership, MembershipCounters, MemberView } from "./membership.js";
 import type { Living, MembershipAnswers, MembershipCall, MembershipSaid } from "./membership-messages.js";
 
 export type MembershipHandlers = Readonly<{

@@ -1,97 +1,15 @@
-import type {
-  MemberChange,
-  MembershipEffect,
-  MembershipEvent,
-  MembershipReport,
-  Ownership,
-} from "../membership/effects.js";
+import type { MembershipEffect, MembershipEvent, Ownership } from "../membership/effects.js";
 import { ENCRYPTION_OCTETS } from "../membership/encryption.js";
-import type { KeyRing } from "../membership/keys.js";
-import { encodeMessage, encodePushPull, MESSAGE_TYPE, type MemberState } from "../membership/messages.js";
+import { encodeMessage, encodePushPull, MESSAGE_TYPE } from "../membership/messages.js";
 import { decodeMetadata, requireMetadata } from "../membership/metadata.js";
-import type { MembershipParameters } from "../membership/parameters.js";
 import { localState } from "../membership/rumours.js";
 import { createMembershipState, isLive, nextTimeoutAt, type Endpoint } from "../membership/state.js";
 import { step } from "../membership/step.js";
+import type { BodiesFor, Joined, Membership, MembershipOptions } from "./membership.js";
 import type { MembershipPorts, StreamStep, StreamTalk } from "./membership-ports.js";
 import { createMembershipReports } from "./membership-reports.js";
 import { createStreamAsker, type Asked } from "./membership-streams.js";
 import { createMembershipWire } from "./membership-wire.js";
-
-export type MembershipOptions = Readonly<{
-  /** The name of this Node; others match it with Nodes and endpoints. */
-  name: string;
-  /** Of this node, as others reach it; UDP and TCP. No wildcard. */
-  bindAddress: string;
-  port: number;
-  /** At most 512 octets that all others see; the releases have none. */
-  metadata?: Uint8Array;
-  parameters: MembershipParameters;
-  /** See deriveKeyRing(); empty: in clear. */
-  keys: KeyRing;
-  /** Only members with the same are heard; the releases have none. */
-  label?: string;
-  /** After each change of alive(), or of what a member says of itself. */
-  onChange: (change: MemberChange) => void;
-  /** Worth a line in the log; explainReport() has the words. The same about one member once a minute at most. */
-  onReport: (report: MembershipReport) => void;
-  /**
-   * Another speaker of ours has said something by tellOurs(). Told of every message that is none of memberlist's own.
-   * @returns whether it could be read
-   */
-  hearOurs?: (body: Uint8Array, from: Endpoint) => boolean;
-  /** A socket is of no use any more: this member hears nothing, and should be made anew. */
-  onError: (error: Error) => void;
-}>;
-
-export type MemberView = Readonly<{ name: string; endpoint: Endpoint; state: MemberState; metadata: Uint8Array }>;
-
-export type MembershipCounters = Readonly<{
-  packetsSent: number;
-  packetsReceived: number;
-  /** By reason: packets, messages and streams that came to nothing. */
-  dropped: ReadonlyMap<string, number>;
-  /** By what they say: foundDead is a verdict of this member on another, refuted one of others on this, which it survived. */
-  reports: ReadonlyMap<string, number>;
-  /** 0: healthy; up to 7 as this member finds itself slow. */
-  healthScore: number;
-  /** Rumours that wait to be told, of as many members at most. */
-  waitingRumours: number;
-}>;
-
-/** This node's part in the gossip of all speakers. */
-export type Membership = Readonly<{
-  /** Names of those who live, suspects and this one included; this one not after leave(). The same set until it changes. */
-  alive: () => ReadonlySet<string>;
-  /** All that is known, the dead of the last 30 s included. */
-  members: () => readonly MemberView[];
-  /**
-   * Exchanges all that is known with each, eight at a time; who is a member already does no harm.
-   * @returns how many were reached, and why the others were not; never rejects
-   */
-  join: (endpoints: readonly Endpoint[]) => Promise<Joined>;
-  /** @throws RangeError above 512 octets */
-  setMetadata: (metadata: Uint8Array) => void;
-  /** Takes other keys, the primary first. Add a new key everywhere, then make it the primary, then take the old one away. */
-  setKeys: (keys: KeyRing) => void;
-  counters: () => MembershipCounters;
-  /**
-   * This thread stood still for so long, until now: asks others what this member is to them. Their answer takes a round trip; 1 s where
-   * others were alive lately and none is now, 5 s at the most. Calls while it is being asked begin anew, and all get the last
-   * answer. `unanswered` after stop(); never rejects.
-   */
-  confirm: (stalledMilliseconds: number) => Promise<Ownership>;
-  /** Tells those that were found dead so, who protest if they are back: another machine says that it has one of our addresses. */
-  seek: () => void;
-  /** Says something, once and unconfirmed, to all speakers of ours that live. At most 1,200 octets. */
-  tellOurs: (body: Uint8Array) => void;
-  /** Tells the others; resolves when that is done or the time is over. Answers go on until stop(). */
-  leave: (timeoutMilliseconds: number) => Promise<void>;
-  /** Closes all sockets. Others find out unless leave() went before. Idempotent. */
-  stop: () => Promise<void>;
-}>;
-
-export type Joined = Readonly<{ reached: number; failed: readonly Readonly<{ to: Endpoint; reason: string }>[] }>;
 
 const MAX_STREAMS_IN = 32;
 const MAX_JOINS = 8;
@@ -176,6 +94,8 @@ export async function createMembership(options: MembershipOptions, ports: Member
         return void pushPull(effect.to, false, effect.nonce);
       case "owned":
         return answerAskers(effect.ownership);
+      case "takenForDead":
+        return options.onTakenForDead?.(effect.incarnation);
       case "changed":
         live = undefined;
         return onChange(effect.change);
@@ -296,13 +216,15 @@ export async function createMembership(options: MembershipOptions, ports: Member
     await streams.close();
   }
 
-  function tellOurs(body: Uint8Array): void {
+  function tellOurs(bodiesFor: BodiesFor): void {
     if (ended.signal.aborted) return;
-    const message = Uint8Array.of(MESSAGE_TYPE.user, ...body);
     for (const member of state.members.values()) {
       if (member.name === name || !isLive(member) || decodeMetadata(member.metadata) === undefined) continue;
-      packetsSent += 1;
-      packets.send(wire.encodePacket([message], member.endpoint, true), member.endpoint);
+      for (const body of bodiesFor(member.name, member.incarnation)) {
+        const message = Uint8Array.of(MESSAGE_TYPE.user, ...body);
+        packetsSent += 1;
+        packets.send(wire.encodePacket([message], member.endpoint, true), member.endpoint);
+      }
     }
   }
 
@@ -327,13 +249,14 @@ export async function createMembership(options: MembershipOptions, ports: Member
       healthScore: state.healthScore,
       waitingRumours: state.broadcasts.tierOf.size,
     }),
-    confirm(stalledMilliseconds) {
+    confirm(unsureMilliseconds) {
       if (ended.signal.aborted) return Promise.resolve(unanswered());
       return new Promise((resolve) => {
         askers.add(resolve);
-        dispatch({ type: "confirm", stalledMilliseconds });
+        dispatch({ type: "confirm", unsureMilliseconds });
       });
     },
+    nextBeatAt: () => state.watch.nextBeatAt,
     seek: () => dispatch({ type: "seek" }),
     async leave(timeoutMilliseconds) {
       if (ended.signal.aborted) return;

@@ -2,7 +2,8 @@ import type { MessagePort } from "node:worker_threads";
 import type { MemberChange } from "../membership/effects.js";
 import { decodeMetadata } from "../membership/metadata.js";
 import type { Endpoint } from "../membership/state.js";
-import { createMembership, type Membership } from "./membership-driver.js";
+import { createMembership } from "./membership-driver.js";
+import type { Membership } from "./membership.js";
 import type { HostedOptions, Living, MembershipCall, MembershipSaid } from "./membership-messages.js";
 import type { MembershipPorts } from "./membership-ports.js";
 
@@ -16,8 +17,13 @@ export type MembershipHost = Readonly<{
 
 /** For those on the same thread. */
 export type HostHandlers = Readonly<{
-  /** Another speaker of ours has said something by tellOurs(); also what is none of it. @returns whether it could be read */
-  hearOurs: (body: Uint8Array) => boolean;
+  /**
+   * A speaker, of this name where it is known, has said something by tellOurs(); also what is none of it.
+   * @returns undefined where it could not be read; whether that speaker has given way to this one
+   */
+  hearOurs: (body: Uint8Array, sender: string | undefined) => Readonly<{ gaveWay: boolean }> | undefined;
+  /** Somebody found this member dead at this incarnation; it has protested. */
+  onTakenForDead: (incarnation: number) => void;
   /** At the start, and after each change. */
   onLiving: (living: Living) => void;
 }>;
@@ -30,7 +36,7 @@ export function startMembershipHost(
   port: MessagePort,
   options: HostedOptions,
   ports: MembershipPorts,
-  { hearOurs, onLiving }: HostHandlers,
+  { hearOurs, onTakenForDead, onLiving }: HostHandlers,
 ): MembershipHost {
   let membership: Membership | undefined;
   let stopping: Promise<void> | undefined;
@@ -53,10 +59,10 @@ export function startMembershipHost(
   }
 
   function hear(body: Uint8Array, from: Endpoint): boolean {
-    if (!hearOurs(body)) return false;
-    const sender = membership?.members().find(({ endpoint }) => endpoint.address === from.address);
-    if (sender !== undefined) say({ type: "gaveWay", name: sender.name });
-    return true;
+    const sender = membership?.members().find(({ endpoint }) => endpoint.address === from.address)?.name;
+    const heard = hearOurs(body, sender);
+    if (heard?.gaveWay === true && sender !== undefined) say({ type: "gaveWay", name: sender });
+    return heard !== undefined;
   }
 
   async function open(): Promise<void> {
@@ -65,6 +71,7 @@ export function startMembershipHost(
         {
           ...options,
           hearOurs: hear,
+          onTakenForDead,
           onChange: tellChange,
           onReport: (report) => say({ type: "report", report }),
           onError: ({ message }) => say({ type: "error", message }),

@@ -1,29 +1,29 @@
+import type { GiveWay } from "./give-way.js";
 import type { MembershipHost } from "./membership-host.js";
-import { SETTLE_MILLISECONDS } from "./settle-time.js";
+import { GIVE_WAY_MILLISECONDS, SETTLE_MILLISECONDS } from "./settle-time.js";
 
 /**
- * Whether what this node announces is its own after its thread stood still, as the others say.
+ * Whether what this node announces is its own after its thread stood still, it was cut off, or somebody found it dead: whether the
+ * others say that it lives, and answer for nothing any more that is its own, nor it for what is theirs.
  * @param host undefined: there is no gossip, and nobody to ask
+ * @param unsureMilliseconds so long ago it was sure last; undefined: it was found dead
  * @param startTimer calls once, after so many milliseconds
  * @returns false where it is not known, and is to be asked again
  */
 export async function confirmOwnership(
   host: Pick<MembershipHost, "membership"> | undefined,
-  stalledMilliseconds: number,
+  unsureMilliseconds: number | undefined,
+  giveWay: Pick<GiveWay, "byAll"> | undefined,
   startTimer: (milliseconds: number, run: () => void) => unknown,
 ): Promise<boolean> {
   if (host === undefined) return true;
   const membership = host.membership();
   if (membership === undefined) return false; // it is not known yet who is there
-  const { outcome } = await membership.confirm(stalledMilliseconds);
-  switch (outcome) {
-    case "alive":
-    case "alone":
-      return true;
-    case "unanswered":
-      return false;
-    case "returned":
-      await new Promise<void>((resolve) => void startTimer(SETTLE_MILLISECONDS, resolve));
-      return true;
-  }
+  const { outcome } = await membership.confirm(unsureMilliseconds);
+  if (outcome === "unanswered") return false;
+  const settled =
+    outcome === "returned" ? new Promise<void>((resolve) => void startTimer(SETTLE_MILLISECONDS, resolve)) : undefined;
+  await giveWay?.byAll(GIVE_WAY_MILLISECONDS); // not for ever, or nobody would serve
+  await settled; // speakers of the original give way without a word
+  return true;
 }

@@ -126,7 +126,7 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   );
   let nodeIdentifier: IpAddress | undefined; // of BGP: once chosen it stays, or every session would begin anew
   const ownPeers = createOwnPeers(ports.log);
-  const news = createAnnouncementNews(options, ports);
+  const news = createAnnouncementNews(options.node, saysProtocol, ports);
   const conflicts = createConflictNews(options.node, ports, (address) => {
     return new Map(announced.claimants(address).map((key) => [key, services.get(key)]));
   });
@@ -141,6 +141,11 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   let isSynced = false;
   let stopped = false;
   let deferred = false;
+
+  /** As the release whose words are used, and as those of the fleet while one of them lives. */
+  function saysProtocol(): boolean {
+    return options.generation === undefined && fleet?.rules.nodeSelectors !== false; // both came with the resources
+  }
 
   function touch(key: ObjectKey): void {
     dirty.add(key);

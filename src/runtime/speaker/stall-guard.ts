@@ -1,4 +1,4 @@
-import { createFence, noteRunning, openFence, TICK_MILLISECONDS } from "../layer2/fence.js";
+import { createFence, doubt, noteRunning, openFence, TICK_MILLISECONDS } from "../layer2/fence.js";
 import type { Stall } from "../layer2/messages.js";
 
 /** Between two attempts to have the ownership confirmed. */
@@ -7,25 +7,33 @@ const ASK_AGAIN_MILLISECONDS = 250;
 export type StallGuardPorts = Readonly<{
   /** Milliseconds of a clock that never goes back. */
   now(): number;
+  /** When the next heartbeat to other speakers is, or was, to go out; Infinity: none is. */
+  beatDueAt(): number;
   /** @returns what calls it off */
   startTimer(milliseconds: number, run: () => void): () => void;
   /**
    * Asks those who would know whether the addresses of this node are still its own, or waits until they are again. False, or
    * a rejection, which is told: not known, to be asked again. Who is alone is sure at once.
-   * @param stalledMilliseconds the longest halt since this node was sure
+   * @param stalledMilliseconds the longest halt since this node was sure; undefined: it did not stand still, but somebody
+   *   found it dead
    */
-  confirmOwnership(stalledMilliseconds: number): Promise<boolean>;
+  confirmOwnership(stalledMilliseconds: number | undefined): Promise<boolean>;
   onUnconfirmed(error: unknown): void;
-  /** The thread stood still: nothing may be answered, and what waited is to be dropped. Again where it stands still again. */
-  onClosed(): void;
+  /**
+   * Nothing may be answered. Again where the thread stands still again.
+   * @param stalled it stood still: what waited is to be dropped
+   */
+  onClosed(stalled: boolean): void;
   onOpened(stall: Stall): void;
 }>;
 
-/** Keeps a thread that stood still from answering until it is sure of its addresses again. */
+/** Keeps a thread that stood still, or was found dead, from answering until it is sure of its addresses again. */
 export interface StallGuard {
   /** To be asked before anything is answered, with the time at which it arrived. */
   mayAnswer(now: number): boolean;
   isOpen(): boolean;
+  /** Somebody found this machine dead, and others may have its addresses: nothing is answered until it is sure. */
+  doubt(): void;
   /** How often the thread stood still. */
   stalls(): number;
   stop(): void;
@@ -39,26 +47,27 @@ export function createStallGuard(ports: StallGuardPorts): StallGuard {
   let cancelAsking = (): void => {};
 
   function mayAnswer(now: number): boolean {
-    if (noteRunning(fence, now)) {
-      ports.onClosed();
+    if (noteRunning(fence, now, ports.beatDueAt())) {
+      ports.onClosed(true);
       cancelAsking();
-      void confirm(fence.stalls);
+      void confirm(fence.closings);
     }
     return fence.open;
   }
 
-  async function confirm(stall: number): Promise<void> {
-    const confirmed = await ports.confirmOwnership(fence.stalledMilliseconds).catch((error: unknown) => {
+  async function confirm(closing: number): Promise<void> {
+    const { stalledMilliseconds: stalled } = fence;
+    const confirmed = await ports.confirmOwnership(stalled > 0 ? stalled : undefined).catch((error: unknown) => {
       ports.onUnconfirmed(error);
       return false;
     });
-    if (stopped || stall !== fence.stalls) return; // it stood still once more, and somebody else asks
+    if (stopped || closing !== fence.closings) return; // it stood still once more, and somebody else asks
     if (!confirmed) {
-      cancelAsking = ports.startTimer(ASK_AGAIN_MILLISECONDS, () => void confirm(stall));
+      cancelAsking = ports.startTimer(ASK_AGAIN_MILLISECONDS, () => void confirm(closing));
       return;
     }
     const now = ports.now();
-    if (!mayAnswer(now) && openFence(fence, stall)) {
+    if (!mayAnswer(now) && openFence(fence, closing)) {
       const { stalledMilliseconds, closedMilliseconds } = fence;
       ports.onOpened({ stalledMilliseconds, heldMilliseconds: now - closedMilliseconds });
     }
@@ -73,6 +82,11 @@ export function createStallGuard(ports: StallGuardPorts): StallGuard {
   return {
     mayAnswer,
     isOpen: () => fence.open,
+    doubt() {
+      if (stopped || !doubt(fence, ports.now())) return;
+      ports.onClosed(false);
+      void confirm(fence.closings);
+    },
     stalls: () => fence.stalls,
     stop() {
       stopped = true;

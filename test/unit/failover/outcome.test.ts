@@ -26,7 +26,6 @@ const good: FaultOutcome = {
   during: verdict(away),
   whole: verdict([...away, move(A, "n2", "n1")]),
   claims: [claimed(A, 1, "n1"), claimed(A, 5, "n2")],
-  comesBackAlone: false,
 };
 
 it.each<{ name: string; outcome: Partial<FaultOutcome>; problems: readonly string[] }>([
@@ -65,14 +64,9 @@ it.each<{ name: string; outcome: Partial<FaultOutcome>; problems: readonly strin
     problems: [`the link was never told who has ${A} now`],
   },
   {
-    name: "nothing in what happens as two owners meet",
-    outcome: { comesBackAlone: true, whole: verdict([], { byTwo: [double] }) },
-    problems: [],
-  },
-  {
-    name: "two machines at a request before they met",
-    outcome: { comesBackAlone: true, during: verdict(away, { byTwo: [double] }) },
-    problems: [`${A}: 2 machines answered the request of 0: n1 after 3 ms, n2 after 90 ms`],
+    name: "a request that one machine answered twice",
+    outcome: { whole: verdict(good.whole.moves, { repeated: [double] }) },
+    problems: [`${A}: one request was answered twice`],
   },
 ])("problemsOf() finds $name", ({ outcome, problems }) => {
   expect(problemsOf({ ...good, ...outcome })).toEqual(problems);

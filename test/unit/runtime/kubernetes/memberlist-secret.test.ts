@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import {
-  ensureMemberlistSecret,
+  lookAfterMemberlistSecret,
   type MemberlistSecretOptions,
 } from "../../../../src/runtime/kubernetes/memberlist-secret.js";
 import { createManualClock, type ManualClock } from "../controller/fixtures.js";
@@ -24,17 +24,24 @@ beforeEach(() => {
 });
 afterEach(() => stop.abort());
 
-function ensure(rest: Partial<MemberlistSecretOptions> = {}): Promise<void> {
-  return ensureMemberlistSecret({
+let ended: boolean;
+let isOurTurn: boolean;
+
+/** Begins, and has looked once. */
+async function ensure(rest: Partial<MemberlistSecretOptions> = {}): Promise<void> {
+  [ended, isOurTurn] = [false, true];
+  void lookAfterMemberlistSecret({
     client: api.client,
     ports: noted.ports,
     signal: stop.signal,
     namespace: NAMESPACE,
     name: "memberlist",
     deployment: "controller",
+    isOurTurn: () => isOurTurn,
     randomOctets: (count) => OCTETS.slice(0, count),
     ...rest,
-  });
+  }).then(() => (ended = true));
+  await clock.advance(0);
 }
 const secret = () => api.get(SECRETS, `${NAMESPACE}/memberlist`);
 
@@ -86,6 +93,7 @@ it.each([
   await ensure();
   expect(api.writes()).toEqual([]);
   expect(noted.log).toEqual([expect.stringMatching(says)]);
+  expect(ended).toBe(true);
 });
 
 it("goes on until the server takes it", async () => {
@@ -94,8 +102,38 @@ it("goes on until the server takes it", async () => {
     method === "POST" && path.endsWith("/secrets") && refusals-- > 0
       ? { status: 503, body: { message: "x" } }
       : undefined;
-  const ended = ensure();
+  await ensure();
   await clock.advance(60_000);
-  await ended;
   expect(secret()).toBeDefined();
+});
+
+it.each([
+  { name: "made by us", data: undefined },
+  { name: "found", data: { secretkey: "b2xk" } },
+])("makes it anew within ten seconds where it is deleted, with the key that it had: $name", async ({ data }) => {
+  if (data !== undefined) api.put(SECRETS, { metadata: { name: "memberlist", namespace: NAMESPACE }, data });
+  await ensure();
+  const before = secret()?.["data"];
+  expect(before).toBeDefined();
+  for (let times = 0; times < 2; times += 1) {
+    api.remove(SECRETS, `${NAMESPACE}/memberlist`);
+    await clock.advance(10_000);
+    expect(secret()?.["data"]).toEqual(before);
+  }
+  expect(noted.log.filter((line) => line.includes("its key is as before"))).toHaveLength(2);
+});
+
+it("leaves it to another controller when it is that one's turn", async () => {
+  await ensure();
+  isOurTurn = false;
+  api.remove(SECRETS, `${NAMESPACE}/memberlist`);
+  await clock.advance(60_000);
+  expect([ended, secret()]).toEqual([true, undefined]);
+});
+
+it("ends with the signal", async () => {
+  await ensure();
+  stop.abort();
+  await clock.advance(0);
+  expect(ended).toBe(true);
 });

@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
-import { createFence, noteRunning, openFence, STALL_MILLISECONDS } from "../../../../src/runtime/layer2/fence.js";
+import { createFence, doubt, noteRunning, openFence, STALL_MILLISECONDS } from "../../../../src/runtime/layer2/fence.js";
 
 it.each<{ name: string; at: readonly number[]; closedAt: readonly number[] }>([
   { name: "stays open while the thread looks often", at: [1050, 1100, 1150, 1350], closedAt: [] },
   { name: "stays open at the limit", at: [1000 + STALL_MILLISECONDS], closedAt: [] },
   { name: "closes beyond the limit", at: [1001 + STALL_MILLISECONDS], closedAt: [1001 + STALL_MILLISECONDS] },
   { name: "closes again at each stall", at: [1300, 1400, 1700], closedAt: [1300, 1700] },
+  { name: "closes at one look after the other", at: [1201, 1402], closedAt: [1201, 1402] },
   { name: "takes no notice of a clock that goes back", at: [1100, 900, 1290], closedAt: [] },
 ])("the fence $name", ({ at, closedAt }) => {
   const fence = createFence(1000);
@@ -16,14 +17,40 @@ it.each<{ name: string; at: readonly number[]; closedAt: readonly number[] }>([
 it("opens for an answer to the last stall alone, and tells the longest since it was open", () => {
   const fence = createFence(0);
   noteRunning(fence, 5000);
-  const first = fence.stalls;
+  const first = fence.closings;
   noteRunning(fence, 5100);
   noteRunning(fence, 5400);
   expect(openFence(fence, first)).toBe(false);
   expect(fence.open).toBe(false);
-  expect(openFence(fence, fence.stalls)).toBe(true);
+  expect(openFence(fence, fence.closings)).toBe(true);
   expect(fence).toMatchObject({ open: true, stalledMilliseconds: 5000, closedMilliseconds: 5000 });
-  expect(openFence(fence, fence.stalls)).toBe(false); // it is open
+  expect(openFence(fence, fence.closings)).toBe(false); // it is open
   noteRunning(fence, 5700);
   expect(fence).toMatchObject({ open: false, stalledMilliseconds: 300, closedMilliseconds: 5700 });
+});
+
+it("closes at a doubt too, which is no stall, once until it is open again", () => {
+  const fence = createFence(0);
+  expect([doubt(fence, 100), doubt(fence, 110)]).toEqual([true, false]);
+  expect(fence).toMatchObject({ open: false, stalls: 0, stalledMilliseconds: 0, closedMilliseconds: 100 });
+  const closing = fence.closings;
+  noteRunning(fence, 400);
+  expect(openFence(fence, closing)).toBe(false);
+  expect(fence).toMatchObject({ stalls: 1, stalledMilliseconds: 400, closedMilliseconds: 100 });
+  expect(openFence(fence, fence.closings)).toBe(true);
+});
+
+it("closes where a heartbeat is too late, though the thread looked often, once for each", () => {
+  const fence = createFence(0);
+  const look = (now: number, beatDueAt: number): boolean => noteRunning(fence, now, beatDueAt);
+  expect([look(100, 60), look(200, 60), look(201, 60), look(250, 60), look(300, 300)]).toEqual([
+    false,
+    false,
+    true,
+    false,
+    false,
+  ]);
+  expect(fence).toMatchObject({ open: false, stalls: 1, stalledMilliseconds: 141 });
+  expect([look(440, 300), look(450, 300)]).toEqual([false, true]);
+  expect([look(500, Infinity), look(600, 1000)]).toEqual([false, false]);
 });

@@ -162,9 +162,9 @@ describe("a network in two", () => {
 });
 
 describe("who stood still asks what it is to the others", () => {
-  const confirm = (fleet: ReturnType<typeof createSimulation>, name: string, stalledMilliseconds: number): void => {
-    fleet.stall(name, stalledMilliseconds);
-    fleet.dispatch(name, { type: "confirm", stalledMilliseconds });
+  const confirm = (fleet: ReturnType<typeof createSimulation>, name: string, unsureMilliseconds: number): void => {
+    fleet.stall(name, unsureMilliseconds);
+    fleet.dispatch(name, { type: "confirm", unsureMilliseconds });
   };
 
   it.each([
@@ -189,13 +189,13 @@ describe("who stood still asks what it is to the others", () => {
 
   it("and is alone at once where there never was another, and after a second where there was one lately", () => {
     const alone = createSimulation({ members: 1, heartbeats: true });
-    alone.dispatch("n0", { type: "confirm", stalledMilliseconds: 300 });
+    alone.dispatch("n0", { type: "confirm", unsureMilliseconds: 300 });
     expect(alone.owned).toMatchObject([{ outcome: "alone", by: [] }]);
 
     const left = createSimulation({ members: 2, heartbeats: true });
     left.kill("n1");
     left.run(2000);
-    left.dispatch("n0", { type: "confirm", stalledMilliseconds: 300 });
+    left.dispatch("n0", { type: "confirm", unsureMilliseconds: 300 });
     left.run(900);
     expect(left.owned).toEqual([]);
     left.run(200);
@@ -204,7 +204,7 @@ describe("who stood still asks what it is to the others", () => {
 
   it("and asks members of the releases in their own way", () => {
     const fleet = createSimulation({ members: 3, heartbeats: true, old: ["n1", "n2"] });
-    fleet.dispatch("n0", { type: "confirm", stalledMilliseconds: 300 });
+    fleet.dispatch("n0", { type: "confirm", unsureMilliseconds: 300 });
     fleet.run(100);
     expect(fleet.owned).toMatchObject([{ outcome: "alive", incarnation: 1 }]);
   });
@@ -212,10 +212,91 @@ describe("who stood still asks what it is to the others", () => {
   it("and knows after five seconds that nobody answers whom it takes for alive", () => {
     const fleet = createSimulation({ members: 3, heartbeats: true, old: ["n1", "n2"] });
     for (const name of ["n1", "n2"]) fleet.move(name, 1);
-    fleet.dispatch("n0", { type: "confirm", stalledMilliseconds: 300 });
+    fleet.dispatch("n0", { type: "confirm", unsureMilliseconds: 300 });
     fleet.run(5100);
     expect(fleet.owned).toMatchObject([{ outcome: "unanswered" }]);
   });
+});
+
+describe("who was cut off asks what it is to the others", () => {
+  it.each([
+    { name: "for a second", milliseconds: 1000, loss: 0 },
+    { name: "for ten minutes", milliseconds: 600_000, loss: 0 },
+    { name: "for a second, while much gets lost", milliseconds: 1000, loss: 0.1 },
+  ])("$name, and knows all of them again when it hears it", ({ milliseconds, loss }) => {
+    for (let seed = 1; seed <= runs(5); seed += 1) {
+      const fleet = createSimulation({ members: 3, heartbeats: true, seed });
+      fleet.lose(loss);
+      fleet.move("n1", 1);
+      fleet.run(milliseconds);
+      expect(fleet.alive("n1")).toEqual(["n1"]);
+      fleet.owned.length = 0;
+      fleet.move("n1", 0);
+      const at = fleet.now();
+      fleet.dispatch("n1", { type: "confirm", unsureMilliseconds: milliseconds });
+      let aliveThen: readonly string[] = [];
+      while (fleet.owned.length === 0 && fleet.now() - at < 5000) {
+        fleet.run(1);
+        aliveThen = fleet.alive("n1");
+      }
+      expect(fleet.owned).toMatchObject([{ name: "n1", outcome: "returned" }]);
+      expect(aliveThen).toEqual(names(3));
+      expect(fleet.now() - at).toBeLessThan(1100);
+    }
+  });
+
+  it("and was not, for what carries gossip went another way", () => {
+    const fleet = createSimulation({ members: 3, heartbeats: true });
+    fleet.run(5000);
+    fleet.dispatch("n1", { type: "confirm", unsureMilliseconds: 5000 });
+    fleet.run(100);
+    expect(fleet.owned).toMatchObject([{ name: "n1", outcome: "alive" }]);
+  });
+
+  it("and is alone after a second where nobody answers, however long it was cut off", () => {
+    const fleet = createSimulation({ members: 3, heartbeats: true });
+    fleet.move("n1", 1);
+    fleet.run(600_000);
+    fleet.dispatch("n1", { type: "confirm", unsureMilliseconds: 600_000 });
+    fleet.run(900);
+    expect(fleet.owned).toEqual([]);
+    fleet.run(200);
+    expect(fleet.owned).toMatchObject([{ name: "n1", outcome: "alone" }]);
+  });
+
+  it("from members of the releases, too, whom it found dead meanwhile", () => {
+    const fleet = createSimulation({ members: 3, heartbeats: true, old: ["n0", "n2"] });
+    fleet.move("n1", 1);
+    fleet.run(20_000);
+    expect(fleet.alive("n1")).toEqual(["n1"]);
+    fleet.move("n1", 0);
+    fleet.dispatch("n1", { type: "confirm", unsureMilliseconds: 20_000 });
+    fleet.run(1000);
+    expect(fleet.owned).toMatchObject([{ name: "n1", outcome: "returned" }]);
+  });
+});
+
+it("who is found dead, and lives, is told so before it asks, and knows all others again when it hears what it is", () => {
+  const fleet = createSimulation({ members: 5, heartbeats: true });
+  for (const name of ["n3", "n4"]) fleet.move(name, 1);
+  fleet.run(60_000);
+  for (const name of ["n3", "n4"]) fleet.move(name, 0);
+  const doubted = new Set<string>();
+  const sure = new Map<string, readonly string[]>();
+  for (let passed = 0; passed < 3000; passed += 1) {
+    fleet.run(1);
+    for (const { name } of fleet.takenForDead.splice(0)) {
+      if (doubted.has(name)) continue;
+      doubted.add(name);
+      fleet.dispatch(name, { type: "confirm", unsureMilliseconds: undefined });
+    }
+    for (const { name, outcome } of fleet.owned.splice(0)) {
+      expect(outcome).toBe("returned");
+      sure.set(name, fleet.alive(name));
+    }
+  }
+  expect([...doubted].toSorted()).toEqual(names(5));
+  for (const name of names(5)) expect([name, sure.get(name)]).toEqual([name, names(5)]);
 });
 
 it("costs each member the same in a fleet of any size", () => {

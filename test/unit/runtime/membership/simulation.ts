@@ -74,6 +74,7 @@ export function createSimulation({
   const changes: Observed<MemberChange>[] = [];
   const reports: Observed<MembershipReport>[] = [];
   const owned: (Ownership & { atMilliseconds: number; name: string })[] = [];
+  const takenForDead: { atMilliseconds: number; name: string; incarnation: number }[] = [];
   const cuts = new Set<string>(); // `from to`
   let packets = 0;
   let octets = 0;
@@ -139,6 +140,9 @@ export function createSimulation({
           break;
         case "owned":
           owned.push({ atMilliseconds: now, name, ...effect.ownership });
+          break;
+        case "takenForDead":
+          takenForDead.push({ atMilliseconds: now, name, incarnation: effect.incarnation });
           break;
         case "changed":
           changes.push({ atMilliseconds: now, by: name, ...effect.change });
@@ -263,6 +267,7 @@ export function createSimulation({
     changes,
     reports,
     owned,
+    takenForDead,
     traffic: () => ({ packets, octets }),
     left: () => left,
     lose: (share: number) => void (loss = share),

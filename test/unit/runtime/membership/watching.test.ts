@@ -211,7 +211,7 @@ describe("asks what it is to the others", () => {
   /** Asks n2, and has it answer. */
   function ask(...states: ("alive" | "dead" | "unknown")[]) {
     hear(alive(2, 1, { metadata }));
-    const effects = [...step(state, { type: "confirm", stalledMilliseconds: 300 }, now)];
+    const effects = [...step(state, { type: "confirm", unsureMilliseconds: 300 }, now)];
     expect(whispers(effects).filter((one) => one.startsWith("question"))).toEqual(["question to 10.0.0.2"]);
     for (const said of states) {
       const nonce = state.watch.question?.nonce ?? 0;

@@ -180,10 +180,12 @@ it("while it is held nothing is sent; what was probed for is probed for anew, an
   announcer.hold();
   change({ address: "192.0.2.2" });
   passTo(20_000);
-  expect(log).toEqual(["10150 announce 192.0.2.2"]); // which says nothing of requests: their age is not known
+  expect(log).toEqual(["10150 announce 192.0.2.2"]); // which answers nothing yet
   announcer.release();
   passTo(22_500);
   expect(log.slice(1)).toEqual([
+    `20000 answer late ${VIP}`,
+    "20000 answer late 192.0.2.2",
     `20000 ask ${VIP6}`,
     "20000 tell 192.0.2.2",
     `20000 tell ${VIP}`,

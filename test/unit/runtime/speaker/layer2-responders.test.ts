@@ -61,6 +61,7 @@ let told: string[][];
 let scansAsked: number;
 let claims: string[];
 let mayAnswer: boolean;
+let silent: Set<number>; // by index
 let now: number;
 let answering: number;
 let addresses: AnnouncedAddresses;
@@ -175,6 +176,7 @@ beforeEach(() => {
   scansAsked = 0;
   claims = [];
   mayAnswer = true;
+  silent = new Set();
   now = 0;
   answering = 0;
   addresses = new Map();
@@ -193,6 +195,7 @@ beforeEach(() => {
     onAnswering: () => (answering += 1),
     onClaim: ({ key }, name, of) => claims.push(`${formatAddressKey(key)} ${name} ${of}`),
     mayAnswer: () => mayAnswer,
+    isSilent: (index) => silent.has(index),
     now: () => now,
     scanSoon: () => (scansAsked += 1),
   });
@@ -529,6 +532,40 @@ it("while it may not answer, frames are dropped unread, those that waited too, a
   expect(counters()).toMatchObject([{ interface: "a", drops: { stalled: 7 } }, { drops: { stalled: 0 } }, {}]);
   mayAnswer = true;
   expect(ask(1)).toHaveLength(1);
+});
+
+it("what comes until it may answer is kept, and answered when it may, if nobody else has", () => {
+  responders.scan();
+  mayAnswer = false;
+  now = 1000;
+  expect(ask(1)).toEqual([]);
+  expect(counters()[0]).toMatchObject({ drops: { stalled: 1, notAnnounced: 0 } });
+  mayAnswer = true;
+  now = 1200;
+  responders.answerRemembered(VIP);
+  responders.answerRemembered(VIP); // once
+  expect(sockets.get(1)?.sent).toEqual([`2 ${mac(1)} 192.168.1.240`]);
+  mayAnswer = false;
+  ask(1);
+  responders.handoverHeard({ coveredMilliseconds: 250, answered: [] }); // so nobody has, in that time
+  ask(2, mac(8));
+  now = 1600; // older than 250 ms
+  mayAnswer = true;
+  responders.answerRemembered(VIP);
+  expect([sockets.get(1)?.sent.length, sockets.get(2)?.sent]).toEqual([1, []]);
+});
+
+it("an interface that is silent neither answers nor tells; others do, and it keeps what is asked", () => {
+  responders.scan();
+  silent.add(1);
+  expect([ask(1), ask(2)]).toEqual([[], [`2 ${mac(2)} 192.168.1.240`]]);
+  responders.sendBursts([VIP]);
+  expect(sockets.get(1)?.sent).toEqual([]);
+  expect(sockets.get(2)?.sent.length).toBeGreaterThan(1);
+  silent.clear();
+  responders.answerRemembered(VIP);
+  expect(sockets.get(1)?.sent).toEqual([`2 ${mac(1)} 192.168.1.240`]);
+  expect(responders.names([1, 2, 9])).toEqual(["a", "b"]);
 });
 
 it("a probe goes out on each interface where the address is to be announced, and changes no later frame", () => {

@@ -62,7 +62,11 @@ async function open(): Promise<MembershipClient> {
     onLost: (reason) => heard.push(`lost: ${reason}`),
   });
   host = startMembershipHost(port2, OPTIONS, ports, {
-    hearOurs: (body) => heard.push(`ours: ${body.length} octets`) > 0,
+    hearOurs(body, sender) {
+      heard.push(`ours: ${body.length} octets of ${sender}`);
+      return body.length > 1 ? { gaveWay: body.length > 2 } : undefined;
+    },
+    onTakenForDead: (incarnation) => heard.push(`taken for dead: ${incarnation}`),
     onLiving: ({ alive, ours }) => living.push(`${alive.size} ${ours.size}`),
   });
   return opened;
@@ -109,9 +113,22 @@ it("tells which other speaker has said that it gave way", async () => {
   const [key] = RING;
   if (key === undefined) throw new Error("there is no key");
   const encryption = { key, nonce: new Uint8Array(12) };
-  onPacket(encodePacket([Uint8Array.of(8, 1, 2)], { compress: false, crc: false, encryption, label: "" }), THEM);
+  const options = { compress: false, crc: false, encryption, label: "" };
+  for (const body of [[1], [1, 2], [1, 2, 3]]) onPacket(encodePacket([Uint8Array.of(8, ...body)], options), THEM);
   await client.counters();
-  expect(heard.filter((line) => /^(ours|gave way): /.test(line))).toEqual(["ours: 2 octets", "gave way: n2"]);
+  expect(heard.filter((line) => /^(ours|gave way): /.test(line))).toEqual([
+    "ours: 1 octets of n2",
+    "ours: 2 octets of n2",
+    "ours: 3 octets of n2",
+    "gave way: n2",
+  ]);
+});
+
+it("tells those on its own thread that this one was found dead", async () => {
+  const client = await open();
+  hear(alive(2), { type: "dead", node: "n1", incarnation: 3, from: "n2" });
+  await client.counters();
+  expect(heard).toContain("taken for dead: 3");
 });
 
 it("joins, leaves and says other things of itself as it is asked to", async () => {

@@ -1,32 +1,46 @@
-import { expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import type { Ownership } from "../../../../src/runtime/membership/effects.js";
-import type { Membership } from "../../../../src/runtime/speaker/membership-driver.js";
+import type { Membership } from "../../../../src/runtime/speaker/membership.js";
 import { confirmOwnership } from "../../../../src/runtime/speaker/ownership.js";
 
+let waits: string[];
+beforeEach(() => void (waits = []));
 const hostThatSays = (outcome: Ownership["outcome"]) => {
-  const confirm = async (): Promise<Ownership> => ({ outcome, incarnation: 2, by: [] });
+  const confirm = async (unsureMilliseconds: number | undefined): Promise<Ownership> => {
+    waits.push(`asked ${unsureMilliseconds}`);
+    return { outcome, incarnation: 2, by: [] };
+  };
   return { membership: () => ({ confirm }) as unknown as Membership };
 };
-const waits: number[] = [];
 const startTimer = (milliseconds: number, run: () => void): void => {
-  waits.push(milliseconds);
+  waits.push(`${milliseconds} ms`);
   run();
 };
+const giveWay = { byAll: async (milliseconds: number) => waits.push(`all gave way, ${milliseconds} ms`) > 0 };
 
 it.each([
   { name: "there is no gossip", host: undefined, expected: true, waited: [] },
   { name: "it takes no part yet", host: { membership: () => undefined }, expected: false, waited: [] },
-  { name: "it was alive all the time", host: hostThatSays("alive"), expected: true, waited: [] },
-  { name: "nobody else is there", host: hostThatSays("alone"), expected: true, waited: [] },
-  { name: "nobody answers", host: hostThatSays("unanswered"), expected: false, waited: [] },
+  {
+    name: "it was alive all the time, once all gave way",
+    host: hostThatSays("alive"),
+    expected: true,
+    waited: ["asked 1000", "all gave way, 1000 ms"],
+  },
+  {
+    name: "nobody else is there",
+    host: hostThatSays("alone"),
+    expected: true,
+    waited: ["asked 1000", "all gave way, 1000 ms"],
+  },
+  { name: "nobody answers", host: hostThatSays("unanswered"), expected: false, waited: ["asked 1000"] },
   {
     name: "it was dead to others, who give back what they took",
     host: hostThatSays("returned"),
     expected: true,
-    waited: [50],
+    waited: ["asked 1000", "50 ms", "all gave way, 1000 ms"],
   },
 ])("confirmOwnership() is $expected where $name", async ({ host, expected, waited }) => {
-  waits.length = 0;
-  expect(await confirmOwnership(host, 1000, startTimer)).toBe(expected);
+  expect(await confirmOwnership(host, 1000, giveWay, startTimer)).toBe(expected);
   expect(waits).toEqual(waited);
 });

@@ -1,6 +1,8 @@
 import { beforeEach, expect, it } from "vitest";
 import type { KubernetesDocument } from "../../../../src/config/documents.js";
 import { readDocuments } from "../../../../src/config/read-documents.js";
+import { electionRulesOf } from "../../../../src/runtime/announce/fleet-generation.js";
+import type { Release } from "../../../../src/runtime/announce/release.js";
 import { createSpeaker, type Speaker, type SpeakerOptions } from "../../../../src/runtime/speaker/speaker.js";
 import { readEndpointSlice, readNode, readService } from "../../../../src/runtime/world/read.js";
 import type { ServiceView } from "../../../../src/runtime/world/views.js";
@@ -70,7 +72,8 @@ function settle(): void {
   for (const work of deferred.splice(0)) work();
 }
 
-function begin(advertisement = "{}", options: Partial<SpeakerOptions> = {}): void {
+/** @param release the oldest speaker's, where one of the original's lives */
+function begin(advertisement = "{}", options: Partial<SpeakerOptions> = {}, release?: Release): void {
   speaker = createSpeaker(
     { ...OPTIONS, ...options },
     {
@@ -99,6 +102,10 @@ function begin(advertisement = "{}", options: Partial<SpeakerOptions> = {}): voi
   speaker.serviceChanged(service("192.0.2.1"));
   speaker.endpointSliceChanged(endpoints(["n1"]));
   speaker.configChanged(config(advertisement));
+  const rules = electionRulesOf(release);
+  if (release !== undefined) {
+    speaker.fleetChanged({ rules, old: new Set(["n2"]), gossips: true, asksFirst: false, former: [] });
+  }
   speaker.synced();
 }
 
@@ -121,8 +128,23 @@ it.each([
     options: { generation: "v0.12" } as const,
     texts: ['Normal nodeAssigned: announcing from node "n1"', 'Normal nodeAssigned: announcing from node "n1"'],
   },
-])("says once who announces a Service, $name", ({ options, texts }) => {
-  begin("{}", options);
+  {
+    name: "as the releases that read the ConfigMap do, while one of them lives",
+    options: {},
+    release: { minor: 12, patch: 1 },
+    texts: ['Normal nodeAssigned: announcing from node "n1"', 'Normal nodeAssigned: announcing from node "n1"'],
+  },
+  {
+    name: "with the protocol as later ones do, while one of these lives",
+    options: {},
+    release: { minor: 13, patch: 0 },
+    texts: [
+      'Normal nodeAssigned: announcing from node "n1" with protocol "layer2"',
+      'Normal nodeAssigned: announcing from node "n1" with protocol "bgp"',
+    ],
+  },
+])("says once who announces a Service, $name", ({ options, release, texts }) => {
+  begin("{}", options, release);
   for (let times = 0; times < 3; times += 1) {
     speaker.serviceChanged(service("192.0.2.1"));
     settle();

@@ -5,6 +5,8 @@ let now: number;
 let log: string[];
 let timers: { at: number; run: () => void }[];
 let answers: ((answer: boolean | Error) => void)[]; // of those who were asked
+let asked: (number | undefined)[];
+let beatDueAt: number;
 let guard: StallGuard;
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -22,20 +24,23 @@ function passTo(end: number): void {
 }
 
 beforeEach(() => {
-  [now, log, timers, answers] = [0, [], [], []];
+  [now, log, timers, answers, asked] = [0, [], [], [], []];
+  beatDueAt = Infinity;
   guard = createStallGuard({
     now: () => now,
+    beatDueAt: () => beatDueAt,
     startTimer(milliseconds, run) {
       const timer = { at: now + milliseconds, run };
       timers.push(timer);
       return () => void (timers = timers.filter((each) => each !== timer));
     },
-    confirmOwnership: () =>
-      new Promise((resolve, reject) =>
-        answers.push((answer) => (typeof answer === "boolean" ? resolve(answer) : reject(answer))),
-      ),
+    confirmOwnership: (stalledMilliseconds) =>
+      new Promise((resolve, reject) => {
+        asked.push(stalledMilliseconds);
+        answers.push((answer) => (typeof answer === "boolean" ? resolve(answer) : reject(answer)));
+      }),
     onUnconfirmed: (error) => log.push(`unconfirmed: ${(error as Error).message}`),
-    onClosed: () => log.push("closed"),
+    onClosed: (stalled) => log.push(stalled ? "closed" : "closed, though it ran"),
     onOpened: ({ stalledMilliseconds, heldMilliseconds }) =>
       log.push(`opened ${stalledMilliseconds} ${heldMilliseconds}`),
   });
@@ -101,4 +106,36 @@ it("asks nobody and waits for nothing after stop()", async () => {
   await settled();
   guard.stop();
   expect(timers).toEqual([]);
+});
+
+it("closes where somebody found this machine dead, and opens once the ownership is confirmed", async () => {
+  passTo(1000);
+  guard.doubt();
+  guard.doubt(); // it is being asked already
+  expect([guard.mayAnswer(now), guard.stalls(), asked]).toEqual([false, 0, [undefined]]);
+  passTo(1020);
+  answers[0]?.(true);
+  await settled();
+  expect([guard.mayAnswer(now), log]).toEqual([true, ["closed, though it ran", "opened 0 20"]]);
+});
+
+it("a stall during a doubt is a stall", async () => {
+  passTo(1000);
+  guard.doubt();
+  now = 1500;
+  expect(guard.mayAnswer(now)).toBe(false);
+  answers[0]?.(true);
+  await settled();
+  expect([guard.isOpen(), asked]).toEqual([false, [undefined, 500]]);
+  answers[1]?.(true);
+  await settled();
+  expect([guard.isOpen(), log]).toEqual([true, ["closed, though it ran", "closed", "opened 500 500"]]);
+});
+
+it("closes where heartbeats are late, though it looks often", () => {
+  beatDueAt = 1000;
+  passTo(1100);
+  expect(guard.isOpen()).toBe(true);
+  passTo(1200);
+  expect([guard.isOpen(), log, asked]).toEqual([false, ["closed"], [150]]);
 });
