@@ -1,10 +1,10 @@
 /** A thread that looks at the clock more rarely than this, though it means to look often, stood still. */
 export const STALL_MILLISECONDS = 200;
 /**
- * So late may a heartbeat be by which other speakers know that this one lives: with the interval between two of them it is as
- * long. Who looks at the clock between two halts has not said that it lives, and the others take over after 340 ms of silence.
+ * So late may a heartbeat be by which other speakers know that this one lives. Who looks at the clock between two halts has not
+ * said that it lives, and the others take over after 340 ms of silence: the last heartbeat is 260 ms old then.
  */
-export const LATE_BEAT_MILLISECONDS = 140;
+export const LATE_BEAT_MILLISECONDS = 200;
 /** How often it looks where nothing else makes it run. */
 export const TICK_MILLISECONDS = 50;
 
@@ -37,20 +37,20 @@ export function createFence(now: number): Fence {
 /**
  * The thread runs at this moment. Called often, and before anything is answered; makes nothing.
  * @param beatDueAt when the next heartbeat is, or was, to go out; Infinity: none is
- * @returns true where it stood still until now: the fence is closed (again), what waited is to be dropped, and somebody is to
- *   be asked who owns the addresses
+ * @returns undefined where all is well; else the fence is closed (again), and somebody is to be asked who owns the addresses:
+ *   "stalled", it stood still until now, and what waited is to be dropped; "silent", it ran now and then, and nobody was told
  */
-export function noteRunning(fence: Fence, now: number, beatDueAt = Infinity): boolean {
+export function noteRunning(fence: Fence, now: number, beatDueAt = Infinity): "stalled" | "silent" | undefined {
   const stalled = now - fence.ranMilliseconds;
   if (stalled > 0) fence.ranMilliseconds = now;
   const late = now - beatDueAt;
   const isSilent = late > LATE_BEAT_MILLISECONDS && beatDueAt !== fence.missedBeatMilliseconds;
-  if (stalled <= STALL_MILLISECONDS && !isSilent) return false;
+  if (stalled <= STALL_MILLISECONDS && !isSilent) return undefined;
   if (isSilent) fence.missedBeatMilliseconds = beatDueAt;
   close(fence, now);
   fence.stalls += 1;
   fence.stalledMilliseconds = Math.max(fence.stalledMilliseconds, stalled, late);
-  return true;
+  return stalled > STALL_MILLISECONDS ? "stalled" : "silent";
 }
 
 /**

@@ -8,7 +8,7 @@ import { isLive, type Endpoint, type Member } from "./state.js";
 import { encodeWatchMessage, type Question, type Verdict } from "./watch-messages.js";
 import { WATCH } from "./watch-parameters.js";
 import type { OwnQuestion, WatchState } from "./watch-state.js";
-import { listenToAllAnew } from "./watching.js";
+import { hearSign, listenToAllAnew } from "./watching.js";
 
 /*
  * Who stood still or was cut off may have been found dead meanwhile, and its addresses given to others. So it asks those who watch
@@ -18,8 +18,6 @@ import { listenToAllAnew } from "./watching.js";
 
 /** Between two exchanges with a member that cannot be asked otherwise, in rounds. */
 const EXCHANGE_ROUNDS = 8;
-/** This many who say so end the question at once; one is enough a round later. */
-const ENOUGH = 2;
 
 /**
  * Begins to ask, anew where it does so already: an answer to an earlier question was given before the last stall.
@@ -33,8 +31,7 @@ export function askAboutSelf(turn: Turn, unsureMilliseconds: number | undefined)
   const since = Math.min(wasSureAt, watch.question?.since ?? now);
   const wasDead = unsureMilliseconds === undefined || watch.question?.wasDead === true;
   const nonce = Math.floor(nextRandom(state.random) * 0x1_0000_0000);
-  const none = { asked: new Set<string>(), alive: new Set<string>(), rounds: 0 };
-  watch.question = { nonce, askedAt: now, since, nextRoundAt: now, wasDead, ...none };
+  watch.question = { nonce, askedAt: now, since, nextRoundAt: now, wasDead, alive: new Set(), rounds: 0 };
   continueQuestion(turn);
 }
 
@@ -44,19 +41,32 @@ export function continueQuestion(turn: Turn): void {
   const { question, lost } = state.watch;
   if (question === undefined || question.nextRoundAt > now) return;
   const asked = now - question.askedAt;
-  const waits = asked < WATCH.nobodyMilliseconds && missesOthers(turn, question);
+  const waits =
+    (asked < WATCH.nobodyMilliseconds && missesOthers(turn, question)) ||
+    (asked < WATCH.mostSilenceMilliseconds && missesWatchers(turn, question));
   if (question.alive.size > 0 && !waits) return end(turn, question);
   const isRecent = ({ since }: { since: number }): boolean => question.since - since <= WATCH.recentMilliseconds;
   const others = state.order.filter((member) => member !== state.self);
   const isAsked = (member: Member): boolean =>
     isLive(member) || (member.state === "dead" && !lost.has(member.name) && isRecent({ since: member.stateSince }));
   if (!others.some(isLive)) {
-    const hadOthers = others.some((member) => isRecent({ since: member.stateSince }));
+    const hadOthers = [...lost.values()].some(isRecent) || others.some(({ stateSince: since }) => isRecent({ since }));
     if (!hadOthers || asked >= WATCH.nobodyMilliseconds) return end(turn, question, "alone");
   } else if (question.alive.size === 0 && asked >= WATCH.questionMilliseconds) return end(turn, question, "unanswered");
   ask(turn, question, [...lost.values()].filter(isRecent), others.filter(isAsked));
   question.rounds += 1;
   question.nextRoundAt = now + WATCH.beatMilliseconds;
+}
+
+/**
+ * Whether one of those who watch this member has not said yet that it lives: from that word on he listens to it anew, and finds it
+ * dead for no silence of before. One who is dead himself is known to be so when the longest silence is over.
+ */
+function missesWatchers({ state }: Turn, { alive }: OwnQuestion): boolean {
+  return state.watch.watchers.some((key) => {
+    const member = memberAt(state, key);
+    return member !== undefined && isLive(member) && !alive.has(member.name);
+  });
 }
 
 /** Whether somebody is still dead here who was alive when this member was sure of itself last. */
@@ -79,18 +89,16 @@ function ask(
 ): void {
   const { state, effects } = turn;
   const { watch, random } = state;
-  const { nonce, asked, rounds } = question;
+  const { nonce, rounds } = question;
   const watchers = watch.watchers.flatMap((key) => memberAt(state, key) ?? []);
   const octets = questionOf(turn, nonce);
   for (const { name, endpoint } of [...watchers, ...pickRandom(random, lost, WATCH.asked)]) {
-    asked.add(name);
     sendAlone(turn, endpoint, state.members.get(name), octets);
   }
   if (watchers.length > 0 || rounds % EXCHANGE_ROUNDS !== 0) return;
   // Members of the releases do not know the question, but they say what they know of everybody.
   const [other] = pickRandom(random, others, 1);
   if (other === undefined) return;
-  asked.add(other.name);
   effects.push({ do: "pushPull", to: other.endpoint, nonce });
 }
 
@@ -103,6 +111,7 @@ export function hearQuestion(turn: Turn, { nonce, from }: Question, to: Endpoint
   const { self, members, watch } = turn.state;
   const [member, lost] = [members.get(from), watch.lost.get(from)];
   if (member === self) return drop(turn, "stale");
+  if (member !== undefined && isLive(member)) hearSign(turn, from);
   const state = member?.state ?? (lost === undefined ? "unknown" : "dead");
   const incarnation = member?.incarnation ?? lost?.incarnation ?? 0;
   sendAlone(turn, to, member, encodeWatchMessage({ kind: "verdict", incarnation, nonce, from: self.name, state }));
@@ -129,8 +138,7 @@ export function hearExchange(turn: Turn, members: readonly PushedMember[], nonce
 function learn(turn: Turn, question: OwnQuestion, from: string, state: Verdict["state"]): void {
   if (state === "alive" || state === "suspect") {
     question.alive.add(from);
-    const enough = question.alive.size >= Math.min(ENOUGH, question.asked.size);
-    if (enough && !missesOthers(turn, question)) end(turn, question);
+    if (!missesWatchers(turn, question) && !missesOthers(turn, question)) end(turn, question);
   } else question.wasDead = true;
 }
 

@@ -33,8 +33,7 @@ export type OwnQuestion = {
   readonly since: number;
   nextRoundAt: number;
   rounds: number;
-  /** Who was asked, and who said that this one is alive. BOUNDED by the members asked in its rounds. */
-  readonly asked: Set<string>;
+  /** Who said that this one is alive. BOUNDED by the members asked in its rounds. */
   readonly alive: Set<string>;
   /** Somebody took this one for dead. */
   wasDead: boolean;

@@ -32,10 +32,28 @@ export function hearBeat(turn: Turn, { name, incarnation, epoch, sequence, watch
   if (!noteArrival(watched.arrivals, epoch, sequence, now)) return drop(turn, "stale");
   watched.watchers = watchers;
   watched.incarnation = Math.max(watched.incarnation, incarnation);
-  watched.accused = undefined;
-  for (const accuser of watched.accusers.keys()) deny(turn, watched, accuser);
-  watched.accusers.clear();
+  absolve(turn, watched);
   if (!isMine) watch.watched.delete(name);
+}
+
+/** A member said something else by which it is known that it lives at this moment. */
+export function hearSign(turn: Turn, name: string): void {
+  const watched = turn.state.watch.watched.get(name);
+  if (watched === undefined) return;
+  watched.arrivals.silentSince = turn.now;
+  watched.arrivals.heard = true;
+  absolve(turn, watched);
+}
+
+/** It is heard: what this one said against it is taken back, what others say is denied. */
+function absolve(turn: Turn, watched: Watched): void {
+  const told = new Set(watched.accusers.keys()); // BOUNDED by those who watch it
+  if (watched.accused !== undefined) {
+    for (const { name } of witnesses(turn, watched.name, watched.watchers)) told.add(name);
+  }
+  watched.accused = undefined;
+  watched.accusers.clear();
+  for (const name of told) deny(turn, watched, name);
 }
 
 function startWatching({ state: { watch }, now }: Turn, name: string): Watched | undefined {

@@ -83,7 +83,8 @@ export function createGiveWay(self: string, { tell, ask, startTimer }: GiveWayPo
       for (const name of living.ours) if (name !== self && !ours.has(name)) newcomers.set(name, TOLD);
       ({ ours } = living);
       changes += 1;
-      for (const list of [toIncarnation, newcomers]) for (const name of list.keys()) if (!ours.has(name)) list.delete(name);
+      for (const list of [toIncarnation, newcomers])
+        for (const name of list.keys()) if (!ours.has(name)) list.delete(name);
       look();
     },
     decided(number) {

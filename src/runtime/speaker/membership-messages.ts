@@ -4,7 +4,10 @@ import type { Endpoint } from "../membership/state.js";
 import type { Joined, MembershipCounters, MembershipOptions, MemberView } from "./membership.js";
 
 /** What createMembership() is told by somebody on another thread. */
-export type HostedOptions = Omit<MembershipOptions, "onChange" | "onReport" | "onError" | "hearOurs" | "onTakenForDead">;
+export type HostedOptions = Omit<
+  MembershipOptions,
+  "onChange" | "onReport" | "onError" | "hearOurs" | "onTakenForDead"
+>;
 
 /** To the worker thread, beside its own requests: take part in gossip, and be told about it on `port`, which is moved there. */
 export type MembershipStart = Readonly<{ type: "membership"; port: MessagePort; options: HostedOptions }>;

@@ -47,8 +47,9 @@ export function createStallGuard(ports: StallGuardPorts): StallGuard {
   let cancelAsking = (): void => {};
 
   function mayAnswer(now: number): boolean {
-    if (noteRunning(fence, now, ports.beatDueAt())) {
-      ports.onClosed(true);
+    const halt = noteRunning(fence, now, ports.beatDueAt());
+    if (halt !== undefined) {
+      ports.onClosed(halt === "stalled");
       cancelAsking();
       void confirm(fence.closings);
     }

@@ -2,7 +2,8 @@ import { expect, it } from "vitest";
 import { createCarriers, noteCarriers } from "../../../../src/runtime/layer2/carriers.js";
 
 type Row = readonly [index: number, running: boolean, masterIndex?: number];
-const linksOf = (rows: readonly Row[]) => rows.map(([index, running, masterIndex]) => ({ index, running, masterIndex }));
+const linksOf = (rows: readonly Row[]) =>
+  rows.map(([index, running, masterIndex]) => ({ index, running, masterIndex }));
 
 it.each<{ name: string; looks: readonly (readonly Row[])[]; back: string[]; lost: number[] }>([
   { name: "one that never had one", looks: [[[1, false]], [[1, false]]], back: [], lost: [] },
@@ -36,7 +37,12 @@ it.each<{ name: string; looks: readonly (readonly Row[])[]; back: string[]; lost
     back: ["look 2: 1 since 100", "look 2: 7 since 100", "look 2: 9 since 100"],
     lost: [],
   },
-  { name: "one that goes and comes as another", looks: [[[1, true]], [[1, false]], [], [[1, true]]], back: [], lost: [] },
+  {
+    name: "one that goes and comes as another",
+    looks: [[[1, true]], [[1, false]], [], [[1, true]]],
+    back: [],
+    lost: [],
+  },
   {
     name: "those that say to be each other's masters, which the kernel does not let happen",
     looks: [[[1, true, 1]], [[1, false, 1]], [[1, true, 1]]],
@@ -46,7 +52,9 @@ it.each<{ name: string; looks: readonly (readonly Row[])[]; back: string[]; lost
 ])("carriers of $name", ({ looks, back, lost }) => {
   const carriers = createCarriers();
   const told = looks.flatMap((rows, look) =>
-    noteCarriers(carriers, linksOf(rows), 100 * look).map(({ index, lostAt }) => `look ${look}: ${index} since ${lostAt}`),
+    noteCarriers(carriers, linksOf(rows), 100 * look).map(
+      ({ index, lostAt }) => `look ${look}: ${index} since ${lostAt}`,
+    ),
   );
   expect(told).toEqual(back);
   expect([...carriers.lostAt.keys()]).toEqual(lost);

@@ -149,6 +149,21 @@ describe("with two others", () => {
     expect(whispers(wait(1000)).filter((one) => one === "accusation of n3 to 10.0.0.2").length).toBeLessThanOrEqual(2);
   });
 
+  it("takes back what it said when it hears the one again, and does not agree any more", () => {
+    wait(300);
+    beat(2);
+    wait(60);
+    tell({ kind: "question", incarnation: 1, nonce: 9, from: "n3" }, at(3)); // it stood still, and asks
+    expect(whispers(tell({ kind: "accusation", incarnation: 1, subject: "n3", from: "n2" }, at(2)))).toEqual([
+      "denial of n3 to 10.0.0.2",
+    ]);
+    beat(2);
+    expect(verdicts(wait(300))).toEqual([]);
+    beat(2);
+    wait(100);
+    expect(whispers(beat(3))).toEqual(["denial of n3 to 10.0.0.2"]); // it accused once more
+  });
+
   it("tells who accuses of a verdict that has not reached him", () => {
     hear(dead("n3", "n2"));
     const accusation = { kind: "accusation", incarnation: 1, subject: "n3", from: "n2" } as const;
@@ -212,7 +227,7 @@ describe("asks what it is to the others", () => {
   function ask(...states: ("alive" | "dead" | "unknown")[]) {
     hear(alive(2, 1, { metadata }));
     const effects = [...step(state, { type: "confirm", unsureMilliseconds: 300 }, now)];
-    expect(whispers(effects).filter((one) => one.startsWith("question"))).toEqual(["question to 10.0.0.2"]);
+    expect(whispers(effects)).toContain("question to 10.0.0.2");
     for (const said of states) {
       const nonce = state.watch.question?.nonce ?? 0;
       effects.push(...tell({ kind: "verdict", incarnation: 1, nonce, from: "n2", state: said }, at(2)));
@@ -234,6 +249,22 @@ describe("asks what it is to the others", () => {
     expect(owned(effects)).toEqual([{ outcome, incarnation, by: ["n2"] }]);
     const said = sent(effects).filter((message) => message.type === "alive" && message.to === "10.0.0.2");
     expect(said.length > 0).toBe(outcome === "returned");
+  });
+
+  it("all who watch it: one alone may have heard it while the other is about to find it dead", () => {
+    hear(alive(3, 1, { metadata }));
+    const effects = ask("alive");
+    expect(owned(effects)).toEqual([]);
+    const nonce = state.watch.question?.nonce ?? 0;
+    effects.push(...tell({ kind: "verdict", incarnation: 1, nonce, from: "n3", state: "alive" }, at(3)));
+    expect(owned(effects)).toEqual([{ outcome: "alive", incarnation: 1, by: ["n2", "n3"] }]);
+  });
+
+  it("and is content with one where the other says nothing, when nobody is silent for so long and alive", () => {
+    hear(alive(3, 1, { metadata }));
+    ask("alive");
+    expect(owned(wait(599))).toEqual([]);
+    expect(owned(wait(60))).toMatchObject([{ outcome: "alive", by: ["n2"] }]);
   });
 
   it("once each 60 ms, until there is an answer to this question", () => {

@@ -99,6 +99,7 @@ describe("found dead among two others", () => {
     expect(giveWay.gaveWay("n2", 2)).toBe(true);
     await passTo(1070);
     expect(giveWay.gaveWay("n3", 2)).toBe(true);
+    await settled();
     await passTo(3000);
     expect(log).toEqual(["1000 asks n2,n3", "1060 asks n3", "1070 all"]);
   });
