@@ -90,6 +90,7 @@ const responders = createResponders(addresses, excludes, {
   onAnswering: announcer.tellTheLink,
   onClaim: announcer.claimHeard,
   mayAnswer: guard.mayAnswer,
+  ranAt: guard.ranAt,
   isSilent: linkGuard.isSilent,
   now: monotonicMilliseconds,
   scanSoon,

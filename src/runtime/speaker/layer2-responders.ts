@@ -58,6 +58,8 @@ export type ResponderPorts = Readonly<{
   onClaim(address: AnnouncedAddress, interfaceName: string, mac: MacAddress): void;
   /** Frames have arrived at this moment: whether they may be answered. */
   mayAnswer(now: number): boolean;
+  /** When this thread was last known to run: what arrives now may have waited since then. */
+  ranAt(): number;
   /** Whether nothing may be answered or told on this interface just now. */
   isSilent(interfaceIndex: number): boolean;
   /** Milliseconds of a clock that never goes back. */
@@ -97,6 +99,9 @@ export interface Responders {
   close(): void;
 }
 
+/** Whoever did not run for longer does not know when what it reads then has arrived. */
+const PAUSE_MILLISECONDS = 10;
+
 /** The responders of one protocol. */
 type ResponderSet = Readonly<{
   protocol: Layer2Protocol;
@@ -135,7 +140,9 @@ export function createResponders(
     onTrouble: (index, error) => groupTrouble(ndp.responders.get(index), error),
   });
   let ownMacs: ReadonlySet<MacAddress> = new Set(); // BOUNDED by the interfaces that exist
-  let batchAt = 0; // when the frames arrived that are looked at
+  let batchAt = 0; // when the frames were taken that are looked at
+  let sentAfter = 0; // and the earliest that they may have arrived
+  let pause = { from: -Infinity, to: -Infinity }; // the last in which this thread did not run
   let hasDiscarded = false; // since then
   let listTrouble: string | undefined;
   let reported = "";
@@ -165,6 +172,9 @@ export function createResponders(
   /** What arrived before the thread stood still is dropped, what comes until it is sure is kept. */
   function startBatch(index: number): "answer" | "keep" | "drop" {
     batchAt = ports.now();
+    const ranAt = ports.ranAt();
+    if (batchAt - ranAt > PAUSE_MILLISECONDS) pause = { from: ranAt, to: batchAt };
+    sentAfter = batchAt - pause.to <= PAUSE_MILLISECONDS ? pause.from : ranAt; // several sockets have waited alike
     hasDiscarded = false;
     if (ports.mayAnswer(batchAt) && !ports.isSilent(index)) return "answer";
     return hasDiscarded ? "drop" : "keep";
@@ -182,7 +192,7 @@ export function createResponders(
         answered: (view, offset) =>
           noteAnswered(answeredHere, markRequest(protocol.requestForm, view, offset), batchAt),
         unanswered: (index, view, offset, octets) =>
-          rememberRequest(recent, protocol.requestedAddress(view, offset), view, offset, octets, index, batchAt),
+          rememberRequest(recent, protocol.requestedAddress(view, offset), view, offset, octets, index, sentAfter),
       });
       responders.set(target.index, responder);
       troubles.delete(target.name);

@@ -32,6 +32,8 @@ export interface StallGuard {
   /** To be asked before anything is answered, with the time at which it arrived. */
   mayAnswer(now: number): boolean;
   isOpen(): boolean;
+  /** When the thread was last known to run. */
+  ranAt(): number;
   /** Somebody found this machine dead, and others may have its addresses: nothing is answered until it is sure. */
   doubt(): void;
   /** How often the thread stood still. */
@@ -83,6 +85,7 @@ export function createStallGuard(ports: StallGuardPorts): StallGuard {
   return {
     mayAnswer,
     isOpen: () => fence.open,
+    ranAt: () => fence.ranMilliseconds,
     doubt() {
       if (stopped || !doubt(fence, ports.now())) return;
       ports.onClosed(false);

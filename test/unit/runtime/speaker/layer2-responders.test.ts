@@ -61,6 +61,7 @@ let told: string[][];
 let scansAsked: number;
 let claims: string[];
 let mayAnswer: boolean;
+let ranAt: number | undefined; // undefined: just now
 let hasStalled: boolean; // which is found out with the next frame
 let silent: Set<number>; // by index
 let now: number;
@@ -177,7 +178,7 @@ beforeEach(() => {
   scansAsked = 0;
   claims = [];
   mayAnswer = true;
-  [hasStalled, silent] = [false, new Set()];
+  [hasStalled, silent, ranAt] = [false, new Set(), undefined];
   now = 0;
   answering = 0;
   addresses = new Map();
@@ -200,6 +201,7 @@ beforeEach(() => {
       hasStalled = false;
       return mayAnswer;
     },
+    ranAt: () => ranAt ?? now,
     isSilent: (index) => silent.has(index),
     now: () => now,
     scanSoon: () => (scansAsked += 1),
@@ -556,6 +558,22 @@ it("what comes until it may answer is kept, and answered when it may, if nobody 
   mayAnswer = true;
   responders.answerRemembered(VIP);
   expect([sockets.get(1)?.sent.length, sockets.get(2)?.sent]).toEqual([1, []]);
+});
+
+it("what is read after a pause of the thread may be as old as that, on all interfaces alike, and answered by others", () => {
+  responders.scan();
+  withdrawAddress(addresses, VIP);
+  [now, ranAt] = [1000, 850];
+  ask(1);
+  [now, ranAt] = [1001, 1000];
+  ask(2);
+  [now, ranAt] = [1050, undefined];
+  ask(1, mac(7));
+  responders.handoverHeard({ coveredMilliseconds: 100, answered: [] }); // of what was asked before 950 nobody knows
+  now = 1100;
+  announceAddress(addresses, VIP, undefined);
+  responders.answerRemembered(VIP);
+  expect([sockets.get(1)?.sent.length, sockets.get(2)?.sent.length]).toEqual([1, 0]);
 });
 
 it("an interface that is silent neither answers nor tells; others do, and it keeps what is asked", () => {
