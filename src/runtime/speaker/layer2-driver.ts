@@ -93,6 +93,8 @@ export interface Layer2Driver {
 
 /** The worker holds tables and buffers of a few megabytes; a leak shall not take the node's memory. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
+/** In one message: where a node has died, the first addresses need not wait for the last of thousands to be decided on. */
+const MAX_CHANGES = 100;
 const FIRST_RESTART_MILLISECONDS = 100;
 const LAST_RESTART_MILLISECONDS = 10_000;
 const STOP_MILLISECONDS = 2000;
@@ -104,7 +106,8 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
   const desired = new Map<AddressKey, readonly string[]>(); // by key; BOUNDED by the announced addresses
   const asked = new Map<number, Answer>(); // by id; BOUNDED by the callers that wait
   const changing = new Set<() => void>(); // waits for a change to be in force, across restarts; BOUNDED likewise
-  let unsent: AddressChange[] = []; // BOUNDED by what is announced in one turn of the event loop
+  let unsent: AddressChange[] = []; // BOUNDED by MAX_CHANGES, and while it is held by what is announced in one turn of the event loop
+  let sentEarly: Promise<void>[] = []; // of this turn. BOUNDED as what is announced in it
   let flushed: Promise<void> | undefined;
   let interfaces: readonly Layer2Interface[] = [];
   let worker: Worker | undefined;
@@ -211,7 +214,7 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
     for (const resolve of earlier) resolve();
   }
 
-  /** All changes of one turn of the event loop make one message. */
+  /** The changes of one turn of the event loop make a message for each hundred of them. */
   function change(address: string, names: readonly string[] | undefined, probe: AskFirst = false): Promise<void> {
     if (stopping !== undefined) return Promise.resolve();
     const key = requireKey(address);
@@ -219,13 +222,20 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
     if (names === undefined) desired.delete(key);
     else desired.set(key, names);
     unsent.push({ key, interfaces: names, probe });
-    flushed ??= Promise.resolve().then(() => {
+    if (unsent.length >= MAX_CHANGES && !isHeld) sentEarly.push(sendChanges()); // the thread begins while we go on
+    flushed ??= Promise.resolve().then(async () => {
       flushed = undefined;
-      const list = unsent;
-      unsent = [];
-      return isHeld ? inForceLater() : send("change", list);
+      const earlier = sentEarly;
+      sentEarly = [];
+      await Promise.all([...earlier, isHeld ? inForceLater() : sendChanges()]);
     });
     return flushed;
+  }
+
+  function sendChanges(): Promise<void> {
+    const list = unsent;
+    unsent = [];
+    return list.length === 0 ? Promise.resolve() : send("change", list);
   }
 
   function requireKey(address: string): AddressKey | undefined {

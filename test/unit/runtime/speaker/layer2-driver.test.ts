@@ -62,6 +62,15 @@ it("makes one message of all changes of one turn, in their order", async () => {
   ]);
 });
 
+it("tells of the first hundred of many changes before the turn is over", async () => {
+  const { driver, told } = start(workerThat("tell(); done(message);"));
+  await driver.scan();
+  const all = Array.from({ length: 250 }, (_, index) => driver.announce(`0.0.0.${index}`, []));
+  await Promise.all(all);
+  const lengths = (told as [string, number[]][]).map(([type, keys]) => `${type} ${keys.length / 4}`);
+  expect(lengths).toEqual(["change 100", "change 100", "change 50"]);
+});
+
 it("passes on which addresses are to be probed for, and that the fleet has changed", async () => {
   const { driver, told } = start(workerThat("tell(); done(message);"));
   await Promise.all([driver.announce("0.0.0.1", []), driver.announce("0.0.0.2", [], true)]);
