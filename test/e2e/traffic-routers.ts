@@ -12,6 +12,8 @@ export type Forwarding = Readonly<{
   stop: () => Promise<void>;
 }>;
 
+/** So many intervals of 300 ms of silence are a lost path. */
+export const PATIENCE = 10;
 const TABLE = 100; // what BIRD writes; the router forwards by what follows it
 
 /** BIRD on the router, and a kernel that spreads resiliently over the IPv4 routes that BIRD writes. */
@@ -29,7 +31,7 @@ export async function forwardByBird(
     lab.router,
     lab.folder,
     `router id ${lab.router.ipv4};
-protocol bfd { interface "eth0" { interval 300 ms; multiplier 3; }; }
+protocol bfd { interface "eth0" { interval 300 ms; multiplier ${PATIENCE}; }; }
 protocol kernel { kernel table ${TABLE}; merge paths on; ipv4 { import none; export all; }; }
 ${protocols.join("")}`,
   );
@@ -55,7 +57,7 @@ export async function forwardByFrr(
       (text) => ` neighbor ${ipv4} ${text}\n`,
     ),
   );
-  const times = "  transmit-interval 300\n  receive-interval 300\n  detect-multiplier 3\n";
+  const times = `  transmit-interval 300\n  receive-interval 300\n  detect-multiplier ${PATIENCE}\n`;
   const frr = await startFrrBfd(lab.router, lab.folder, {
     bfd: `bfd\n profile fast\n${times} exit\n !\n!\n`,
     bgp: `router bgp 64513
