@@ -57,6 +57,7 @@ export function watchWorld(
     if (missing.delete(what) && missing.size === 0) void begin();
   }
   async function begin(): Promise<void> {
+    if (gossip !== undefined) speaker.rehearse();
     hasBegun = await enter(tellLiving);
     if (hasBegun) speaker.synced();
   }

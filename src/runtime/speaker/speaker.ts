@@ -82,6 +82,11 @@ export interface Speaker {
   configChanged(documents: readonly KubernetesDocument[]): void;
   /** Documents that were good in an earlier life: in force where the first present ones are refused. Before configChanged. */
   configRestored(documents: readonly KubernetesDocument[]): void;
+  /**
+   * Works out once what would be announced if all nodes lived, and announces nothing: what comes with the first decisions alone is
+   * done by then. Between `synced()` and these nobody has the addresses that the others leave to this speaker. Before `synced()`.
+   */
+  rehearse(): void;
   synced(): void;
   /** Another machine on the link has an address that is announced here, or was to be: its Services are told by Event. */
   conflictHeard: ConflictNews["heard"];
@@ -106,6 +111,9 @@ export type SpeakerOptions = LoadOptions &
     loadBalancerClass: string;
     ignoreExcludeLabel: boolean;
   }>;
+
+/** So many Services are enough for V8 to have seen what there is to compile. */
+const REHEARSED = 200;
 
 export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Speaker {
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist
@@ -288,10 +296,23 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       config.use(documents);
       work();
     },
+    rehearse() {
+      config.take();
+      const world = worldNow();
+      if (world === undefined) return;
+      const alive = new Set(nodes.keys());
+      let left = REHEARSED;
+      for (const [key, service] of services) {
+        if (left === 0) break;
+        left -= 1;
+        decideService({ ...world, alive }, { service, endpointSlices: slices.of(key) }, options.node);
+      }
+    },
     synced() {
       isSynced = true;
       fresh.begin();
       allDirty = true;
+      followOwnPeers();
       work();
     },
     conflictHeard: conflicts.heard,

@@ -90,7 +90,8 @@ it("announces nothing before everything is known, then what it owns, and tells t
   speaker.endpointSliceChanged(endpoints("web", ["n1"]));
   speaker.configChanged(config("192.0.2.0/24"));
   settle();
-  expect(wire).toEqual([]);
+  speaker.rehearse();
+  expect([wire, gauged, events, stale]).toEqual([[], [], [], false]); // the configuration is in force by then
   speaker.synced();
   expect(wire).toEqual(["+192.0.2.1"]);
   expect(events).toEqual(['nodeAssigned: announcing from node "n1" with protocol "layer2"']);
