@@ -127,9 +127,11 @@ function unreadable(code: number, value: (dice: Dice) => readonly number[]): Kin
   };
 }
 
-/** A prefix that is longer than its family has bits, or that ends before its octets do. */
-const wrongPrefix = (dice: Dice, bits: 32 | 128): readonly number[] =>
-  dice.oneIn(2) ? [dice.between(bits + 1, 255), ...dice.octets(4)] : [dice.between(25, 32), ...dice.octets(3)];
+/** A prefix that is longer than its family has bits, with all its octets, or one that ends before its octets do. */
+function wrongPrefix(dice: Dice, bits: 32 | 128): readonly number[] {
+  const length = dice.oneIn(2) ? dice.between(bits + 1, 255) : dice.between(25, 32);
+  return [length, ...dice.octets(length > bits ? Math.ceil(length / 8) : 3)];
+}
 
 export const UPDATE_KINDS: Readonly<Record<string, Kind>> = {
   "nothing is wrong": (dice, isInternal) => made(fineUpdate(dice, isInternal), FINE),

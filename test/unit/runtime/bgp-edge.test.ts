@@ -210,6 +210,7 @@ it("does not take a router for silent that spoke while this process stood still"
     setTimer: (milliseconds, work) => setTimer(milliseconds === HOLD_MILLISECONDS ? 150 : milliseconds, work),
   }));
   await until(() => session !== undefined && isUp(), { what: "the session" });
+  await turn(); // behind the sockets: timers come next
   session?.send(KEEPALIVE); // it is in our socket before we look
   for (const end = performance.now() + 250; performance.now() < end;); // nothing runs meanwhile
   for (let count = 0; count < 5; count += 1) await turn();
