@@ -91,6 +91,7 @@ const responders = createResponders(addresses, excludes, {
   onClaim: announcer.claimHeard,
   mayAnswer: guard.mayAnswer,
   ranAt: guard.ranAt,
+  answerSoon: () => void setImmediate(announcer.answerKept),
   isSilent: linkGuard.isSilent,
   now: monotonicMilliseconds,
   scanSoon,

@@ -62,6 +62,8 @@ export interface Announcer {
   settled(): Promise<void>;
   /** Tells of all that is announced, where it can be heard for the first time. */
   tellTheLink(): void;
+  /** Answers what was kept, unless it is held. */
+  answerKept(): void;
   /** Interfaces that were silent are so no more: what was kept is answered, and the link is told. */
   interfacesBack(): void;
   /** Another machine says that it has this address. */
@@ -235,6 +237,7 @@ export function createAnnouncer(
       });
     },
     tellTheLink: () => tellOfAll(),
+    answerKept,
     interfacesBack() {
       answerKept();
       tellOfAll();

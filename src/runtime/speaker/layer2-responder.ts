@@ -78,8 +78,8 @@ export function openResponder(
     /** What befell the socket, and was counted; it goes on. */
     error: (responder: Responder, error: unknown) => void;
     claim: (name: string, address: AnnouncedAddress, macHigh: number, macLow: number) => void;
-    /** Frames have arrived. @returns whether they may be answered, or only later, or are too old for that */
-    batch: (interfaceIndex: number) => "answer" | "keep" | "drop";
+    /** Frames have arrived. @returns whether they may be answered, or in a moment, or only when it is sure, or are too old */
+    batch: (interfaceIndex: number) => "answer" | "soon" | "keep" | "drop";
     /** A request came in by this interface that somebody else has to answer. */
     unanswered: (interfaceIndex: number, view: DataView, offset: number, octets: number) => void;
     answered: (view: DataView, offset: number) => void;
@@ -102,9 +102,9 @@ export function openResponder(
       if (what === "answer") {
         return answerBatch(protocol, slots, count, from, addresses, counters.drops, answered, remember, on.answered);
       }
-      countStalled(count);
+      if (what !== "soon") countStalled(count);
       // As if nothing were announced: so each request is remembered.
-      if (what === "keep") answerBatch(protocol, slots, count, from, NOTHING, {}, answered, remember);
+      if (what !== "drop") answerBatch(protocol, slots, count, from, NOTHING, {}, answered, remember);
       return 0;
     },
     onUnsent: takeBack,

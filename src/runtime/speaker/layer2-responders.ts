@@ -58,6 +58,8 @@ export type ResponderPorts = Readonly<{
   onClaim(address: AnnouncedAddress, interfaceName: string, mac: MacAddress): void;
   /** Frames have arrived at this moment: whether they may be answered. */
   mayAnswer(now: number): boolean;
+  /** Has the requests that were kept answered, once all that waits in other sockets has been taken, and if it may then. */
+  answerSoon(): void;
   /** When this thread was last known to run: what arrives now may have waited since then. */
   ranAt(): number;
   /** Whether nothing may be answered or told on this interface just now. */
@@ -101,6 +103,8 @@ export interface Responders {
 
 /** Whoever did not run for longer does not know when what it reads then has arrived. */
 const PAUSE_MILLISECONDS = 10;
+/** An idle thread looks at the clock each 50 ms; one that did not run for longer was kept from it. */
+const HEAR_FIRST_MILLISECONDS = 75;
 
 /** The responders of one protocol. */
 type ResponderSet = Readonly<{
@@ -169,14 +173,22 @@ export function createResponders(
     tellInterfaces();
   }
 
-  /** What arrived before the thread stood still is dropped, what comes until it is sure is kept. */
-  function startBatch(index: number): "answer" | "keep" | "drop" {
+  /**
+   * What arrived before the thread stood still is dropped, what comes until it is sure is kept. After a shorter pause what others
+   * said meanwhile is heard first: they may have found this machine dead.
+   */
+  function startBatch(index: number): "answer" | "soon" | "keep" | "drop" {
     batchAt = ports.now();
     const ranAt = ports.ranAt();
     if (batchAt - ranAt > PAUSE_MILLISECONDS) pause = { from: ranAt, to: batchAt };
     sentAfter = batchAt - pause.to <= PAUSE_MILLISECONDS ? pause.from : ranAt; // several sockets have waited alike
     hasDiscarded = false;
-    if (ports.mayAnswer(batchAt) && !ports.isSilent(index)) return "answer";
+    if (ports.mayAnswer(batchAt) && !ports.isSilent(index)) {
+      const isFresh = batchAt - sentAfter <= HEAR_FIRST_MILLISECONDS;
+      if (isFresh || answeredByOthers.strangersLive) return "answer"; // beside those nothing is answered late
+      ports.answerSoon();
+      return "soon";
+    }
     return hasDiscarded ? "drop" : "keep";
   }
 

@@ -62,6 +62,7 @@ let scansAsked: number;
 let claims: string[];
 let mayAnswer: boolean;
 let ranAt: number | undefined; // undefined: just now
+let answersSoon: number;
 let hasStalled: boolean; // which is found out with the next frame
 let silent: Set<number>; // by index
 let now: number;
@@ -178,7 +179,7 @@ beforeEach(() => {
   scansAsked = 0;
   claims = [];
   mayAnswer = true;
-  [hasStalled, silent, ranAt] = [false, new Set(), undefined];
+  [hasStalled, silent, ranAt, answersSoon] = [false, new Set(), undefined, 0];
   now = 0;
   answering = 0;
   addresses = new Map();
@@ -202,6 +203,7 @@ beforeEach(() => {
       return mayAnswer;
     },
     ranAt: () => ranAt ?? now,
+    answerSoon: () => (answersSoon += 1),
     isSilent: (index) => silent.has(index),
     now: () => now,
     scanSoon: () => (scansAsked += 1),
@@ -574,6 +576,22 @@ it("what is read after a pause of the thread may be as old as that, on all inter
   announceAddress(addresses, VIP, undefined);
   responders.answerRemembered(VIP);
   expect([sockets.get(1)?.sent.length, sockets.get(2)?.sent.length]).toEqual([1, 0]);
+});
+
+it("what is read after a pause of the thread is answered once what others said has been heard", () => {
+  responders.scan();
+  [now, ranAt] = [1000, 920];
+  expect([ask(1), answersSoon]).toEqual([[], 1]);
+  [now, ranAt] = [1001, 1000];
+  expect([ask(2), answersSoon]).toEqual([[], 2]); // another socket, which waited as long
+  responders.answerRemembered(VIP);
+  expect([sockets.get(1)?.sent, sockets.get(2)?.sent].map((sent) => sent?.length)).toEqual([1, 1]);
+  expect(counters()).toMatchObject([{ drops: { stalled: 0 } }, { drops: { stalled: 0 } }, {}]);
+  [now, ranAt] = [1060, 1010]; // which is how an idle thread runs
+  expect([ask(1), answersSoon]).toEqual([[`2 ${mac(1)} 192.168.1.240`], 2]);
+  responders.strangersLive(true); // of whom nobody knows what they answered
+  [now, ranAt] = [1160, 1061];
+  expect([ask(1), answersSoon]).toEqual([[`2 ${mac(1)} 192.168.1.240`], 2]);
 });
 
 it("an interface that is silent neither answers nor tells; others do, and it keeps what is asked", () => {
