@@ -223,13 +223,15 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
     else desired.set(key, names);
     unsent.push({ key, interfaces: names, probe });
     if (unsent.length >= MAX_CHANGES && !isHeld) sentEarly.push(sendChanges()); // the thread begins while we go on
-    flushed ??= Promise.resolve().then(async () => {
-      flushed = undefined;
-      const earlier = sentEarly;
-      sentEarly = [];
-      await Promise.all([...earlier, isHeld ? inForceLater() : sendChanges()]);
-    });
+    flushed ??= Promise.resolve().then(flush);
     return flushed;
+  }
+
+  async function flush(): Promise<void> {
+    flushed = undefined;
+    const earlier = sentEarly;
+    sentEarly = [];
+    await Promise.all([...earlier, isHeld ? inForceLater() : sendChanges()]);
   }
 
   function sendChanges(): Promise<void> {
