@@ -86,7 +86,7 @@ function stored({ metadata, spec }, index) {
     "ipaddress.kubernetes.io/ip-family": "IPv4",
     "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
   };
-  const { creationTimestamp } = metadata;
+  const { creationTimestamp, managedFields } = metadata;
   return [
     [
       `/registry/ipaddresses/${address}`,
@@ -102,7 +102,7 @@ function stored({ metadata, spec }, index) {
       {
         apiVersion: "v1",
         kind: "Service",
-        metadata: { name, namespace, uid, labels: { app: `app-${index}` }, creationTimestamp },
+        metadata: { name, namespace, uid, labels: { app: `app-${index}` }, creationTimestamp, managedFields },
         spec: { ...spec, clusterIP: address, clusterIPs: [address] },
         status: { loadBalancer: {} },
       },

@@ -155,13 +155,26 @@ export function createKubeClient(sockets: Sockets, access: Access): KubeClient {
   };
   const json = async (...args: Parameters<typeof send>): Promise<KubeObject> => (await send(...args)) as KubeObject;
 
-  /** The next document may be of the kind that was just defined. */
+  /** The next document may be of the kind that was just defined: it is served a moment later than its condition says. */
   async function established(kind: string, key: string): Promise<void> {
     const holds = ({ type, status }: { type: string; status: string }): boolean =>
       type === "Established" && status === "True";
-    await until(async () => ((await client.get(kind, key))["status"]?.conditions ?? []).some(holds), {
-      what: `${key} to be established`,
-    });
+    const isListed = async ({ group, names, versions }: DefinitionSpec): Promise<boolean> => {
+      const served = versions.filter((version) => version.served);
+      const lists = await Promise.all(
+        served.map(({ name }) => send("GET", `/apis/${group}/${name}`).catch(() => undefined)),
+      );
+      return lists.every((list) =>
+        (list as { resources: Discovered[] } | undefined)?.resources.some(({ name }) => name === names.plural),
+      );
+    };
+    await until(
+      async () => {
+        const { spec, status } = await client.get(kind, key);
+        return (status?.conditions ?? []).some(holds) && (await isListed(spec as DefinitionSpec));
+      },
+      { what: `${key} to be established` },
+    );
   }
 
   const client: KubeClient = {
@@ -210,6 +223,11 @@ export function createKubeClient(sockets: Sockets, access: Access): KubeClient {
   return client;
 }
 
+type DefinitionSpec = Readonly<{
+  group: string;
+  names: Readonly<{ plural: string }>;
+  versions: readonly Readonly<{ name: string; served: boolean }>[];
+}>;
 type Resource = Readonly<{ root: string; plural: string; namespaced: boolean }>;
 type Discovered = Readonly<{ name: string; kind: string; namespaced: boolean }>;
 
