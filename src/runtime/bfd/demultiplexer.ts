@@ -23,6 +23,11 @@ export type BfdArrival = Readonly<{
   /** That of the socket. */
   isMultihop: boolean;
   device: string;
+  /**
+   * The device is the interface that the datagram came in by, not a VRF around that. The kernel gives all that comes in by
+   * an interface to the socket bound to it, so that one also hears what is for sessions of any device.
+   */
+  isLink: boolean;
 }>;
 
 /** Why a packet is passed over. `noSession`: nobody is meant; `source`: not from the peer of the multihop session that it names. */
@@ -62,10 +67,15 @@ export function createDemultiplexer<Session>(): Demultiplexer<Session> {
   const byDiscriminator = new Map<number, Entry<Session>>(); // BOUNDED by the sessions
   const byPeer = new Map<string, Entry<Session>[]>(); // BOUNDED likewise
 
-  function findByAddress({ source, destination, isMultihop, device }: BfdArrival): Entry<Session> | undefined {
-    return byPeer
-      .get(peerKey(source, isMultihop, device))
-      ?.find(({ path: { localAddress } }) => localAddress === undefined || sameOctets(localAddress, destination));
+  /** Of several sessions with the peer the one of its device is meant, before one of any device. */
+  function findByAddress({ source, destination, isMultihop, device, isLink }: BfdArrival): Entry<Session> | undefined {
+    for (const each of isLink ? [device, ""] : [device]) {
+      const found = byPeer
+        .get(peerKey(source, isMultihop, each))
+        ?.find(({ path: { localAddress } }) => localAddress === undefined || sameOctets(localAddress, destination));
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   return {
@@ -98,7 +108,8 @@ export function createDemultiplexer<Session>(): Demultiplexer<Session> {
       const entry = yourDiscriminator === 0 ? findByAddress(arrival) : byDiscriminator.get(yourDiscriminator);
       // One of a single hop does not hear what came in by the port on which more hops are allowed.
       if (entry === undefined || entry.path.isMultihop !== arrival.isMultihop) return refuse("noSession");
-      if (entry.path.device !== arrival.device) return refuse("noSession");
+      const isOfDevice = entry.path.device === arrival.device || (entry.path.device === "" && arrival.isLink);
+      if (!isOfDevice) return refuse("noSession");
       if (arrival.hopLimit < entry.minimumTtl) return refuse("hopLimit");
       // Who can be anywhere must not only guess a discriminator, but also be where the peer is. On a single hop the hop limit
       // guards, and the peer's address may change. RFC 5881 §6

@@ -44,8 +44,10 @@ export function createBfdReceivers(
       receiver.socket = ports.openReceiver(
         { family, port, device, sharesPort },
         {
-          onDatagram: ({ payload, source, destination, hopLimit, interfaceIndex }) =>
-            arrived({ payload, source, destination, hopLimit, isMultihop, device }, interfaceIndex),
+          onDatagram({ payload, source, destination, hopLimit, interfaceIndex }) {
+            const isLink = interfaceIndex === receiver.interfaceIndex; // of a VRF the interface inside is told
+            arrived({ payload, source, destination, hopLimit, isMultihop, device, isLink }, interfaceIndex);
+          },
           onError: (error) => tell(receiver, error),
         },
       );

@@ -34,6 +34,7 @@ const arrival = (fields: Partial<BfdArrival> = {}): BfdArrival => ({
   hopLimit: 255,
   isMultihop: false,
   device: "",
+  isLink: false,
   ...fields,
 });
 
@@ -72,6 +73,21 @@ it.each<{ name: string; arrival: BfdArrival; expected: string }>([
     expected: "single hop",
   },
   {
+    name: "the first packet on a link that only others have a session by",
+    arrival: arrival({ device: "eth0", isLink: true }),
+    expected: "single hop",
+  },
+  {
+    name: "later packets on such a link",
+    arrival: arrival({ device: "eth0", isLink: true, payload: payload("00000001") }),
+    expected: "single hop",
+  },
+  {
+    name: "the first packet on a link, by the session of this link where there is one",
+    arrival: arrival({ device: "red", isLink: true }),
+    expected: "single hop by red",
+  },
+  {
     name: "later packets of one hop whatever their source",
     arrival: arrival({ payload: payload("00000001"), source: STRANGER }),
     expected: "single hop",
@@ -98,6 +114,17 @@ it.each<{ name: string; arrival: BfdArrival; fault: string }>([
     fault: "noSession",
   },
   { name: "another device's discriminator", arrival: arrival({ payload: payload("00000003") }), fault: "noSession" },
+  {
+    name: "another device's discriminator on a link",
+    arrival: arrival({ device: "eth0", isLink: true, payload: payload("00000003") }),
+    fault: "noSession",
+  },
+  { name: "in a VRF what is for sessions outside", arrival: arrival({ device: "blue" }), fault: "noSession" },
+  {
+    name: "in a VRF the discriminator of a session outside",
+    arrival: arrival({ device: "blue", payload: payload("00000001") }),
+    fault: "noSession",
+  },
   {
     name: "a stranger who knows the discriminator, from afar",
     arrival: arrival({ payload: payload("00000002"), isMultihop: true, source: STRANGER }),

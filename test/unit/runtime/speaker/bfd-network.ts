@@ -160,11 +160,14 @@ export function createNetwork(random: () => number = () => 0.5) {
   }
 
   function deliver(from: string, to: string, port: number, payload: Uint8Array): void {
-    for (const receiver of machines.get(to)?.receivers ?? []) {
-      if (receiver.port !== port) continue;
+    const machine = machines.get(to);
+    const open = [...(machine?.receivers ?? [])].filter((receiver) => receiver.port === port);
+    const bound = open.filter(({ device }) => device === "eth0"); // the kernel gives such a one all that comes in by eth0
+    for (const receiver of bound.length > 0 ? bound : open) {
       const [source, destination] = [octetsOf(from), octetsOf(to)];
       const { hopLimit } = network;
-      receiver.onDatagram({ payload, source, destination, sourcePort: 50_000, hopLimit, interfaceIndex: 2 });
+      const interfaceIndex = machine?.interfaces.get("eth0") ?? 0;
+      receiver.onDatagram({ payload, source, destination, sourcePort: 50_000, hopLimit, interfaceIndex });
     }
   }
 

@@ -42,6 +42,16 @@ it("speaks IPv6", () => {
   expect([a, b].map(({ states }) => states().at(-1)?.to)).toEqual(["Up", "Up"]);
 });
 
+it("hears a peer by address on a link that another session is bound to", () => {
+  const world = createNetwork();
+  const [a, b] = [world.addMachine("fd00::1"), world.addMachine("fd00::2")];
+  a.sessions.use([spec("fd00::2"), spec("fe80::9", { device: "eth0" })]);
+  b.sessions.use([spec("fd00::1")]);
+  world.run(5000);
+  expect([a, b].map(({ states }) => states().at(-1)?.to)).toEqual(["Up", "Up"]);
+  expect(a.counters().drops).toMatchObject({ noSession: 0 });
+});
+
 it("asks the peer for no echo packets", () => {
   const { network } = established();
   for (const { octets } of network.sent) {
