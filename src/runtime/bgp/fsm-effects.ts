@@ -1,13 +1,27 @@
 import { ERROR_CODE, type BgpFault } from "./fault.js";
-import type { BgpEffect, PeerOptions, Side } from "./fsm-types.js";
+import type { BgpEffect, PeerOptions, PeerState, Side } from "./fsm-types.js";
 import type { Negotiated } from "./negotiate.js";
 import { nameNotification, type NotificationMessage } from "./notification.js";
 
 /** How long at least a peer may take nothing of what is sent. RFC 9687 §6 */
 const MIN_SEND_HOLD_SECONDS = 480;
 
-export function backoffSeconds({ connectRetrySeconds }: PeerOptions, failures: number): number {
-  return failures === 0 ? 0 : Math.min(2 ** (failures - 1), connectRetrySeconds);
+/** One attempt or session more that came to nothing, and the wait until our next attempt: it doubles with each. */
+export function countFailure(
+  { connectRetrySeconds }: PeerOptions,
+  { failures, flaps }: PeerState,
+  wasEstablished: boolean,
+): Readonly<{ failures: number; flaps: number; seconds: number }> {
+  const before = wasEstablished ? flaps : failures + 1;
+  return {
+    failures: wasEstablished ? 0 : failures + 1,
+    flaps: wasEstablished ? flaps + 1 : flaps,
+    seconds: before === 0 ? 0 : Math.min(2 ** (before - 1), connectRetrySeconds),
+  };
+}
+
+export function retryTimer(seconds: number): BgpEffect {
+  return { do: "startTimer", timer: "ConnectRetryTimer", seconds, jitter: true };
 }
 
 export function holdTimer(side: Side, { holdTimeSeconds }: Negotiated): readonly BgpEffect[] {

@@ -2,14 +2,15 @@ import type { IpAddress } from "../net/address.js";
 import { CEASE, ERROR_CODE, FSM_ERROR } from "./fault.js";
 import { MESSAGE_TYPE, type MessageType } from "./frame.js";
 import {
-  backoffSeconds,
   cease,
+  countFailure,
   describeFailure,
   describeNotification,
   holdTimer,
   keepaliveTimer,
   notificationOf,
   notificationOfFault,
+  retryTimer,
   sendHoldTimer,
 } from "./fsm-effects.js";
 import {
@@ -117,9 +118,11 @@ function start(options: PeerOptions, state: PeerState): Step {
   return options.passive ? [{ ...state, starter: "waiting" }, []] : connect(options, state);
 }
 
-function connect({ connectRetrySeconds: seconds }: PeerOptions, state: PeerState): Step {
-  const timer = { do: "startTimer", timer: "ConnectRetryTimer", seconds, jitter: true } as const;
-  return [{ ...state, starter: "connecting", awaitsRetry: false }, [timer, { do: "connect" }]];
+function connect({ connectRetrySeconds }: PeerOptions, state: PeerState): Step {
+  return [
+    { ...state, starter: "connecting", awaitsRetry: false },
+    [retryTimer(connectRetrySeconds), { do: "connect" }],
+  ];
 }
 
 /** An attempt that takes too long is given up for a new one. */
@@ -227,12 +230,24 @@ function lose(
   const down = { do: "down", wasEstablished, reason } as const;
   // Others go on, and may come to something.
   if (Object.keys(next.connections).length > 0 || next.starter === "connecting") {
-    return wasEstablished ? [{ ...next, flaps: next.flaps + 1 }, [...effects, down]] : [next, effects];
+    const [left, more] = leave(options, next, wasEstablished);
+    return [left, [...effects, ...(wasEstablished ? [down] : []), ...more]];
   }
   // Our own attempt comes when it would have come: peers that open connections in vain do not put it off.
   if (next.awaitsRetry) return [next, [...effects, down]];
   const [failed, more] = fail(options, next, reason, wasEstablished);
   return [failed, [...effects, ...more]];
+}
+
+/**
+ * What is left when a connection has ended. One that the peer has opened may say nothing for as long as an OPEN is waited
+ * for: our next attempt is made beside it, after the time that it would have taken without.
+ */
+function leave(options: PeerOptions, state: PeerState, wasEstablished: boolean): Step {
+  const { failures, flaps, seconds } = countFailure(options, state, wasEstablished);
+  const isOurTurn = state.starter === "waiting" && !state.awaitsRetry && state.connections.outgoing === undefined;
+  if (options.passive || !isOurTurn) return [wasEstablished ? { ...state, flaps } : state, []];
+  return [{ ...state, awaitsRetry: true, failures, flaps }, [retryTimer(seconds)]];
 }
 
 /** Ends a connection, without anything else that follows. */
@@ -266,15 +281,12 @@ function drop(state: PeerState, side: Side, notification: NotificationMessage | 
  * that doubles with each of them: neither side opens a connection.
  */
 function fail(options: PeerOptions, state: PeerState, reason: string, wasEstablished: boolean): Step {
-  const failures = wasEstablished ? 0 : state.failures + 1;
-  const flaps = wasEstablished ? state.flaps + 1 : state.flaps;
-  const seconds = backoffSeconds(options, wasEstablished ? state.flaps : failures);
+  const { failures, flaps, seconds } = countFailure(options, state, wasEstablished);
   const isDamped = wasEstablished && seconds > 0;
   const awaitsRetry = isDamped || !options.passive;
-  const timer = { do: "startTimer", timer: "ConnectRetryTimer", seconds, jitter: true } as const;
   return [
     { ...state, starter: isDamped ? "damped" : "waiting", awaitsRetry, failures, flaps },
-    [{ do: "down", wasEstablished, reason }, ...(awaitsRetry ? [timer] : [])],
+    [{ do: "down", wasEstablished, reason }, ...(awaitsRetry ? [retryTimer(seconds)] : [])],
   ];
 }
 

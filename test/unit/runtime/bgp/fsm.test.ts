@@ -327,6 +327,49 @@ describe("a peer whose sessions come and go", () => {
   });
 });
 
+describe("a connection of the peer's that says nothing", () => {
+  const notified: BgpEvent = { type: "NotifMsg", side: "outgoing", notification: CEASE };
+  const wrong: BgpEvent = opened(openMessage(speaker(1, 1, 7)));
+  const retryTimers = (said: readonly string[][]): readonly string[] =>
+    said.flat().filter((text) => text.startsWith("start ConnectRetryTimer"));
+
+  it.each<{ name: string; before: readonly BgpEvent[]; seconds: number }>([
+    { name: "the session", before: [...ESTABLISHED, up("incoming"), broken()], seconds: 0 },
+    { name: "ours in OpenSent", before: [START, up(), up("incoming"), notified], seconds: 1 },
+    { name: "ours, which we refuse", before: [START, up(), up("incoming"), wrong], seconds: 1 },
+    { name: "ours in OpenConfirm", before: [START, up(), opened(), up("incoming"), broken()], seconds: 1 },
+  ])("does not keep us from the next attempt where it is left after $name", ({ before, seconds }) => {
+    const { state, said } = play(before);
+    expect([stateName(state), said.at(-1)?.at(-1)]).toEqual(["OpenSent", `start ConnectRetryTimer ${seconds}`]);
+    const again = play([...before, { type: "ConnectRetryTimer_Expires" }, up(), opened(), keepalive()]);
+    expect(establishedSession(again.state)?.side).toBe("outgoing");
+    expect(again.state.connections.incoming).toBeUndefined();
+  });
+
+  it("is the only one where the peer alone opens connections, or where it was not ours that ended", () => {
+    const passive = { ...OPTIONS, passive: true };
+    expect(retryTimers(play([START, up("incoming"), broken("incoming")], passive).said)).toEqual([]);
+    const { said } = play([START, up(), up("incoming"), broken("incoming")]);
+    expect(said.at(-1)?.at(-1)).toBe("close incoming");
+  });
+
+  it("neither puts off nor hastens what a peer whose sessions come and go has to wait for", () => {
+    const session: readonly BgpEvent[] = [up(), opened(), keepalive(), up("incoming"), broken()];
+    const flaps = Array.from({ length: 5 }, () => [{ type: "ConnectRetryTimer_Expires" } as const, ...session]);
+    const { state, said } = play([START, ...flaps.flat(), broken("incoming"), up("incoming"), broken("incoming")]);
+    const waits = retryTimers(said).filter((text) => text !== "start ConnectRetryTimer 120");
+    expect(waits).toEqual([0, 1, 2, 4, 8].map((seconds) => `start ConnectRetryTimer ${seconds}`));
+    expect(state).toMatchObject({ awaitsRetry: true, flaps: 5 });
+  });
+
+  it("is waited beside for longer and longer", () => {
+    const attempt: readonly BgpEvent[] = [{ type: "ConnectRetryTimer_Expires" }, up(), notified];
+    const { said } = play([START, up("incoming"), ...Array.from({ length: 4 }, () => attempt).flat()]);
+    const waits = retryTimers(said).filter((text) => text !== "start ConnectRetryTimer 120");
+    expect(waits).toEqual([1, 2, 4, 8].map((seconds) => `start ConnectRetryTimer ${seconds}`));
+  });
+});
+
 // RFC 9687
 describe("a peer that takes nothing of what is sent", () => {
   const blocked: BgpEvent = { type: "TcpSendBlocked", side: "outgoing" };
