@@ -3,7 +3,7 @@ import type { Family, Prefix } from "../net/address.js";
 /** What is to be said next to one peer. A prefix stands in it once at most. */
 export type RouteChanges<Attributes> = Readonly<{
   withdrawn: Readonly<Record<Family, readonly Prefix[]>>;
-  /** One for each family and attributes: what shares messages. */
+  /** One for each family and attributes: what shares messages. BOUNDED by MAX_GROUPS */
   announced: readonly Readonly<{ family: Family; attributes: Attributes; prefixes: readonly Prefix[] }>[];
 }>;
 
@@ -16,7 +16,10 @@ export interface AdjRibOut<Attributes> {
   /** The peer is to hear of the route, with these attributes. */
   announce(prefix: Prefix, attributes: Attributes): void;
   withdraw(prefix: Prefix): void;
-  /** Up to so many prefixes that the peer does not know rightly; they count as said. O(prefixes taken) */
+  /**
+   * Up to so many prefixes that the peer does not know rightly, of up to MAX_GROUPS families and attributes; they count as
+   * said. One at least where there is anything to say. O(maxPrefixes)
+   */
   take(maxPrefixes: number): RouteChanges<Attributes>;
   /** Is there anything to say? */
   isSettled(): boolean;
@@ -27,6 +30,9 @@ export interface AdjRibOut<Attributes> {
   /** How many prefixes the peer has been told of and not had withdrawn. */
   sentCount(): number;
 }
+
+/** Each group is a message at least, which may be a full one with few prefixes in it. */
+export const MAX_GROUPS = 128;
 
 /** One object for as long as the route is wanted, or the peer has it. */
 type Entry<Attributes> = {
@@ -70,7 +76,7 @@ export function createAdjRibOut<Attributes extends object>(): AdjRibOut<Attribut
     take(maxPrefixes) {
       const withdrawn: Record<Family, Prefix[]> = { ipv4: [], ipv6: [] };
       const groups: Record<Family, Map<Attributes, Prefix[]>> = { ipv4: new Map(), ipv6: new Map() };
-      let left = maxPrefixes;
+      let left = maxPrefixes; // to look at: those of one group too many wait for the next take
       for (const entry of dirty) {
         if (left <= 0) break;
         left -= 1;
@@ -78,8 +84,9 @@ export function createAdjRibOut<Attributes extends object>(): AdjRibOut<Attribut
         if (wanted === undefined) withdrawn[prefix.family].push(prefix);
         else {
           const group = groups[prefix.family].get(wanted);
-          if (group === undefined) groups[prefix.family].set(wanted, [prefix]);
-          else group.push(prefix);
+          if (group !== undefined) group.push(prefix);
+          else if (groups.ipv4.size + groups.ipv6.size < MAX_GROUPS) groups[prefix.family].set(wanted, [prefix]);
+          else continue;
         }
         sentCount += Number(wanted !== undefined) - Number(sent !== undefined);
         entry.sent = wanted;

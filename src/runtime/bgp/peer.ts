@@ -77,7 +77,10 @@ export interface BgpPeer {
   blocked(side: Side): readonly PeerAction[];
   unblocked(side: Side): readonly PeerAction[];
   bfdDown(): readonly PeerAction[];
-  /** The next messages, of up to so many prefixes; none where there is no session or nothing to say. */
+  /**
+   * The next messages, of up to so many prefixes and MAX_GROUPS different attributes; none where there is no session or
+   * nothing to say.
+   */
   takeUpdates(maxPrefixes: number, nextHops: NextHops): readonly Uint8Array[];
 }
 
@@ -210,7 +213,7 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
     if (session === undefined) return [];
     const { negotiated } = session;
     const beginnings = beginRefresh(negotiated);
-    const bodies: Uint8Array[] = []; // BOUNDED by maxPrefixes
+    const bodies: Uint8Array[] = []; // BOUNDED by maxPrefixes, and by MAX_GROUPS where they are not full
     const isSpoken = (family: Family): boolean => negotiated.families.includes(family);
     const { withdrawn, announced } = routes.take(maxPrefixes);
     for (const family of negotiated.families) {

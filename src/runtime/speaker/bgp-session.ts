@@ -94,7 +94,10 @@ export interface BgpSession {
   stop(notification: NotificationMessage | undefined): void;
 }
 
-/** Ten messages, of which the last alone is not full; so much may wait for a peer that does not read. */
+/**
+ * Ten messages where all are alike; where they are not, up to 128 more that are not full. Communities may fill most of a
+ * message: some 2 MB at most, then, wait for a peer that does not read.
+ */
 const PREFIXES_AT_ONCE = 8192;
 /** So long a peer may take to answer at all: less than the kernel waits, and enough for a few lost packets. */
 const CONNECT_MILLISECONDS = 10_000;
@@ -268,7 +271,7 @@ export function startBgpSession(
     mine?.connection.end();
   }
 
-  /** What the connection has no room for waits in it. BOUNDED by one batch of routes, and KEEPALIVEs for the send hold time */
+  /** What the connection has no room for waits in it. BOUNDED by one batch (PREFIXES_AT_ONCE), and KEEPALIVEs for the send hold time */
   function send(side: Side, octets: Uint8Array): void {
     const mine = live.get(side);
     if (mine === undefined || mine.connection.write(octets) || mine.isFull) return;

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { createAdjRibOut, type AdjRibOut, type RouteChanges } from "../../../../src/runtime/bgp/adj-rib-out.js";
+import { createAdjRibOut, MAX_GROUPS, type AdjRibOut, type RouteChanges } from "../../../../src/runtime/bgp/adj-rib-out.js";
 import { formatPrefix, parsePrefix, type Prefix } from "../../../../src/runtime/net/address.js";
 import { runs } from "../../runs.js";
 
@@ -129,6 +129,21 @@ it("brings the peer to know what it is to know, by as many takes as it needs", (
     }),
     { numRuns: runs(300) },
   );
+});
+
+it("says no more groups at once than so many messages, and the rest the next time", () => {
+  const rib = createAdjRibOut<Attributes>();
+  const unlike = Array.from({ length: 2 * MAX_GROUPS + 1 }, (_, localPref): Attributes => ({ localPref }));
+  const told = (): readonly number[] => rib.take(1000).announced.map(({ prefixes }) => prefixes.length);
+  for (const [index, attributes] of unlike.entries()) {
+    const family = index % 2 === 0 ? "2001:db8::" : "198.18.0.";
+    rib.announce(prefix(`${family}${index >> 1}/${index % 2 === 0 ? 128 : 32}`), attributes);
+  }
+  rib.announce(A, unlike[1] ?? LOW); // shares a message with another
+  const first = told();
+  expect([first.length, Math.max(...first), rib.isSettled(), rib.sentCount()]).toEqual([128, 2, false, 129]);
+  expect([told().length, rib.isSettled()]).toEqual([128, false]);
+  expect([told(), rib.isSettled(), told()]).toEqual([[1], true, []]);
 });
 
 it("tells prefixes of all lengths apart, of both families", () => {
