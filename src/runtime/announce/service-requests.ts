@@ -7,6 +7,7 @@ import { objectKey, type ServiceView } from "../world/views.js";
 export type Granted = Readonly<{ communities: readonly string[]; localPref?: number }>;
 
 export type JudgedRequests = Readonly<{
+  /** Found out once for each advertisement, for as many routes and peers as ask. */
   grantedBy(advertisement: BgpAdvertisement): Granted;
   /** What no advertisement grants, and why, in a sentence of at most 1024 characters; undefined: nothing. */
   problem: string | undefined;
@@ -61,13 +62,19 @@ export function judgeRequests(
     const problem = `which no BGPAdvertisement of pool ${pool} allows: ${permission}`;
     problems.push(`${nameOf("bgp-local-pref")} is ${preference}, ${problem}`);
   }
+  const grantedBy = ({ serviceRequests }: BgpAdvertisement): Granted => {
+    if (serviceRequests === undefined) return NOTHING;
+    return {
+      communities: wanted.flatMap((text) => grant(text, serviceRequests) ?? []),
+      ...(preference !== undefined && allowsPreference(serviceRequests, preference) && { localPref: preference }),
+    };
+  };
+  const known = new Map<BgpAdvertisement, Granted>(); // BOUNDED by the advertisements
   return {
-    grantedBy({ serviceRequests }) {
-      if (serviceRequests === undefined) return NOTHING;
-      return {
-        communities: wanted.flatMap((text) => grant(text, serviceRequests) ?? []),
-        ...(preference !== undefined && allowsPreference(serviceRequests, preference) && { localPref: preference }),
-      };
+    grantedBy(advertisement) {
+      const granted = known.get(advertisement) ?? grantedBy(advertisement);
+      known.set(advertisement, granted);
+      return granted;
     },
     problem:
       problems.length === 0

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ServiceRequests } from "../../../../src/config/model.js";
 import { announcersOf } from "../../../../src/runtime/announce/announcers-of.js";
 import { decideService } from "../../../../src/runtime/announce/decide-service.js";
+import { judgeRequests } from "../../../../src/runtime/announce/service-requests.js";
 import { bgp, node, nodesOf, onNode, peer, pool, served, withLabel, world } from "./fixtures.js";
 
 const ANY: ServiceRequests = {
@@ -99,6 +100,15 @@ describe("what a Service asks for", () => {
     expect(decision.routes).toMatchObject([{ communities: kept, localPref: 100 }]);
     if (says === undefined) expect(decision.refused).toBeUndefined();
     else expect(decision.refused?.problem).toContain(says);
+  });
+
+  it("is read once for an advertisement, not for each route and peer", () => {
+    const { service } = served({ annotations: { [COMMUNITIES]: "64512:7" } });
+    const [one, other] = [bgp({ serviceRequests: ANY }), bgp({ serviceRequests: ANY })];
+    const { grantedBy } = judgeRequests(service, "front", [one, other]);
+    expect(grantedBy(one)).toEqual({ communities: ["64512:7"] });
+    expect(grantedBy(one)).toBe(grantedBy(one));
+    expect(grantedBy(other)).toEqual(grantedBy(one));
   });
 
   it("is told of in bounds", () => {
