@@ -74,13 +74,13 @@ static void pause_on_error(struct tcp_listen *listener, int error_number, const 
   }
 }
 
-// What accept4 says of one connection that is gone already, or of the network it came by: the next one may be well.
+// What accept4 says of one connection that is gone already, or of the network it came by: the next one may be well. Not so
+// EPERM: a security module refuses before the connection is taken out of the queue, so it would be refused for ever.
 static bool is_of_one_connection(int error_number) {
   switch (error_number) {
     case EINTR:
     case ECONNABORTED:
     case EPROTO:
-    case EPERM:
     case ENETDOWN:
     case ENOPROTOOPT:
     case EHOSTDOWN:
