@@ -59,8 +59,11 @@ export function describeFailure(reason: string): string {
   return `the connection failed: ${reason}`;
 }
 
+/** How the reason begins where the peer has given one: a NOTIFICATION of its own. */
+export const ENDED_BY_PEER = "the peer ended the session";
+
 export function describeNotification(notification: NotificationMessage): string {
   const words =
     notification.communication === undefined ? "" : `, in the operator's words: ${notification.communication}`;
-  return `the peer ended the session: ${nameNotification(notification)}${words}`;
+  return `${ENDED_BY_PEER}: ${nameNotification(notification)}${words}`;
 }

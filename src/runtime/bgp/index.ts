@@ -4,6 +4,7 @@ export { createAdjRibOut, type AdjRibOut } from "./adj-rib-out.js";
 export type { Capability } from "./capability.js";
 export { unicast } from "./family.js";
 export { CEASE, ERROR_CODE } from "./fault.js";
+export { ENDED_BY_PEER } from "./fsm-effects.js";
 export type { BgpStateName, PeerOptions, Side, Timer } from "./fsm-types.js";
 export { HEADER_OCTETS, MESSAGE_TYPE } from "./frame.js";
 export type { LocalSpeaker, Negotiated } from "./negotiate.js";

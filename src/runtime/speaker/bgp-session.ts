@@ -1,5 +1,6 @@
 import {
   createBgpPeer,
+  ENDED_BY_PEER,
   HEADER_OCTETS,
   MESSAGE_TYPE,
   type BgpPeer,
@@ -68,7 +69,7 @@ export type BgpCounts = Readonly<{
   updatesSent: number;
   announced: number;
   notificationsSent: number;
-  /** UPDATEs of the peer in which something was wrong that the session has survived. RFC 7606 */
+  /** UPDATEs of the peer in which something was wrong, also where that has ended the session. RFC 7606 */
   wrongUpdates: number;
 }>;
 
@@ -132,6 +133,7 @@ export function startBgpSession(
   let isWanted = true;
   let wrongSinceUp = 0;
   const told = new Set<string>(); // why there is no session, so that it is said once each: BOUNDED by MAX_TOLD
+  let hasSaidWhy = false; // the peer, by a NOTIFICATION, since there was a session last
 
   function perform(actions: readonly PeerAction[]): void {
     for (const action of actions) performOne(action);
@@ -161,7 +163,7 @@ export function startBgpSession(
         timers.delete(timerKey(action));
         return undefined;
       case "established":
-        told.clear();
+        forgetTold();
         wrongSinceUp = 0;
         nextHops = ports.nextHops(live.get(action.side)?.connection.localAddress ?? "");
         log.info({ event: "sessionUp", peer: name, peerAs: action.negotiated.peerAs }, "BGP session established");
@@ -189,15 +191,21 @@ export function startBgpSession(
     if (!isWanted) return log.info({ event: "sessionEnded", peer: name }, "BGP session ended");
     const fields = { event: wasEstablished ? "sessionDown" : "sessionFailed", peer: name, reason };
     if (wasEstablished) {
-      told.clear();
+      forgetTold();
       log.error(fields, "BGP session lost");
     } else if (isNewReason(reason)) log.warn(fields, "failed to create BGP session, trying again");
     else log.debug(fields, "failed to create BGP session, trying again");
   }
 
+  function forgetTold(): void {
+    told.clear();
+    hasSaidWhy = false;
+  }
+
   /** Routers that have said why they refuse us do not say it again for a while, and close each connection at once. */
   function isNewReason(reason: string): boolean {
-    if (reason.endsWith(WITHOUT_A_WORD) && told.size > 0) return false;
+    if (reason.startsWith(ENDED_BY_PEER)) hasSaidWhy = true;
+    if (reason.endsWith(WITHOUT_A_WORD) && hasSaidWhy) return false;
     if (told.has(reason) || told.size >= MAX_TOLD) return false;
     told.add(reason);
     return true;
