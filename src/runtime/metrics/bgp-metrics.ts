@@ -34,7 +34,7 @@ export function createBgpMetrics(
   const wrong = createCounter(
     registry,
     "smelter_bgp_wrong_updates_total",
-    "Faults in UPDATE messages of the peer that the session has survived",
+    "UPDATE messages of the peer in which something was wrong, also where that has ended the session",
     labels,
   );
   const refusals = createCounter(

@@ -259,6 +259,45 @@ describe("sessions", () => {
     expect(timers.map(({ milliseconds }) => milliseconds)).toEqual([1000]); // the next attempt
   });
 
+  it("are refused without a word, which is news unless the router has said why before", () => {
+    const { sessions, opened, timers, lines } = begin();
+    const attempt = (end: (one: ConnectionHandlers) => void): string | undefined => {
+      const handlers = opened.at(-1)?.handlers;
+      if (handlers === undefined) throw new Error("nothing was opened");
+      end(handlers);
+      timers.splice(-1)[0]?.work(); // the next attempt
+      return lines.at(-1);
+    };
+    const connect = (one: ConnectionHandlers): void =>
+      one.connected({ localAddress: "10.0.0.9", write: () => true, end: () => {} });
+    const refuse =
+      (reason: string) =>
+      (one: ConnectionHandlers): void => {
+        connect(one);
+        one.closed(reason);
+      };
+    sessions.usePeers([peer("tor-a")], ID);
+    expect(attempt((one) => one.closed("ECONNREFUSED"))).toBe("warn sessionFailed");
+    expect(attempt(refuse("closed by the peer"))).toBe("warn sessionFailed");
+    expect(attempt(refuse("closed by the peer"))).toBe("debug sessionFailed");
+    const badPeerAs = message(NOTIFICATION, [2, 2]);
+    const sayWhy = (one: ConnectionHandlers): void => {
+      connect(one);
+      one.received(badPeerAs);
+    };
+    expect(attempt(sayWhy)).toBe("warn sessionFailed");
+    expect(attempt(refuse("ECONNRESET"))).toBe("debug sessionFailed");
+  });
+
+  it("count wrong messages of a router, also the one that ends the session", () => {
+    const { sessions, opened, answer, lines } = begin();
+    sessions.usePeers([peer("tor-a")], ID);
+    answer();
+    opened[0]?.handlers.received(message(TYPE.update, [0, 9, 0, 0])); // its withdrawn routes go beyond its end
+    expect(lines.at(-1)).toBe("error sessionDown: BGP session lost");
+    expect([...sessions.counts().values()]).toMatchObject([{ isUp: false, wrongUpdates: 1 }]);
+  });
+
   it("wait with what the connection has no room for", () => {
     const { sessions, opened, answer, setRoom } = begin();
     sessions.usePeers([peer("tor-a")], ID);
