@@ -10,6 +10,7 @@ import { formatPrefix } from "../../../../src/runtime/net/address.js";
 import { createBgpPeer, parseAddress, type PeerAction } from "../../../../src/runtime/bgp/index.js";
 import { decodeFrame, MESSAGE_TYPE } from "../../../../src/runtime/bgp/frame.js";
 import { decodeUpdate } from "../../../../src/runtime/bgp/decode-update.js";
+import { message, TYPE } from "../../../bgp/wire-update.js";
 
 let folder: string | undefined;
 let example: ChildProcess | undefined;
@@ -18,7 +19,7 @@ afterEach(() => {
   if (folder !== undefined) rmSync(folder, { recursive: true });
 });
 
-it("the example of the README opens a session and announces its prefix", async () => {
+it("the example of the README opens a session and announces its prefix, and again to a peer that asks", async () => {
   const [, code = ""] = /```ts\n([\s\S]*?)```/.exec(readFileSync("src/runtime/bgp/README.md", "utf8")) ?? [];
   expect(code.trim().split("\n").length).toBeLessThan(60);
   folder = mkdtempSync(join(tmpdir(), "smelter-bgp-"));
@@ -47,6 +48,7 @@ it("the example of the README opens a session and announces its prefix", async (
     };
     perform(router.connected("incoming"));
     socket.on("error", () => undefined); // the example is killed
+    server.once("announced", () => socket.write(message(TYPE.routeRefresh, [0, 1, 0, 1])));
     socket.on("data", (octets) => {
       perform(router.received("incoming", octets));
       for (let rest: Uint8Array = octets; rest.length > 0;) {
@@ -55,18 +57,19 @@ it("the example of the README opens a session and announces its prefix", async (
         rest = rest.subarray(frame.octets);
         if (frame.type !== MESSAGE_TYPE.update) continue;
         const decoded = decodeUpdate(frame.body, { fourOctetAs: true, isInternal: false });
-        if (decoded.kind === "update") announced.push(...decoded.update.nlri.map(formatPrefix));
-        if (announced.length > 0) server.emit("announced");
+        const prefixes = decoded.kind === "update" ? decoded.update.nlri.map(formatPrefix) : [];
+        announced.push(...prefixes);
+        if (prefixes.length > 0) server.emit(announced.length === 1 ? "announced" : "announcedAgain");
       }
     });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const heard = once(server, "announced");
+  const heard = once(server, "announcedAgain");
   example = spawn(process.execPath, [outfile, "127.0.0.1", String((server.address() as AddressInfo).port)], {
     stdio: "inherit",
   });
   await heard;
   server.close();
-  expect([announced, router.state()]).toEqual([["203.0.113.7/32"], "Established"]);
+  expect([announced, router.state()]).toEqual([["203.0.113.7/32", "203.0.113.7/32"], "Established"]);
 });
