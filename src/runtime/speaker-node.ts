@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { MessageChannel } from "node:worker_threads";
 import { load } from "js-yaml";
-import type { IpAddress } from "./net/address.js";
 import type { Logger } from "./net/logger.js";
 import { bfdPorts } from "./bfd-edge.js";
 import { createBgpPorts, listenForBgp } from "./bgp-edge.js";
@@ -118,7 +117,7 @@ export async function startSpeakerNode(
     await layer2.stop();
     throw error;
   }
-  const routerFound = (peer: string, address: IpAddress): void => bfd.routerFound(peer, address);
+  const routerFound: BfdPeers["routerFound"] = (...found) => bfd.routerFound(...found);
   const sessions = createBgpSessions({ ...createBgpPorts(log, listener), routerFound }, ttlSecurity);
   const bfd: BfdPeers = createBfdPeers({ ...bfdPorts, peerDown: sessions.bfdDown, peerUp: sessions.bfdUp, log });
   const setBgp = createBgpMetrics(options.registry);

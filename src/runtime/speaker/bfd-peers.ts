@@ -28,8 +28,11 @@ export type BfdPeerCounters = Readonly<{ peers: readonly BfdPeerCounts[]; drops:
 export interface BfdPeers {
   /** The BGP peers that there are, and the profiles that they may name. A profile may change while its session runs. */
   usePeers(peers: readonly Peer[], profiles: readonly BfdProfile[]): void;
-  /** The peer of this name, by interface, has this link-local address. It counts until it has another, or is gone. */
-  routerFound(peer: string, address: IpAddress): void;
+  /**
+   * The peer of this name, by this interface, has this link-local address. It counts until it has another, or is gone, or
+   * is by another interface.
+   */
+  routerFound(peer: string, interfaceName: string, address: IpAddress): void;
   counters(): Promise<BfdPeerCounters>;
   stop(): Promise<void>;
 }
@@ -53,7 +56,7 @@ export function createBfdPeers({ startBfd, isOnLink, peerDown, peerUp, log }: Bf
   let shared: ReadonlyMap<string, Shared> = new Map(); // BOUNDED by the peers
   const notifications = new Map<string, number>(); // BOUNDED by the sessions
   let told: ReadonlySet<string> = new Set(); // BOUNDED by the peers: what was said of them
-  const found = new Map<string, IpAddress>(); // of peers by interface; BOUNDED by them
+  const found = new Map<string, FoundRouter>(); // of peers by interface; BOUNDED by them
   let wanted: Readonly<{ peers: readonly Peer[]; profiles: readonly BfdProfile[] }> = { peers: [], profiles: [] };
   const bfd = startBfd({ onState, onError });
 
@@ -95,12 +98,12 @@ export function createBfdPeers({ startBfd, isOnLink, peerDown, peerUp, log }: Bf
   return {
     usePeers(peers, profiles) {
       wanted = { peers, profiles };
-      const byInterface = new Set(peers.flatMap(({ name, address }) => (address === undefined ? [name] : [])));
-      for (const name of found.keys()) if (!byInterface.has(name)) found.delete(name);
+      const interfaces = new Map(peers.map((peer) => [peer.name, peer.interface]));
+      for (const [name, router] of found) if (interfaces.get(name) !== router.interfaceName) found.delete(name);
       use();
     },
-    routerFound(peer, address) {
-      found.set(peer, address);
+    routerFound(peer, interfaceName, address) {
+      found.set(peer, { interfaceName, address });
       use();
     },
     async counters() {
@@ -116,17 +119,21 @@ export function createBfdPeers({ startBfd, isOnLink, peerDown, peerUp, log }: Bf
   };
 }
 
+/** Where the router of a peer by interface was found. */
+type FoundRouter = Readonly<{ interfaceName: string; address: IpAddress }>;
+
 /** A peer, and where it is. */
 type LocatedPeer = Readonly<{ peer: Peer; address: IpAddress; device: string; isMultihop: boolean }>;
 
 /** @returns undefined for a peer by interface that has not been found yet */
 function locate(
   peer: Peer,
-  found: IpAddress | undefined,
+  found: FoundRouter | undefined,
   isOnLink: (address: IpAddress) => boolean,
 ): LocatedPeer | undefined {
   if (peer.address === undefined) {
-    return found && { peer, address: found, device: peer.interface ?? "", isMultihop: false };
+    if (found === undefined || found.interfaceName !== peer.interface) return undefined; // it has moved to another link
+    return { peer, address: found.address, device: found.interfaceName, isMultihop: false };
   }
   const { address, vrf: device } = peer;
   const isInternal = peer.peerAsn === "internal" || peer.peerAsn === peer.myAsn;

@@ -50,8 +50,8 @@ export type BgpPorts = Readonly<{
    * @returns what ends it
    */
   findRouter(interfaceName: string, heard: (address: string) => void): () => void;
-  /** The peer of this name, by interface, has this link-local address, until it has another one. */
-  routerFound?(peer: string, address: IpAddress): void;
+  /** The peer of this name, by this interface, has this link-local address, until it has another one. */
+  routerFound?(peer: string, interfaceName: string, address: IpAddress): void;
   /** Connections that peers at these addresses open need these keys, where we listen. RFC 2385 */
   useKeys(keys: ReadonlyMap<string, Uint8Array>): void;
   /** Next hops for routes of a session with this address of ours. */

@@ -101,7 +101,7 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
       table.detach(name);
       known.session?.stop({ ...DECONFIGURED, errorSubcode: CEASE.otherConfigurationChange });
       open(peer, found, { text, target, address: heard, stopLooking }, nodeIdentifier);
-      ports.routerFound?.(name, found);
+      ports.routerFound?.(name, link, found);
       useKeys();
     });
     running.set(name, { text, target, address: undefined, stopLooking, isGraceful: false, session: undefined });

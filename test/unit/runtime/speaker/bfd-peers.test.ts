@@ -166,14 +166,25 @@ it("has a session with the router that was found on a peer's interface, by its l
   const onLink = { ...unaddressed, interface: "eth0", peerAsn: "internal" as const, ebgpMultiHop: true };
   peers.usePeers([onLink], [FAST]);
   expect(used()).toEqual([]);
-  peers.routerFound("a", addressOf("fe80::1"));
+  peers.routerFound("a", "eth0", addressOf("fe80::1"));
   expect(used()).toMatchObject([{ remoteAddress: "fe80::1", device: "eth0", isMultihop: false }]);
   change("Up", "Down");
   expect(told).toEqual(["down a"]);
   peers.usePeers([onLink], [{ ...FAST, detectMultiplier: 9 }]);
   expect(used()).toMatchObject([{ remoteAddress: "fe80::1", detectMult: 9 }]);
-  peers.routerFound("a", addressOf("fe80::2"));
+  peers.routerFound("a", "eth0", addressOf("fe80::2"));
   expect(used()).toMatchObject([{ remoteAddress: "fe80::2" }]);
+  peers.usePeers([{ ...onLink, interface: "eth1" }], [FAST]);
+  expect(used()).toEqual([]); // the router of one link is none of another
+  peers.routerFound("a", "eth0", addressOf("fe80::2")); // which was on its way
+  expect(used()).toEqual([]);
+  peers.routerFound("a", "eth1", addressOf("fe80::3"));
+  expect(used()).toMatchObject([{ remoteAddress: "fe80::3", device: "eth1" }]);
+  peers.usePeers([onLink], [FAST]);
+  expect(used()).toEqual([]);
+  peers.routerFound("a", "eth1", addressOf("fe80::4")); // found before the peer is here
+  peers.usePeers([{ ...onLink, interface: "eth1" }], [FAST]);
+  expect(used()).toMatchObject([{ remoteAddress: "fe80::4", device: "eth1" }]);
   peers.usePeers([], [FAST]);
   peers.usePeers([onLink], [FAST]); // it may be another link by now
   expect(used()).toEqual([]);
