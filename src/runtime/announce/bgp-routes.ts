@@ -113,7 +113,7 @@ function lengthFor(advertisement: BgpAdvertisement, family: IpAddress["family"])
 
 /**
  * The routes for one address. A peer that hears of a prefix by several advertisements gets the communities of all of
- * them, and peers that get the same share one route.
+ * them, and what the Service asks for of each; peers that get the same share one route.
  */
 function routesFor(
   address: IpAddress,
@@ -133,13 +133,16 @@ function routesFor(
       const [first] = heard;
       if (first === undefined) continue;
       const granted = heard.map(grantedBy);
-      const lists = [...heard, ...granted].flatMap((source) => source.communities);
-      const communities = [...new Set(lists)].toSorted();
+      const communities = [...new Set(heard.flatMap((source) => source.communities))].toSorted();
+      const requested = [...new Set(granted.flatMap((one) => one.communities))]
+        .filter((community) => !communities.includes(community))
+        .toSorted();
       const localPref = granted.find((one) => one.localPref !== undefined)?.localPref ?? first.localPref;
       const { asPathPrepend } = first;
-      const key = `${prefix} ${localPref} ${asPathPrepend ?? 0} ${communities.join()}`;
+      const key = `${prefix} ${localPref} ${asPathPrepend ?? 0} ${communities.join()} ${requested.join()}`;
       const path = asPathPrepend === undefined ? {} : { asPathPrepend };
-      const route = routes.get(key) ?? { prefix, localPref, ...path, communities, peers: [] };
+      const asked = requested.length === 0 ? {} : { requested };
+      const route = routes.get(key) ?? { prefix, localPref, ...path, communities, ...asked, peers: [] };
       route.peers.push(peer);
       routes.set(key, route);
     }

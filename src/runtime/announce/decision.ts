@@ -62,8 +62,10 @@ export type BgpRoute = Readonly<{
   localPref: number;
   /** How many times more than once our AS number stands in the path; absent: no more than once. */
   asPathPrepend?: number;
-  /** Sorted. */
+  /** The administrator's, sorted. */
   communities: readonly string[];
+  /** Those that the Service asks for besides, sorted; absent: none. They give way where not all have room. */
+  requested?: readonly string[];
   /** Names of the peers of this node that get it, sorted. */
   peers: readonly string[];
 }>;

@@ -26,6 +26,7 @@ type Kind = Required<Omit<BgpRoute, "prefix" | "peers">> &
   }>;
 type Claim = Readonly<{ prefix: string; kind: Kind }>;
 
+const NONE: readonly string[] = [];
 const MAX_INTERNED = 10_000;
 /** What communities may take of a message of 4096 octets: all else that may stand in it, and one prefix, take fewer than 300. */
 const MAX_COMMUNITY_OCTETS = 3_600;
@@ -40,11 +41,12 @@ export function createBgpRouteTable(leftOut: (prefix: string) => void = () => {}
   const kinds = new Map<string, Kind>(); // BOUNDED by MAX_INTERNED
   const interned = new Map<string, AnnouncedAttributes>(); // BOUNDED by MAX_INTERNED
 
-  function kindOf({ localPref, asPathPrepend = 0, communities, peers }: BgpRoute): Kind {
-    return intern(kinds, `${localPref} ${asPathPrepend} ${communities.join()} ${peers.join()}`, () => {
-      const { kept, isCut } = fitting([communities]);
+  function kindOf({ localPref, asPathPrepend = 0, communities, requested = NONE, peers }: BgpRoute): Kind {
+    const key = `${localPref} ${asPathPrepend} ${communities.join()} ${requested.join()} ${peers.join()}`;
+    return intern(kinds, key, () => {
+      const { kept, isCut } = fitting([communities, requested]);
       const attributes = attributesOf(localPref, asPathPrepend, kept);
-      return { localPref, asPathPrepend, communities, peers: new Set(peers), attributes, isCut };
+      return { localPref, asPathPrepend, communities, requested, peers: new Set(peers), attributes, isCut };
     });
   }
 
@@ -85,8 +87,10 @@ export function createBgpRouteTable(leftOut: (prefix: string) => void = () => {}
       rib.announce(prefix, first.attributes);
       return first.isCut;
     }
-    // Several Services behind one prefix: all their communities, and preference and path of the first by name.
-    const { kept, isCut } = fitting(heard.map(({ communities }) => communities));
+    // Several Services behind one prefix: all their communities, and preference and path of the first by name. What their
+    // owners ask for takes no room from what the administrator says of any of them, which may be NO_EXPORT.
+    const asked = heard.map(({ requested }) => requested);
+    const { kept, isCut } = fitting([...heard.map(({ communities }) => communities), ...asked]);
     rib.announce(prefix, attributesOf(first.localPref, first.asPathPrepend, kept));
     return isCut;
   }

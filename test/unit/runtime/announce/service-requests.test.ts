@@ -22,41 +22,43 @@ const decide = (annotations: Record<string, string>, ads: Ads, fields: Fields = 
   return decision;
 };
 const attributes = (annotations: Record<string, string>, ads: Ads) =>
-  decide(annotations, ads).routes.map(({ localPref, communities, asPathPrepend = 0 }) => ({
+  decide(annotations, ads).routes.map(({ localPref, communities, requested = [], asPathPrepend = 0 }) => ({
     localPref,
     communities,
+    requested,
     asPathPrepend,
   }));
 
 describe("what a Service asks for", () => {
   it.each([
-    { name: "one community", asks: { [COMMUNITIES]: "64512:7" }, communities: ["64512:5", "64512:7"], localPref: 100 },
+    { name: "one community", asks: { [COMMUNITIES]: "64512:7" }, requested: ["64512:7"], localPref: 100 },
     {
       name: "several, with blanks, one twice, one that is there",
       asks: { [COMMUNITIES]: " 64512:7,large:1:2:3 , 64512:07,,64512:5" },
-      communities: ["64512:5", "64512:7", "large:1:2:3"],
+      requested: ["64512:7", "large:1:2:3"],
       localPref: 100,
     },
-    { name: "an alias", asks: { [COMMUNITIES]: "no-export" }, communities: ["64512:5", "65535:65281"], localPref: 100 },
+    { name: "an alias", asks: { [COMMUNITIES]: "no-export" }, requested: ["65535:65281"], localPref: 100 },
     {
       name: "what the alias stands for",
       asks: { [COMMUNITIES]: "65535:65281" },
-      communities: ["64512:5", "65535:65281"],
+      requested: ["65535:65281"],
       localPref: 100,
     },
-    { name: "the lowest preference", asks: { [LOCAL_PREF]: "50" }, communities: ["64512:5"], localPref: 50 },
-    { name: "the highest", asks: { [LOCAL_PREF]: " 200 " }, communities: ["64512:5"], localPref: 200 },
+    { name: "the lowest preference", asks: { [LOCAL_PREF]: "50" }, requested: undefined, localPref: 50 },
+    { name: "the highest", asks: { [LOCAL_PREF]: " 200 " }, requested: undefined, localPref: 200 },
     {
       name: "by the old prefix",
       asks: { "metallb.universe.tf/bgp-local-pref": "60" },
-      communities: ["64512:5"],
+      requested: undefined,
       localPref: 60,
     },
-    { name: "nothing in words", asks: { [COMMUNITIES]: " , " }, communities: ["64512:5"], localPref: 100 },
-  ])("$name: is granted where the advertisement allows it", ({ asks, communities, localPref }) => {
+    { name: "nothing in words", asks: { [COMMUNITIES]: " , " }, requested: undefined, localPref: 100 },
+  ])("$name: is granted where the advertisement allows it", ({ asks, requested, localPref }) => {
     const ad = bgp({ communities: ["64512:5"], localPref: 100, asPathPrepend: 2, serviceRequests: ANY });
     const decision = decide(asks, [ad]);
-    expect(decision.routes).toMatchObject([{ communities, localPref, asPathPrepend: 2 }]);
+    expect(decision.routes).toMatchObject([{ communities: ["64512:5"], localPref, asPathPrepend: 2 }]);
+    expect(decision.routes[0]?.requested).toEqual(requested); // apart from what is the administrator's
     expect(decision.refused).toBeUndefined();
   });
 
@@ -97,7 +99,8 @@ describe("what a Service asks for", () => {
     { asks: { [LOCAL_PREF]: "201" }, kept: [], says: "is 201, which no BGPAdvertisement of pool front allows" },
   ])("$asks: what is wrong with it is left out and told: $says", ({ asks, kept, says }) => {
     const decision = decide(asks, [bgp({ localPref: 100, serviceRequests: ANY })]);
-    expect(decision.routes).toMatchObject([{ communities: kept, localPref: 100 }]);
+    expect(decision.routes).toMatchObject([{ communities: [], localPref: 100 }]);
+    expect(decision.routes[0]?.requested ?? []).toEqual(kept);
     if (says === undefined) expect(decision.refused).toBeUndefined();
     else expect(decision.refused?.problem).toContain(says);
   });
@@ -128,8 +131,8 @@ describe("several advertisements", () => {
     const asks = { [COMMUNITIES]: "64512:7", [LOCAL_PREF]: "150" };
     const [open, closed] = [bgp({ serviceRequests: ANY }), bgp({ aggregationLength: 24, communities: ["64512:1"] })];
     expect(attributes(asks, [open, closed])).toEqual([
-      { communities: ["64512:7"], localPref: 150, asPathPrepend: 0 },
-      { communities: ["64512:1"], localPref: 0, asPathPrepend: 0 },
+      { communities: [], requested: ["64512:7"], localPref: 150, asPathPrepend: 0 },
+      { communities: ["64512:1"], requested: [], localPref: 0, asPathPrepend: 0 },
     ]);
     const peers = [peer("r1"), peer("r2")];
     const byPeer = [bgp({ peers: ["r1"], serviceRequests: ANY }), bgp({ peers: ["r2"], asPathPrepend: 3 })];
@@ -153,7 +156,7 @@ describe("several advertisements", () => {
   it("of one route that a Service asks for are in no conflict by what it asks", () => {
     const asks = { [LOCAL_PREF]: "150" };
     expect(attributes(asks, [bgp({ localPref: 100 }), bgp({ localPref: 100, serviceRequests: ANY })])).toEqual([
-      { communities: [], localPref: 150, asPathPrepend: 0 },
+      { communities: [], requested: [], localPref: 150, asPathPrepend: 0 },
     ]);
   });
 });

@@ -119,6 +119,29 @@ it("says how often our AS stands in the path, by the first Service of several", 
   expect(told()).toEqual([3]);
 });
 
+it("leaves out what owners of Services ask for before anything that the administrator says of any of them", () => {
+  const cut: string[] = [];
+  const table = createBgpRouteTable((prefix) => cut.push(prefix));
+  const rib = createAdjRibOut<AnnouncedAttributes>();
+  table.attach("tor-a", rib);
+  const told = () => {
+    table.settle();
+    return rib.take(100).announced.map(({ attributes: { communities } }) => communities);
+  };
+  const noExport = "65535:65281";
+  for (let service = 0; service < 50; service += 1) {
+    const requested = Array.from({ length: 32 }, (_, index) => `64512:${service * 32 + index}`);
+    const communities = service === 49 ? [noExport] : [];
+    table.setRoutes(`ns/s${String(service).padStart(2, "0")}`, [route("192.0.2.0/32", { communities, requested })]);
+  }
+  const [kept = []] = told();
+  expect([kept.length, kept.includes(0xffffff01), kept.includes(64512 * 65536)]).toEqual([900, true, true]);
+  expect(cut).toEqual(["192.0.2.0/32"]);
+  for (let service = 0; service < 49; service += 1)
+    table.setRoutes(`ns/s${String(service).padStart(2, "0")}`, []);
+  expect(told()).toEqual([[...Array.from({ length: 32 }, (_, index) => 64512 * 65536 + 49 * 32 + index), 0xffffff01]]);
+});
+
 it("leaves out communities that no message has room for, those of later Services first, and says so", () => {
   const cut: string[] = [];
   const table = createBgpRouteTable((prefix) => cut.push(prefix));
