@@ -56,6 +56,12 @@ describe("between two nodes", () => {
     });
   });
 
+  it("a session by address comes up beside one by the interface that both are on", async () => {
+    const one = await start(n1, [bfdSpec("fe80::9", { device: "eth0" }), bfdSpec(n2.ipv6)]);
+    await start(n2, [bfdSpec(n1.ipv6)]);
+    await untilState(one, `with ${n2.ipv6}`, "Up");
+  });
+
   it("hears that a peer was killed, and that it is back", async () => {
     const one = await start(n1, [bfdSpec(n2.ipv4)]);
     const killed = await start(n2, [bfdSpec(n1.ipv4)]);
