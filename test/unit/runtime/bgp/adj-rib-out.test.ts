@@ -1,6 +1,11 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { createAdjRibOut, MAX_GROUPS, type AdjRibOut, type RouteChanges } from "../../../../src/runtime/bgp/adj-rib-out.js";
+import {
+  createAdjRibOut,
+  MAX_GROUPS,
+  type AdjRibOut,
+  type RouteChanges,
+} from "../../../../src/runtime/bgp/adj-rib-out.js";
 import { formatPrefix, parsePrefix, type Prefix } from "../../../../src/runtime/net/address.js";
 import { runs } from "../../runs.js";
 

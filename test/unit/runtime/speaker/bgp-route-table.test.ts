@@ -137,8 +137,7 @@ it("leaves out what owners of Services ask for before anything that the administ
   const [kept = []] = told();
   expect([kept.length, kept.includes(0xffffff01), kept.includes(64512 * 65536)]).toEqual([900, true, true]);
   expect(cut).toEqual(["192.0.2.0/32"]);
-  for (let service = 0; service < 49; service += 1)
-    table.setRoutes(`ns/s${String(service).padStart(2, "0")}`, []);
+  for (let service = 0; service < 49; service += 1) table.setRoutes(`ns/s${String(service).padStart(2, "0")}`, []);
   expect(told()).toEqual([[...Array.from({ length: 32 }, (_, index) => 64512 * 65536 + 49 * 32 + index), 0xffffff01]]);
 });
 
