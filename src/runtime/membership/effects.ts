@@ -13,9 +13,10 @@ export type MembershipEvent =
   | Readonly<{ type: "remoteState"; members: readonly PushedMember[]; nonce?: number }>
   /**
    * So long ago this process was sure of itself last: it stood still, or was cut off. Is it still taken for alive? The effect
-   * `owned` has the answer. Undefined: until somebody found it dead (`takenForDead`), or lost others were found dead here.
+   * `owned` has the answer. Undefined: until somebody found it dead (`takenForDead`), or that one was found dead here. `ranOn`: it
+   * did not stand still.
    */
-  | Readonly<{ type: "confirm"; unsureMilliseconds: number | undefined }>
+  | Readonly<{ type: "confirm"; unsureMilliseconds: number | undefined; ranOn?: boolean }>
   /** Somebody who was found dead may be there again (another machine says that it has one of our addresses). */
   | Readonly<{ type: "seek" }>
   /** What others are to know of this one; at most 512 octets. */

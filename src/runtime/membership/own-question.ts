@@ -4,10 +4,10 @@ import { encodeMessage, type PushedMember } from "./messages.js";
 import { nextRandom, pickRandom } from "./random.js";
 import { hearDead, selfAlive } from "./rumours.js";
 import { sendAlone } from "./spreading.js";
-import { isLive, type Endpoint, type Member } from "./state.js";
+import { isLive, type Endpoint, type Member, type MembershipState } from "./state.js";
 import { encodeWatchMessage, type Question, type Verdict } from "./watch-messages.js";
 import { WATCH } from "./watch-parameters.js";
-import type { OwnQuestion, WatchState } from "./watch-state.js";
+import type { OwnQuestion } from "./watch-state.js";
 import { hearSign, listenToAllAnew } from "./watching.js";
 
 /*
@@ -21,17 +21,21 @@ const EXCHANGE_ROUNDS = 8;
 
 /**
  * Begins to ask, anew where it does so already: an answer to an earlier question was given before the last stall.
- * @param unsureMilliseconds undefined: since it found others dead who are not back, as it was found dead itself
+ * @param unsureMilliseconds undefined: it was found dead itself, and is unsure since that began
+ * @param ranOn it did not stand still: what was asked before is still listened to, and whoever asks often waits no longer for that
  */
-export function askAboutSelf(turn: Turn, unsureMilliseconds: number | undefined): void {
+export function askAboutSelf(turn: Turn, unsureMilliseconds: number | undefined, ranOn = false): void {
   const { state, now } = turn;
   const { watch } = state;
   if (unsureMilliseconds !== undefined) listenToAllAnew(turn);
-  const wasSureAt = unsureMilliseconds === undefined ? firstLossAt(watch, now) : now - unsureMilliseconds;
+  const wasSureAt = unsureMilliseconds === undefined ? cutOffAt(state, now) : now - unsureMilliseconds;
   const since = Math.min(wasSureAt, watch.question?.since ?? now);
   const wasDead = unsureMilliseconds === undefined || watch.question?.wasDead === true;
   const nonce = Math.floor(nextRandom(state.random) * 0x1_0000_0000);
-  watch.question = { nonce, askedAt: now, since, nextRoundAt: now, wasDead, alive: new Set(), rounds: 0 };
+  const before = ranOn || unsureMilliseconds === undefined ? watch.question : undefined;
+  const begunAt = before?.begunAt ?? now;
+  const askedAt = before !== undefined && now - begunAt >= WATCH.nobodyMilliseconds ? before.askedAt : now;
+  watch.question = { nonce, askedAt, begunAt, since, nextRoundAt: now, wasDead, alive: new Set(), rounds: 0 };
   continueQuestion(turn);
 }
 
@@ -75,7 +79,17 @@ function missesOthers({ state: { watch } }: Turn, question: OwnQuestion): boolea
   return false;
 }
 
-function firstLossAt({ lost }: WatchState, now: number): number {
+/**
+ * Since when this member may have been cut off, now that it was found dead. Its accuser was lost here, too: since about then, with
+ * whoever was lost at that time. The accuser was alive here all along: since now, whoever else may be dead. Where neither is known,
+ * since the first loss.
+ */
+function cutOffAt({ members, watch: { lost, accuser } }: MembershipState, now: number): number {
+  const by = accuser === undefined ? undefined : members.get(accuser);
+  const loss = by === undefined ? undefined : lost.get(by.name);
+  if (loss !== undefined) return loss.since - 2 * WATCH.mostSilenceMilliseconds;
+  // Who is alive since a moment ago may have been lost before.
+  if (by !== undefined && isLive(by) && now - by.stateSince > WATCH.nobodyMilliseconds) return now;
   let first = now;
   for (const { since } of lost.values()) first = Math.min(first, since);
   return first;

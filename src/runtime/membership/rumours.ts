@@ -147,22 +147,42 @@ function endSuspicion({ state }: Turn, member: Member): void {
 }
 
 /** Says that this member lives, with a larger incarnation than whoever says otherwise knows of. */
-function refute(turn: Turn, accused: number, as: "suspect" | "dead" | "other", from: string | undefined): void {
+function refute(turn: Turn, accused: number, as: "suspect" | "dead" | "other", by: string | undefined): void {
   const { state, now } = turn;
   const { self, watch } = state;
+  const from = by === self.name ? undefined : by; // what came with much else, or is of a former life
   self.incarnation = Math.max(self.incarnation, Math.min(accused, MAX_INCARNATION - 1)) + 1;
   changeHealth(turn, 1); // who is taken for dead is slow
   report(turn, { what: "refuted", as, from });
   announceSelf(turn);
-  if (as === "dead") {
-    watch.refutedAt = now;
-    turn.effects.push({ do: "takenForDead", incarnation: accused });
-  }
+  if (as === "dead") noteFoundDead(turn, accused, from);
   // So many accusations as anybody likes to send are not to become packets to everybody each.
   if (!isOnRing(watch) || now - watch.toldAllAt < WATCH.answerMilliseconds) return;
   watch.toldAllAt = now;
   const lost = Array.from(watch.lost.values(), ({ endpoint }) => endpoint);
   tellAll(turn, selfAlive(turn), lost);
+}
+
+/** @param accuser undefined: it is not known who says so */
+function noteFoundDead(
+  { state: { watch }, now, effects }: Turn,
+  incarnation: number,
+  accuser: string | undefined,
+): void {
+  watch.refutedAt = now;
+  watch.accuser = accuser;
+  effects.push({ do: "takenForDead", incarnation });
+}
+
+/**
+ * Somebody found this member dead at an incarnation that it has outdone since, as it was accused of something else: that is no news of
+ * it, but it is of the accuser, who may have taken over. What others pass on of such verdicts is not: they know better.
+ */
+export function hearOldVerdict(turn: Turn, { node, from, incarnation }: Dead, sender: Endpoint): void {
+  const { self, members, leaving } = turn.state;
+  if (node !== self.name || from === node || leaving) return;
+  const accuser = members.get(from)?.endpoint;
+  if (accuser?.address === sender.address && accuser.port === sender.port) noteFoundDead(turn, incarnation, from);
 }
 
 /** Counts the health score up or down within its bounds. */
@@ -181,18 +201,24 @@ export function selfAlive({ state: { self } }: Turn): Alive {
   return { type: "alive", incarnation, node: name, address, port: endpoint.port, metadata, versions };
 }
 
-/** Takes over what another member knows; who is dead to it is only suspected here, until that is sure. */
+/**
+ * Takes over what another member knows; who is dead to it is only suspected here, until that is sure. Only of itself this member
+ * knows what it means: it is dead there.
+ */
 export function mergeRemoteState(turn: Turn, members: readonly PushedMember[]): void {
   const incompatible = findIncompatible(turn, members);
   if (incompatible !== undefined) {
     report(turn, { what: "incompatible", name: incompatible });
     return drop(turn, "incompatible");
   }
+  const { self } = turn.state;
   for (const { state, ...subject } of members) {
     const { incarnation, node } = subject;
     if (state === "alive") hearAlive(turn, { type: "alive", ...subject });
     else if (state === "left") hearDead(turn, { type: "dead", incarnation, node, from: node });
-    else hearSuspect(turn, { type: "suspect", incarnation, node, from: turn.state.self.name });
+    else if (state === "dead" && node === self.name)
+      hearDead(turn, { type: "dead", incarnation, node, from: self.name });
+    else hearSuspect(turn, { type: "suspect", incarnation, node, from: self.name });
   }
 }
 

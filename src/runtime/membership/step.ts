@@ -9,6 +9,7 @@ import {
   changeHealth,
   hearAlive,
   hearDead,
+  hearOldVerdict,
   hearSuspect,
   judgeSuspects,
   mergeRemoteState,
@@ -54,7 +55,7 @@ function handle(turn: Turn, event: MembershipEvent): void {
       mergeRemoteState(turn, event.members);
       return hearExchange(turn, event.members, event.nonce);
     case "confirm":
-      return askAboutSelf(turn, event.unsureMilliseconds);
+      return askAboutSelf(turn, event.unsureMilliseconds, event.ranOn);
     case "seek":
       return seekAllLost(turn);
     case "leave":
@@ -116,9 +117,12 @@ function hear(turn: Turn, message: Message, from: Endpoint): void {
     case "suspect":
       hearSuspect(turn, message);
       return answerAccuser(turn, message, from);
-    case "dead":
+    case "dead": {
+      const isOld = message.incarnation < turn.state.self.incarnation;
       hearDead(turn, message);
+      if (isOld) hearOldVerdict(turn, message, from);
       return answerAccuser(turn, message, from);
+    }
     case "user":
       return hearUser(turn, message.body, from);
   }

@@ -29,6 +29,8 @@ export type Lost = Readonly<{ name: string; key: string; endpoint: Endpoint; inc
 export type OwnQuestion = {
   readonly nonce: number;
   readonly askedAt: number;
+  /** When the first of those was asked that it goes on from; a halt ends them. */
+  readonly begunAt: number;
   /** When it was last sure of itself. */
   readonly since: number;
   nextRoundAt: number;
@@ -58,6 +60,8 @@ export type WatchState = {
   question: OwnQuestion | undefined;
   /** When this member last heard that it is taken for dead. */
   refutedAt: number;
+  /** By whom; undefined: it is not known. */
+  accuser: string | undefined;
   /** When it told everybody the last time that it is not. */
   toldAllAt: number;
 };
@@ -94,6 +98,7 @@ export function createWatchState(name: string, epoch: number): WatchState {
     nextSeekAt: Number.POSITIVE_INFINITY,
     question: undefined,
     refutedAt: Number.NEGATIVE_INFINITY,
+    accuser: undefined,
     toldAllAt: Number.NEGATIVE_INFINITY,
   };
 }

@@ -249,11 +249,11 @@ export async function createMembership(options: MembershipOptions, ports: Member
       healthScore: state.healthScore,
       waitingRumours: state.broadcasts.tierOf.size,
     }),
-    confirm(unsureMilliseconds) {
+    confirm(unsureMilliseconds, ranOn = false) {
       if (ended.signal.aborted) return Promise.resolve(unanswered());
       return new Promise((resolve) => {
         askers.add(resolve);
-        dispatch({ type: "confirm", unsureMilliseconds });
+        dispatch({ type: "confirm", unsureMilliseconds, ranOn });
       });
     },
     nextBeatAt: () => state.watch.nextBeatAt,

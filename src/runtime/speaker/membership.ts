@@ -67,8 +67,9 @@ export type Membership = Readonly<{
    * So long ago this member was sure of itself last (it stood still, or was cut off; undefined: it was found dead): asks others
    * what it is to them. Their answer takes a round trip; 1 s where somebody who was alive then is not now, 5 s at the most. Calls
    * while it is being asked begin anew, and all get the last answer. `unanswered` after stop(); never rejects.
+   * @param ranOn it did not stand still meanwhile, and may have heard who is there: calls like that wait for others for 2 s in all
    */
-  confirm: (unsureMilliseconds: number | undefined) => Promise<Ownership>;
+  confirm: (unsureMilliseconds: number | undefined, ranOn?: boolean) => Promise<Ownership>;
   /** When the next heartbeat to those who watch this member is, or was, to go out; Infinity: nobody does. */
   nextBeatAt: () => number;
   /** Tells those that were found dead so, who protest if they are back: another machine says that it has one of our addresses. */

@@ -287,6 +287,17 @@ describe("all that another member knows", () => {
     expect([...state.suspects].map(({ name }) => name)).toEqual(["n3"]);
   });
 
+  it("is no mere suspicion where this member itself is dead there: others may have taken over", () => {
+    hear(alive(2));
+    const takenForDead = (effects: readonly MembershipEffect[]) =>
+      effects.filter((effect) => effect.do === "takenForDead");
+    const effects = merge(pushed(alive(2), "alive"), pushed(alive(1, 3), "dead"));
+    expect(takenForDead(effects)).toEqual([{ do: "takenForDead", incarnation: 3 }]);
+    expect(state.self).toMatchObject({ state: "alive", incarnation: 4 });
+    expect(takenForDead(merge(pushed(alive(1, 3), "dead")))).toEqual([]);
+    expect(takenForDead(merge(pushed(alive(1, 4), "suspect")))).toEqual([]);
+  });
+
   it("is not taken where a member speaks what not all understand", () => {
     const versions = { ...OUR_VERSIONS, current: 6 };
     expect(merge(pushed(alive(2), "alive"), pushed(alive(3, 1, { versions }), "alive"))).toEqual([

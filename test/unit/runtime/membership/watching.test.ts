@@ -15,7 +15,7 @@ import {
   type WatchMessage,
 } from "../../../../src/runtime/membership/watch-messages.js";
 import { ringKey } from "../../../../src/runtime/membership/watch-ring.js";
-import { alive, at, dead, sent } from "./rumours.js";
+import { alive, at, dead, sent, suspect } from "./rumours.js";
 
 const metadata = encodeMetadata({ heartbeats: true });
 const parameters = { ...LAN_PARAMETERS, probeIntervalMilliseconds: 0, gossipIntervalMilliseconds: 0 };
@@ -213,6 +213,22 @@ describe("with two others", () => {
     expect(told(hear(dead("n1", "n2"), at(2)))).toEqual(["2 to 10.0.0.2"]);
   });
 
+  it.each<{ name: string; message: Message; from: number; expected: readonly number[] }>([
+    { name: "by who says so himself, who may have taken over", message: dead("n1", "n2"), from: 2, expected: [1] },
+    { name: "by one whose word another passes on", message: dead("n1", "n2"), from: 3, expected: [] },
+    { name: "by nobody who is known", message: dead("n1", "n7"), from: 7, expected: [] },
+    { name: "by itself, as it left in an earlier life", message: dead("n1", "n1"), from: 1, expected: [] },
+    { name: "as what it is now", message: dead("n1", "n2", 2), from: 2, expected: [2] },
+    { name: "only as somebody else", message: dead("n3", "n2", 0), from: 2, expected: [] },
+  ])("found dead as what it was before it protested last, $name: $expected", ({ message, from, expected }) => {
+    hear(suspect("n1", "n3"), at(3));
+    expect(state.self.incarnation).toBe(2);
+    const told = hear(message, at(from)).flatMap((effect) =>
+      effect.do === "takenForDead" ? [effect.incarnation] : [],
+    );
+    expect(told).toEqual(expected);
+  });
+
   it("ends all of it when it leaves", () => {
     step(state, { type: "leave" }, now);
     expect(whispers(wait(5000))).toEqual([]);
@@ -265,6 +281,57 @@ describe("asks what it is to the others", () => {
     ask("alive");
     expect(owned(wait(599))).toEqual([]);
     expect(owned(wait(60))).toMatchObject([{ outcome: "alive", by: ["n2"] }]);
+  });
+
+  describe("found dead by n2, a while after n3 was", () => {
+    const verdict = (from: number) => {
+      const nonce = state.watch.question?.nonce ?? 0;
+      return tell({ kind: "verdict", incarnation: 1, nonce, from: `n${from}`, state: "alive" }, at(from));
+    };
+    beforeEach(() => {
+      for (const last of [2, 3]) hear(alive(last, 1, { metadata }));
+      hear(dead("n3", "n2"), at(2));
+      waitWithBeats(2000);
+    });
+    const confirm = () => step(state, { type: "confirm", unsureMilliseconds: undefined }, now);
+
+    it("it waits for nobody else where n2 was there all the time", () => {
+      hear(dead("n1", "n2"), at(2));
+      confirm();
+      expect(owned(verdict(2))).toMatchObject([{ outcome: "returned" }]);
+    });
+
+    it("it waits for those who were lost with n2, where that was lost, and not for who was lost before", () => {
+      for (const last of [4, 5]) hear(alive(last, 1, { metadata }));
+      waitWithBeats(100);
+      for (const last of [4, 2]) hear(dead(`n${last}`, "n5"), at(5));
+      hear(dead("n1", "n2"), at(2));
+      confirm();
+      hear(alive(2, 2, { metadata }), at(2));
+      expect(owned([...verdict(2), ...verdict(5)])).toEqual([]);
+      hear(alive(4, 2, { metadata }), at(4));
+      expect(owned(verdict(4))).toMatchObject([{ outcome: "returned" }]);
+    });
+
+    it("it waits for all who were lost where n2 is there again since just now", () => {
+      hear(dead("n2", "n3"), at(3));
+      hear(alive(2, 2, { metadata }), at(2));
+      hear(dead("n1", "n2"), at(2));
+      confirm();
+      expect(owned(verdict(2))).toEqual([]);
+      expect(owned(wait(1100))).toMatchObject([{ outcome: "returned" }]);
+    });
+  });
+
+  it("however often its interfaces come and go meanwhile", () => {
+    hear(alive(2, 1, { metadata }));
+    hear(dead("n2", "n3"), at(3));
+    const effects: MembershipEffect[] = [];
+    for (let times = 0; times < 20; times += 1) {
+      effects.push(...step(state, { type: "confirm", unsureMilliseconds: 500, ranOn: true }, now), ...wait(150));
+    }
+    expect(owned(effects).length).toBeGreaterThan(0);
+    expect(owned(effects)[0]).toMatchObject({ outcome: "alone" });
   });
 
   it("once each 60 ms, until there is an answer to this question", () => {
