@@ -27,11 +27,14 @@ export interface Fence {
   stalledMilliseconds: number;
   /** When the fence was closed. */
   closedMilliseconds: number;
+  /** Until when the thread ran, and said so, before the fence was closed. */
+  sureMilliseconds: number;
 }
 
 export function createFence(now: number): Fence {
   const counts = { stalls: 0, closings: 0, stalledMilliseconds: 0 };
-  return { open: true, ranMilliseconds: now, missedBeatMilliseconds: Infinity, closedMilliseconds: now, ...counts };
+  const times = { ranMilliseconds: now, closedMilliseconds: now, sureMilliseconds: now };
+  return { open: true, missedBeatMilliseconds: Infinity, ...times, ...counts };
 }
 
 /**
@@ -47,26 +50,25 @@ export function noteRunning(fence: Fence, now: number, beatDueAt = Infinity): "s
   const isSilent = late > LATE_BEAT_MILLISECONDS && beatDueAt !== fence.missedBeatMilliseconds;
   if (stalled <= STALL_MILLISECONDS && !isSilent) return undefined;
   if (isSilent) fence.missedBeatMilliseconds = beatDueAt;
-  close(fence, now);
+  close(fence, now, now - Math.max(stalled, late));
   fence.stalls += 1;
   fence.stalledMilliseconds = Math.max(fence.stalledMilliseconds, stalled, late);
   return stalled > STALL_MILLISECONDS ? "stalled" : "silent";
 }
 
 /**
- * Somebody found this machine dead.
- * @returns true where the fence was open until now, and somebody is to be asked; else somebody is being asked already
+ * Somebody found this machine dead: the fence is closed (again), and somebody is to be asked; what was answered to an earlier question
+ * may not know of that.
  */
-export function doubt(fence: Fence, now: number): boolean {
-  if (!fence.open) return false;
-  close(fence, now);
-  return true;
+export function doubt(fence: Fence, now: number): void {
+  close(fence, now, fence.ranMilliseconds);
 }
 
-function close(fence: Fence, now: number): void {
+function close(fence: Fence, now: number, sureMilliseconds: number): void {
   if (fence.open) {
     fence.stalledMilliseconds = 0;
     fence.closedMilliseconds = now;
+    fence.sureMilliseconds = sureMilliseconds;
   }
   fence.open = false;
   fence.closings += 1;

@@ -14,13 +14,13 @@ export type StallGuardPorts = Readonly<{
   /**
    * Asks those who would know whether the addresses of this node are still its own, or waits until they are again. False, or
    * a rejection, which is told: not known, to be asked again. Who is alone is sure at once.
-   * @param stalledMilliseconds the longest halt since this node was sure; undefined: it did not stand still, but somebody
-   *   found it dead
+   * @param unsureMilliseconds so long ago this node was sure, before the first of its halts; undefined: it did not stand still, but
+   *   somebody found it dead
    */
-  confirmOwnership(stalledMilliseconds: number | undefined): Promise<boolean>;
+  confirmOwnership(unsureMilliseconds: number | undefined): Promise<boolean>;
   onUnconfirmed(error: unknown): void;
   /**
-   * Nothing may be answered. Again where the thread stands still again.
+   * Nothing may be answered. Again where the thread stands still, or is found dead, again.
    * @param stalled it stood still: what waited is to be dropped
    */
   onClosed(stalled: boolean): void;
@@ -59,12 +59,12 @@ export function createStallGuard(ports: StallGuardPorts): StallGuard {
   }
 
   async function confirm(closing: number): Promise<void> {
-    const { stalledMilliseconds: stalled } = fence;
-    const confirmed = await ports.confirmOwnership(stalled > 0 ? stalled : undefined).catch((error: unknown) => {
+    const unsure = fence.stalledMilliseconds > 0 ? ports.now() - fence.sureMilliseconds : undefined;
+    const confirmed = await ports.confirmOwnership(unsure).catch((error: unknown) => {
       ports.onUnconfirmed(error);
       return false;
     });
-    if (stopped || closing !== fence.closings) return; // it stood still once more, and somebody else asks
+    if (stopped || closing !== fence.closings) return; // it stood still or was found dead once more, and somebody else asks
     if (!confirmed) {
       cancelAsking = ports.startTimer(ASK_AGAIN_MILLISECONDS, () => void confirm(closing));
       return;
@@ -87,8 +87,10 @@ export function createStallGuard(ports: StallGuardPorts): StallGuard {
     isOpen: () => fence.open,
     ranAt: () => fence.ranMilliseconds,
     doubt() {
-      if (stopped || !doubt(fence, ports.now())) return;
+      if (stopped) return;
+      doubt(fence, ports.now());
       ports.onClosed(false);
+      cancelAsking();
       void confirm(fence.closings);
     },
     stalls: () => fence.stalls,

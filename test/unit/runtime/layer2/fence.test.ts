@@ -35,15 +35,30 @@ it("opens for an answer to the last stall alone, and tells the longest since it 
   expect(fence).toMatchObject({ open: false, stalledMilliseconds: 300, closedMilliseconds: 5700 });
 });
 
-it("closes at a doubt too, which is no stall, once until it is open again", () => {
+it("closes at a doubt too, which is no stall, and again at each: what was answered before may not know of it", () => {
   const fence = createFence(0);
-  expect([doubt(fence, 100), doubt(fence, 110)]).toEqual([true, false]);
+  doubt(fence, 100);
+  const first = fence.closings;
+  doubt(fence, 110);
+  expect(openFence(fence, first)).toBe(false);
   expect(fence).toMatchObject({ open: false, stalls: 0, stalledMilliseconds: 0, closedMilliseconds: 100 });
   const closing = fence.closings;
   noteRunning(fence, 400);
   expect(openFence(fence, closing)).toBe(false);
   expect(fence).toMatchObject({ stalls: 1, stalledMilliseconds: 400, closedMilliseconds: 100 });
   expect(openFence(fence, fence.closings)).toBe(true);
+});
+
+it("knows until when it was sure: before the first halt, or heartbeat that was late, or doubt", () => {
+  const halted = createFence(1000);
+  for (const now of [1300, 1400, 1700, 2500]) noteRunning(halted, now);
+  const silent = createFence(1000);
+  for (const now of [1100, 1200, 1300, 1310, 2000]) noteRunning(silent, now, 1090);
+  const doubted = createFence(1000);
+  noteRunning(doubted, 1050);
+  doubt(doubted, 1060);
+  noteRunning(doubted, 2000);
+  expect([halted, silent, doubted].map(({ sureMilliseconds }) => sureMilliseconds)).toEqual([1000, 1090, 1050]);
 });
 
 it("closes where a heartbeat is too late, though the thread looked often, once for each", () => {

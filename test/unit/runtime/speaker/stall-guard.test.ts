@@ -111,12 +111,39 @@ it("asks nobody and waits for nothing after stop()", async () => {
 it("closes where somebody found this machine dead, and opens once the ownership is confirmed", async () => {
   passTo(1000);
   guard.doubt();
-  guard.doubt(); // it is being asked already
   expect([guard.mayAnswer(now), guard.stalls(), asked]).toEqual([false, 0, [undefined]]);
   passTo(1020);
   answers[0]?.(true);
   await settled();
   expect([guard.mayAnswer(now), log]).toEqual([true, ["closed, though it ran", "opened 0 20"]]);
+});
+
+it("found dead once more while it asks, it asks once more: the answer to the first question is none", async () => {
+  passTo(1000);
+  guard.doubt();
+  answers[0]?.(false);
+  await settled();
+  guard.doubt();
+  expect([timers.length, asked]).toEqual([1, [undefined, undefined]]); // nor is the first to be asked again
+  guard.doubt();
+  answers[1]?.(true);
+  await settled();
+  expect(guard.isOpen()).toBe(false);
+  answers[2]?.(true);
+  await settled();
+  expect(guard.isOpen()).toBe(true);
+});
+
+it("asks since before the first of several halts, however long the others were", async () => {
+  passTo(1000);
+  for (const at of [1300, 1600]) {
+    now = at;
+    passTo(at);
+  }
+  answers[1]?.(false);
+  await settled();
+  passTo(1850);
+  expect(asked).toEqual([300, 600, 850]);
 });
 
 it("a stall during a doubt is a stall", async () => {
