@@ -239,6 +239,7 @@ export function createAnnouncer(
     tellTheLink: () => tellOfAll(),
     answerKept,
     interfacesBack() {
+      restartProbes(probes, addresses, ports.now()); // nobody was heard there
       answerKept();
       tellOfAll();
     },

@@ -200,6 +200,15 @@ it("while it is held nothing is sent; what was probed for is probed for anew, an
   ]);
 });
 
+it("what was probed for while an interface heard nothing is probed for anew when it does", () => {
+  start();
+  change({ address: VIP, probe: true }, { address: VIP6, probe: "handover" });
+  passTo(130);
+  announcer.interfacesBack();
+  passTo(1000);
+  expect(log.filter((line) => line.includes("announce"))).toEqual([`280 announce ${VIP6}`, `430 announce ${VIP}`]);
+});
+
 /** Another machine says each second that it has the address, from `from` to `to`. */
 function claimEachSecond(from: number, to: number): void {
   for (let at = from; at <= to; at += 1000) {
