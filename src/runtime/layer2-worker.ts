@@ -3,6 +3,7 @@
 // here too: whoever says that this node lives is the thread that answers for it.
 import { parentPort, workerData } from "node:worker_threads";
 import { type AnnouncedAddresses } from "./layer2/announced-addresses.js";
+import { exclusionOf } from "./layer2/interface-choice.js";
 import { decodeHandover, encodeHandover, type Addressed } from "./layer2/handover-message.js";
 import {
   packAddressCounters,
@@ -12,6 +13,7 @@ import {
 } from "./layer2/messages.js";
 import { membershipPorts } from "./membership-edge.js";
 import { createGiveWay, type GiveWay, type GiveWayPorts } from "./speaker/give-way.js";
+import type { Link } from "./net/link.js";
 import { createAnnouncer } from "./speaker/layer2-announcer.js";
 import { createResponders } from "./speaker/layer2-responders.js";
 import { createLinkGuard } from "./speaker/link-guard.js";
@@ -37,8 +39,9 @@ const { excludes, policy } = workerData as Layer2WorkerData;
 const addresses: AnnouncedAddresses = new Map();
 let membership: MembershipHost | undefined;
 let giveWay: GiveWay | undefined; // without gossip nobody waits for anybody
-const confirm = (unsureMilliseconds: number | undefined): Promise<boolean> =>
-  confirmOwnership(membership, unsureMilliseconds, giveWay, startTimer);
+const onMissing = (names: readonly string[]): void => report({ type: "notGivenWay", names });
+const confirm = (unsureMilliseconds: number | undefined, ranOn = false): Promise<boolean> =>
+  confirmOwnership(membership, unsureMilliseconds, giveWay, startTimer, onMissing, ranOn);
 const onUnconfirmed = (error: unknown): void =>
   report({ type: "error", error: { interface: undefined, ...explainSystemError(error) } });
 const announcer = createAnnouncer(addresses, policy, {
@@ -71,16 +74,18 @@ const guard = createStallGuard({
 const linkGuard = createLinkGuard({
   now: monotonicMilliseconds,
   startTimer,
-  confirmOwnership: confirm,
+  confirmOwnership: (unsureMilliseconds) => confirm(unsureMilliseconds, true),
   onUnconfirmed,
   onSure(indexes, heldMilliseconds) {
-    announcer.interfacesBack();
     const interfaces = responders.names(indexes);
-    if (interfaces.length > 0) report({ type: "linksBack", back: { interfaces, heldMilliseconds } });
+    if (interfaces.length === 0) return; // one that begins to answer later tells its link then
+    announcer.interfacesBack();
+    report({ type: "linksBack", back: { interfaces, heldMilliseconds } });
   },
+  isExcluded: exclusionOf(excludes),
 });
 const responders = createResponders(addresses, excludes, {
-  listLinks,
+  listLinks: lookAtLinks,
   openSocket: openFrameSocket,
   openGroupSocket,
   groupError,
@@ -115,14 +120,15 @@ function tellOurs(kind: Addressed["kind"], names?: ReadonlySet<string>): void {
     );
 }
 
-/** @returns undefined where it could not be read */
-function hearOurs(body: Uint8Array, sender: string | undefined): Readonly<{ gaveWay: boolean }> | undefined {
+/** @returns whether it could be read */
+function hearOurs(body: Uint8Array, sender: string | undefined): boolean {
   const read = decodeHandover(body);
-  if (!read.ok) return undefined;
+  if (!read.ok) return false;
   const { kind, incarnation } = read.value;
   if (kind !== "asks") responders.handoverHeard(read.value);
   else if (sender !== undefined) giveWay?.asked(sender);
-  return { gaveWay: kind === "gaveWay" && sender !== undefined && giveWay?.gaveWay(sender, incarnation) === true };
+  if (kind === "gaveWay" && sender !== undefined) giveWay?.gaveWay(sender, incarnation);
+  return true;
 }
 
 /** Another speaker found this one dead; it has protested, but that one may have taken over. */
@@ -135,12 +141,19 @@ function report(message: Layer2Report, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
 }
 
+/** @throws what listLinks() throws */
+function lookAtLinks(): readonly Link[] {
+  lastLook = monotonicMilliseconds();
+  const links = listLinks();
+  linkGuard.look(links);
+  return links;
+}
+
 function look(): void {
   if (stopped) return;
   lookTimer = undefined;
-  lastLook = monotonicMilliseconds();
   try {
-    linkGuard.look(listLinks());
+    lookAtLinks();
   } catch {
     // The scan that follows has the same trouble, and tells of it.
   }
@@ -155,7 +168,6 @@ function linksChanged(): void {
 
 function scan(): void {
   if (stopped) return;
-  look();
   lastScan = monotonicMilliseconds();
   scanAt = Infinity;
   responders.scan();
@@ -248,6 +260,11 @@ port.on("message", (request: Layer2Request | MembershipStart) => {
     const of = (giveWay = createGiveWay(request.options.name, ports));
     membership = startMembershipHost(request.port, request.options, membershipPorts, {
       hearOurs,
+      async allGaveWay(milliseconds) {
+        const all = await of.byAll(milliseconds);
+        if (!all && !stopped) onMissing(of.missing());
+        return all;
+      },
       onTakenForDead: takenForDead,
       onLiving(living) {
         of.livingChanged(living);

@@ -42,7 +42,6 @@ export function createSpeakerGossip(
     { address: bindAddress, port },
     {
       open: (handlers) => openMembership({ name: node, bindAddress, port, metadata, parameters, keys }, handlers),
-      name: node,
       giveWay: handOver,
       startTimer,
       log,

@@ -101,6 +101,11 @@ export async function startSpeakerNode(
         `${back.interfaces.join(", ")} ${back.interfaces.length === 1 ? "has" : "have"} a carrier again: nothing was answered ` +
           `there for ${Math.round(back.heldMilliseconds)} ms more, until it was sure whose the addresses are`,
       ),
+    onNotGivenWay: (names) =>
+      log.warn(
+        { event: "notGivenWay", nodes: names },
+        `addresses are answered for, though this is not known to have ended on ${names.join(", ")}: nothing to do unless it is told often`,
+      ),
   });
   await Promise.race([layer2.ready, aborted(options.signal)]);
   const refusal = forbidden(layer2.interfaces());

@@ -15,26 +15,32 @@ export function createCarriers(): Carriers {
   return { present: new Set(), lostAt: new Map() };
 }
 
+/** What a look is to know of an interface. */
+export type CarrierLink = Pick<Link, "index" | "name" | "running" | "masterIndex" | "bonded">;
+
 /** An interface that has a carrier again, itself or by one of its members, and since when that had none. */
 export type CarrierBack = Readonly<{ index: number; lostAt: number }>;
 
 /**
  * @param now milliseconds of a clock that never goes back
- * @returns those that have theirs again, with the bridges, bonds and the like above them, through which packets come again
+ * @param isExcluded whether nothing is answered on an interface of this name, nor what comes in by way of it
+ * @returns those that have theirs again, with the bridges and the like above them, through which packets come again. Not the members
+ *   of bonds: a bond loses its own carrier with the last of them, and hears everything until then
  */
 export function noteCarriers(
   { present, lostAt }: Carriers,
-  links: readonly Pick<Link, "index" | "running" | "masterIndex">[],
+  links: readonly CarrierLink[],
   now: number,
+  isExcluded: (name: string) => boolean = () => false,
 ): readonly CarrierBack[] {
   const byIndex = new Map(links.map((link) => [link.index, link]));
   const back: CarrierBack[] = [];
-  for (const { index, running } of links) {
+  for (const { index, name, running, bonded } of links) {
     const lost = lostAt.get(index);
     if (running) {
       present.add(index);
       lostAt.delete(index);
-      if (lost === undefined) continue;
+      if (lost === undefined || bonded || isExcluded(name)) continue;
       for (const above of chainOf(byIndex, index)) back.push({ index: above, lostAt: lost });
     } else if (present.delete(index)) lostAt.set(index, now);
   }
@@ -43,7 +49,7 @@ export function noteCarriers(
 }
 
 /** An interface and those that it is a part of, upwards. */
-function chainOf(byIndex: ReadonlyMap<number, Pick<Link, "masterIndex">>, index: number): ReadonlySet<number> {
+function chainOf(byIndex: ReadonlyMap<number, CarrierLink>, index: number): ReadonlySet<number> {
   const chain = new Set<number>();
   for (let next: number | undefined = index; next !== undefined && !chain.has(next);) {
     chain.add(next);

@@ -26,10 +26,9 @@ export type InterfaceChoice = Readonly<{
  * @param excludes what keeps an interface out altogether where it matches any part of the name
  */
 export function chooseInterfaces(links: readonly Link[], excludes: readonly RegExp[]): InterfaceChoice[] {
-  // A regular expression with the flags g or y remembers where it stopped, so those are taken off.
-  const stateless = excludes.map(({ source, flags }) => new RegExp(source, flags.replaceAll(/[gy]/g, "")));
+  const isExcluded = exclusionOf(excludes);
   return links
-    .filter(({ name }) => !stateless.some((exclude) => exclude.test(name)))
+    .filter(({ name }) => !isExcluded(name))
     .map((link) => ({
       index: link.index,
       name: link.name,
@@ -38,6 +37,13 @@ export function chooseInterfaces(links: readonly Link[], excludes: readonly RegE
       noNdp: noNdpReason(link),
       router: link.forwardsIpv6,
     }));
+}
+
+/** Whether an interface of a name is kept out altogether. */
+export function exclusionOf(excludes: readonly RegExp[]): (name: string) => boolean {
+  // A regular expression with the flags g or y remembers where it stopped, so those are taken off.
+  const stateless = excludes.map(({ source, flags }) => new RegExp(source, flags.replaceAll(/[gy]/g, "")));
+  return (name) => stateless.some((exclude) => exclude.test(name));
 }
 
 function noResponderReason({ up, masterIndex, noArp, broadcast, mac }: Link): NoResponderReason | undefined {

@@ -113,6 +113,8 @@ export type Layer2Report =
   | Readonly<{ type: "regained"; address: string }>
   | Readonly<{ type: "stalled"; stall: Stall }>
   | Readonly<{ type: "linksBack"; back: LinksBack }>
+  /** These speakers have not said that they gave way; this one answers all the same. */
+  | Readonly<{ type: "notGivenWay"; names: readonly string[] }>
   /** Nothing can work at all; the worker ends. */
   | Readonly<{ type: "failed"; error: Layer2Error }>;
 

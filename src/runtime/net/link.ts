@@ -12,6 +12,8 @@ export type Link = Readonly<{
   noArp: boolean;
   loopback: boolean;
   masterIndex: number | undefined;
+  /** Its master is a bond. */
+  bonded: boolean;
   /** There is IPv6 on it, and it is not disabled. */
   ipv6: boolean;
   forwardsIpv6: boolean;

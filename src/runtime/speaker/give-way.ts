@@ -29,6 +29,8 @@ export interface GiveWay {
   asked(name: string): void;
   /** Fulfilled when all have given way, or after so long: whether all have. */
   byAll(milliseconds: number): Promise<boolean>;
+  /** Names of those who have not; this one is among them while it has yet to decide. */
+  missing(): readonly string[];
   stop(): void;
 }
 
@@ -119,6 +121,7 @@ export function createGiveWay(self: string, { tell, ask, startTimer }: GiveWayPo
         askMissing();
       });
     },
+    missing: () => [...missing(), ...(decidedOn < changes ? [self] : [])],
     stop() {
       stopped = true;
       cancelTelling();

@@ -17,8 +17,6 @@ export type TellAlive = (alive: ReadonlySet<string>, ours: ReadonlySet<string>) 
 export type GossipPorts = Readonly<{
   /** Opens the sockets and takes part, at first alone. */
   open: (handlers: MembershipHandlers) => Promise<MembershipClient>;
-  /** The name of this member. */
-  name: string;
   /** Tells the other speakers that this one has given way. */
   giveWay: () => void;
   /** Calls once; returns what calls it off. */
@@ -76,7 +74,6 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
   let toldFailures = ""; // so that the same is said once
   let restarts = 0;
   let tell: TellAlive = () => {};
-  let lookWhoGaveWay = (): void => {};
   let running: Promise<void> | undefined;
 
   /** Waits that long, or until one of these. */
@@ -106,18 +103,12 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
   async function live(isFirst: boolean, mayBegin: () => void): Promise<string> {
     const [contact, refuted, over] = [createLatch(), createLatch(), createLatch<string>()];
     void left.opened.then(() => over.open("leaving"));
-    const gaveWay = new Set([ports.name]); // BOUNDED by the members that there were
     let client: MembershipClient | undefined;
     function changed(changes: readonly MemberChange[] = []): void {
       for (const change of changes) log.info({ event: change.what, member: change.name }, describeChange(change));
       if (client !== undefined && client.alive().size > 1) contact.open();
       if (life?.isSettled !== true) ports.giveWay(); // it answers for nothing yet; later it has to decide first
-      lookWhoGaveWay();
       tellAlive();
-    }
-    function onGaveWay(name: string): void {
-      gaveWay.add(name);
-      lookWhoGaveWay();
     }
     function onReport(report: MembershipReport): void {
       const { level, text } = explainReport(report);
@@ -125,13 +116,13 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
       if (report.what === "refuted") refuted.open();
     }
     try {
-      client = await ports.open({ onChanges: changed, onReport, onGaveWay, onLost: over.open });
+      client = await ports.open({ onChanges: changed, onReport, onLost: over.open });
     } catch (error) {
       const refusal = explainRefusal(at, error as NodeJS.ErrnoException);
       if (isFirst) throw new Error(refusal, { cause: error });
       return refusal;
     }
-    const here: Life = { client, isSettled: false, over, contact, refuted, gaveWay };
+    const here: Life = { client, isSettled: false, over, contact, refuted };
     life = here;
     changed(); // somebody may have been there before us
     const cancelJoins = joinEveryMinute();
@@ -155,7 +146,7 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
    * Waits until all others that are there know of this speaker. Those of the original give way without a word; what comes from them
    * is asked for on the link first, but what was announced before is not.
    */
-  async function meetOthers({ client, over, contact, refuted, gaveWay }: Life, isFirst: boolean): Promise<void> {
+  async function meetOthers({ client, over, contact, refuted }: Life, isFirst: boolean): Promise<void> {
     const [expected, others] = [endpointsOf((peer) => peer.expected), endpointsOf((peer) => !peer.expected)];
     const alone = createLatch();
     const cancel = ports.startTimer(ALONE_MILLISECONDS, alone.open);
@@ -184,22 +175,7 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
       );
     }
     if (!isFirst) await pause(SETTLE_MILLISECONDS, over.opened);
-    await untilAllGaveWay(client, gaveWay, over.opened);
-  }
-
-  /** Speakers of ours say when they have. */
-  async function untilAllGaveWay(
-    client: MembershipClient,
-    gaveWay: ReadonlySet<string>,
-    over: Promise<string>,
-  ): Promise<void> {
-    const all = createLatch();
-    lookWhoGaveWay = () => {
-      if ([...client.ours()].every((name) => gaveWay.has(name))) all.open();
-    };
-    lookWhoGaveWay();
-    await pause(GIVE_WAY_MILLISECONDS, all.opened, over);
-    lookWhoGaveWay = () => {};
+    await pause(GIVE_WAY_MILLISECONDS, client.allGaveWay(GIVE_WAY_MILLISECONDS), over.opened);
   }
 
   function endpointsOf(wanted: (peer: GossipPeer) => boolean): readonly Endpoint[] {
@@ -279,8 +255,6 @@ export function createGossip(at: Endpoint, ports: GossipPorts): Gossip {
 
 /** One membership, from its open sockets to their loss. */
 type Life = {
-  /** Names of those of ours that have said so since this began, and its own. */
-  readonly gaveWay: ReadonlySet<string>;
   readonly client: MembershipClient;
   /** Opened with the first other that is known to live. */
   readonly contact: Latch<void>;

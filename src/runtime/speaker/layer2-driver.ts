@@ -39,6 +39,8 @@ export type Layer2Options = Readonly<{
   onStalled?: (stall: Stall) => void;
   /** Interfaces have a carrier again, and it is sure whose the addresses are. */
   onLinksBack?: (back: LinksBack) => void;
+  /** These speakers have not said in time that they gave way; what is this node's own is answered all the same. */
+  onNotGivenWay?: (names: readonly string[]) => void;
 }>;
 
 export type Layer2Counters = Readonly<{
@@ -151,6 +153,8 @@ export function startLayer2(options: Layer2Options): Layer2Driver {
         return options.onStalled?.(report.stall);
       case "linksBack":
         return options.onLinksBack?.(report.back);
+      case "notGivenWay":
+        return options.onNotGivenWay?.(report.names);
       case "done":
       case "counters":
         asked.get(report.id)?.(report);

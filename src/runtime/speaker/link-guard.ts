@@ -17,6 +17,8 @@ export type LinkGuardPorts = Readonly<{
   onUnconfirmed(error: unknown): void;
   /** On these interfaces, by index, requests are answered again that were kept for so long. */
   onSure(indexes: readonly number[], heldMilliseconds: number): void;
+  /** Whether nothing is answered on an interface of this name, nor what comes in by way of it. */
+  isExcluded(name: string): boolean;
 }>;
 
 /**
@@ -31,47 +33,57 @@ export interface LinkGuard {
   stop(): void;
 }
 
+/** `question`: which has it. An interface that loses its carrier once more belongs to the next, and keeps no other one waiting. */
+type Unsure = Readonly<{ lostAt: number; question: number }>;
+
 export function createLinkGuard(ports: LinkGuardPorts): LinkGuard {
   const carriers = createCarriers();
-  const unsure = new Map<number, number>(); // by index, when the carrier was lost. BOUNDED by the interfaces that exist
+  const unsure = new Map<number, Unsure>(); // by index. BOUNDED by the interfaces that exist, or did while it is asked
+  const retries = new Map<number, () => void>(); // by question, what calls it off. BOUNDED by the interfaces that are unsure
   let questions = 0;
-  let askedAt = 0;
   let stopped = false;
-  let cancelAsking = (): void => {};
 
-  function ask(): void {
-    cancelAsking();
-    questions += 1;
-    askedAt = ports.now();
-    void confirm(questions);
+  /** Those that wait for the answer to it. */
+  function belonging(question: number): readonly (readonly [index: number, lostAt: number])[] {
+    return [...unsure].flatMap(([index, one]) => (one.question === question ? [[index, one.lostAt] as const] : []));
   }
 
-  async function confirm(question: number): Promise<void> {
-    const since = Math.min(...unsure.values());
+  async function confirm(question: number, askedAt: number): Promise<void> {
+    retries.delete(question);
+    const asked = belonging(question);
+    if (asked.length === 0) return;
+    const since = Math.min(...asked.map(([, lostAt]) => lostAt));
     const confirmed = await ports.confirmOwnership(ports.now() - since).catch((error: unknown) => {
       ports.onUnconfirmed(error);
       return false;
     });
-    if (stopped || question !== questions) return; // one more is back, and somebody else asks
+    const sure = belonging(question).map(([index]) => index);
+    if (stopped || sure.length === 0) return; // all were lost once more, and somebody else asks
     if (!confirmed) {
-      cancelAsking = ports.startTimer(ASK_AGAIN_MILLISECONDS, () => void confirm(question));
+      retries.set(
+        question,
+        ports.startTimer(ASK_AGAIN_MILLISECONDS, () => void confirm(question, askedAt)),
+      );
       return;
     }
-    const sure = [...unsure.keys()];
-    unsure.clear();
+    for (const index of sure) unsure.delete(index);
     ports.onSure(sure, ports.now() - askedAt);
   }
 
   return {
     look(links) {
-      const back = noteCarriers(carriers, links, ports.now());
-      for (const { index, lostAt } of back) unsure.set(index, Math.min(lostAt, unsure.get(index) ?? lostAt));
-      if (back.length > 0 && !stopped) ask();
+      const back = noteCarriers(carriers, links, ports.now(), ports.isExcluded);
+      if (back.length === 0 || stopped) return;
+      questions += 1;
+      for (const { index, lostAt } of back) {
+        unsure.set(index, { lostAt: Math.min(lostAt, unsure.get(index)?.lostAt ?? lostAt), question: questions });
+      }
+      void confirm(questions, ports.now());
     },
     isSilent: (index) => carriers.lostAt.has(index) || unsure.has(index),
     stop() {
       stopped = true;
-      cancelAsking();
+      for (const cancel of retries.values()) cancel();
     },
   };
 }

@@ -9,8 +9,6 @@ export type MembershipHandlers = Readonly<{
   /** After changes of who is alive, or of what members say of themselves; alive() is as it is after all of them. */
   onChanges: (changes: readonly MemberChange[]) => void;
   onReport: (report: MembershipReport) => void;
-  /** That speaker of ours has given way to all that it knew of then. */
-  onGaveWay: (name: string) => void;
   /** It hears nothing any more, and is to be opened anew; said once, not after stop(). */
   onLost: (reason: string) => void;
 }>;
@@ -27,10 +25,12 @@ export type MembershipClient = Readonly<{
   join: Membership["join"];
   setMetadata: Membership["setMetadata"];
   leave: Membership["leave"];
+  /** Fulfilled when all of ours that live have given way, or after so long: whether they have. */
+  allGaveWay: (milliseconds: number) => Promise<boolean>;
   stop: () => Promise<void>;
 }>;
 
-type Asking = "join" | "members" | "counters" | "leave" | "stop";
+type Asking = Exclude<MembershipCall["type"], "setMetadata">;
 
 /**
  * Talks to startMembershipHost() at the other end of `port`.
@@ -38,7 +38,7 @@ type Asking = "join" | "members" | "counters" | "leave" | "stop";
  */
 export function createMembershipClient(
   port: MessagePort,
-  { onChanges, onReport, onGaveWay, onLost }: MembershipHandlers,
+  { onChanges, onReport, onLost }: MembershipHandlers,
 ): Promise<MembershipClient> {
   const asked = new Map<number, (value: unknown) => void>(); // by id; BOUNDED by the callers that wait
   let living: Living = { alive: new Set(), ours: new Set() };
@@ -57,8 +57,6 @@ export function createMembershipClient(
       case "changed":
         ({ living } = said);
         return onChanges(said.changes);
-      case "gaveWay":
-        return onGaveWay(said.name);
       case "report":
         return onReport(said.report);
       case "error":
@@ -116,6 +114,8 @@ export function createMembershipClient(
       port.postMessage({ type: "setMetadata", metadata: requireMetadata(metadata) } satisfies MembershipCall);
     },
     leave: (timeoutMilliseconds) => ask("leave", (id) => ({ type: "leave", id, timeoutMilliseconds })),
+    allGaveWay: async (milliseconds) =>
+      (await ask("allGaveWay", (id) => ({ type: "allGaveWay", id, milliseconds }))) ?? false,
     stop: () => (stopping ??= stop()),
   };
 

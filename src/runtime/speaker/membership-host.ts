@@ -19,9 +19,11 @@ export type MembershipHost = Readonly<{
 export type HostHandlers = Readonly<{
   /**
    * A speaker, of this name where it is known, has said something by tellOurs(); also what is none of it.
-   * @returns undefined where it could not be read; whether that speaker has given way to this one
+   * @returns whether it could be read
    */
-  hearOurs: (body: Uint8Array, sender: string | undefined) => Readonly<{ gaveWay: boolean }> | undefined;
+  hearOurs: (body: Uint8Array, sender: string | undefined) => boolean;
+  /** Fulfilled when all of ours that live have given way, or after so long: whether they have. */
+  allGaveWay: (milliseconds: number) => Promise<boolean>;
   /** Somebody found this member dead at this incarnation; it has protested. */
   onTakenForDead: (incarnation: number) => void;
   /** At the start, and after each change. */
@@ -36,7 +38,7 @@ export function startMembershipHost(
   port: MessagePort,
   options: HostedOptions,
   ports: MembershipPorts,
-  { hearOurs, onTakenForDead, onLiving }: HostHandlers,
+  { hearOurs, allGaveWay, onTakenForDead, onLiving }: HostHandlers,
 ): MembershipHost {
   let membership: Membership | undefined;
   let stopping: Promise<void> | undefined;
@@ -59,10 +61,13 @@ export function startMembershipHost(
   }
 
   function hear(body: Uint8Array, from: Endpoint): boolean {
-    const sender = membership?.members().find(({ endpoint }) => endpoint.address === from.address)?.name;
-    const heard = hearOurs(body, sender);
-    if (heard?.gaveWay === true && sender !== undefined) say({ type: "gaveWay", name: sender });
-    return heard !== undefined;
+    // Of several that had this address one after the other, the one that has it now.
+    const sender = membership
+      ?.members()
+      .find(
+        ({ endpoint, state }) => endpoint.address === from.address && (state === "alive" || state === "suspect"),
+      )?.name;
+    return hearOurs(body, sender);
   }
 
   async function open(): Promise<void> {
@@ -108,6 +113,8 @@ export function startMembershipHost(
       case "leave":
         await on.leave(call.timeoutMilliseconds);
         return say({ type: "answer", id: call.id, value: undefined });
+      case "allGaveWay":
+        return say({ type: "answer", id: call.id, value: await allGaveWay(call.milliseconds) });
       case "setMetadata":
         return on.setMetadata(call.metadata);
       case "stop":

@@ -17,6 +17,8 @@ export type MembershipCall =
   | Readonly<{ type: "join"; id: number; endpoints: readonly Endpoint[] }>
   | Readonly<{ type: "leave"; id: number; timeoutMilliseconds: number }>
   | Readonly<{ type: "members" | "counters" | "stop"; id: number }>
+  /** Answered when all of ours have given way, or after so long. */
+  | Readonly<{ type: "allGaveWay"; id: number; milliseconds: number }>
   | Readonly<{ type: "setMetadata"; metadata: Uint8Array }>;
 
 /** What a call is answered with. */
@@ -25,6 +27,7 @@ export type MembershipAnswers = {
   members: readonly MemberView[];
   counters: MembershipCounters;
   leave: undefined;
+  allGaveWay: boolean;
   stop: undefined;
 };
 
@@ -38,8 +41,6 @@ export type MembershipSaid =
   | Readonly<{ type: "failed"; code: string; message: string }>
   /** What changed since the last time, and who is alive now; changes of one turn of the event loop come together. */
   | Readonly<{ type: "changed"; changes: readonly MemberChange[]; living: Living }>
-  /** That speaker of ours has given way to those that it knows of, and said what it had answered. */
-  | Readonly<{ type: "gaveWay"; name: string }>
   | Readonly<{ type: "report"; report: MembershipReport }>
   /** A socket is of no use any more. */
   | Readonly<{ type: "error"; message: string }>

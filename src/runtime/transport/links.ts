@@ -8,6 +8,7 @@ const IFF_BROADCAST = 0x2;
 const IFF_LOOPBACK = 0x8;
 const IFF_RUNNING = 0x40;
 const IFF_NOARP = 0x80;
+const IFF_SLAVE = 0x800; // which ports of bridges do not have
 const ARPHRD_ETHER = 1;
 
 /**
@@ -30,6 +31,7 @@ function readLink({ index, name, mac, hardwareType, flags, masterIndex, ipv6, ip
     noArp: (flags & IFF_NOARP) !== 0,
     loopback: (flags & IFF_LOOPBACK) !== 0,
     masterIndex: masterIndex === 0 ? undefined : masterIndex,
+    bonded: (flags & IFF_SLAVE) !== 0,
     ipv6: ipv6 !== 0,
     forwardsIpv6: ipv6Forwarding !== 0,
   };

@@ -1,9 +1,11 @@
 import { expect, it } from "vitest";
 import { createCarriers, noteCarriers } from "../../../../src/runtime/layer2/carriers.js";
 
-type Row = readonly [index: number, running: boolean, masterIndex?: number];
+type Row = readonly [index: number, running: boolean, masterIndex?: number, kind?: "bonded" | "excluded"];
 const linksOf = (rows: readonly Row[]) =>
-  rows.map(([index, running, masterIndex]) => ({ index, running, masterIndex }));
+  rows.map(([index, running, masterIndex, kind]) => {
+    return { index, name: kind ?? "eth", running, masterIndex, bonded: kind === "bonded" };
+  });
 
 it.each<{ name: string; looks: readonly (readonly Row[])[]; back: string[]; lost: number[] }>([
   { name: "one that never had one", looks: [[[1, false]], [[1, false]]], back: [], lost: [] },
@@ -38,6 +40,34 @@ it.each<{ name: string; looks: readonly (readonly Row[])[]; back: string[]; lost
     lost: [],
   },
   {
+    name: "a member of a bond, which heard everything by the other",
+    looks: [true, false, true].map((isRunning): Row[] => [
+      [1, isRunning, 7, "bonded"],
+      [2, true, 7, "bonded"],
+      [7, true],
+    ]),
+    back: [],
+    lost: [],
+  },
+  {
+    name: "a bond that lost both of its members",
+    looks: [true, false, true].map((isRunning): Row[] => [
+      [1, isRunning, 7, "bonded"],
+      [7, isRunning],
+    ]),
+    back: ["look 2: 7 since 100"],
+    lost: [],
+  },
+  {
+    name: "a member of a bridge that is excluded, as that of a Pod",
+    looks: [true, false, true].map((isRunning): Row[] => [
+      [1, isRunning, 7, "excluded"],
+      [7, true],
+    ]),
+    back: [],
+    lost: [],
+  },
+  {
     name: "one that goes and comes as another",
     looks: [[[1, true]], [[1, false]], [], [[1, true]]],
     back: [],
@@ -52,7 +82,7 @@ it.each<{ name: string; looks: readonly (readonly Row[])[]; back: string[]; lost
 ])("carriers of $name", ({ looks, back, lost }) => {
   const carriers = createCarriers();
   const told = looks.flatMap((rows, look) =>
-    noteCarriers(carriers, linksOf(rows), 100 * look).map(
+    noteCarriers(carriers, linksOf(rows), 100 * look, (name) => name === "excluded").map(
       ({ index, lostAt }) => `look ${look}: ${index} since ${lostAt}`,
     ),
   );

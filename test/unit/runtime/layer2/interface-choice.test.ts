@@ -16,6 +16,7 @@ const LINK: Link = {
   noArp: false,
   loopback: false,
   masterIndex: undefined,
+  bonded: false,
   ipv6: true,
   forwardsIpv6: false,
 };

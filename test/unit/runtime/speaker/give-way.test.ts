@@ -98,6 +98,7 @@ describe("found dead among two others", () => {
     expect(giveWay.gaveWay("n2", 1)).toBe(false); // to what it was before
     expect(giveWay.gaveWay("n2", 2)).toBe(true);
     await passTo(1070);
+    expect(giveWay.missing()).toEqual(["n3"]);
     expect(giveWay.gaveWay("n3", 2)).toBe(true);
     await settled();
     await passTo(3000);
@@ -108,6 +109,7 @@ describe("found dead among two others", () => {
     giveWay.livingChanged(living("n1", "n2", "n3"));
     await wait();
     await passTo(1010);
+    expect(giveWay.missing()).toEqual(["n1"]);
     giveWay.decided(2);
     await settled();
     expect(log.filter((line) => !line.includes("asks"))).toEqual(["1010 all"]);

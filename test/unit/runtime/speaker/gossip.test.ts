@@ -24,11 +24,11 @@ let refuse: Error | undefined;
 let gossip: Gossip;
 let entered: string | undefined;
 let gaveWay: number[];
-let silent: Set<string>; // who does not say that it gave way
+let allGaveWay: Promise<boolean>; // all others have given way to this one
 
 beforeEach(() => {
   [now, timers, joins, did, lines, alive, refuse, entered] = [0, [], [], [], [], new Set(["n1"]), undefined, undefined];
-  [silent, gaveWay] = [new Set(), []];
+  [allGaveWay, gaveWay] = [Promise.resolve(true), []];
   const client: MembershipClient = {
     alive: () => alive,
     ours: () => new Set([...alive].filter((name) => name !== "n3")),
@@ -43,6 +43,7 @@ beforeEach(() => {
       return new Promise((resolve) => joins.push({ to, resolve }));
     },
     setMetadata: () => {},
+    allGaveWay: () => allGaveWay,
     leave: async (milliseconds) => void did.push(`leave ${milliseconds}`),
     stop: async () => void did.push("stop"),
   };
@@ -55,10 +56,8 @@ beforeEach(() => {
       did.push("open");
       if (refuse !== undefined) throw refuse;
       handlers = given;
-      for (const name of ["n2", "n4", "n5"]) if (!silent.has(name)) given.onGaveWay(name);
       return client;
     },
-    name: "n1",
     giveWay: () => void gaveWay.push(now),
     startTimer(milliseconds, run) {
       const timer = { at: now + milliseconds, run };
@@ -126,29 +125,25 @@ describe("enter()", () => {
   });
 
   it("waits until all others of ours have given way", async () => {
-    silent = new Set(["n2", "n4"]);
+    let all: (haveAll: boolean) => void = () => {};
+    allGaveWay = new Promise((resolve) => (all = resolve));
     await enter(peer(2), peer(3), peer(4));
     for (const name of ["n2", "n3", "n4"]) await hear("joined", name);
     await answer(joins[0] as Join);
     await passTime(200);
-    handlers.onGaveWay("n2");
-    await settle();
     expect(entered).toBeUndefined();
-    handlers.onGaveWay("n4");
+    all(true);
     await settle();
     expect([did, entered]).toEqual([["open", "alive n1 n2 n3 (old) n4"], "at 200"]);
   });
 
-  it.each([
-    { name: "a second", end: () => passTime(1000), at: "at 1000" },
-    { name: "its death", end: async () => void (await passTime(300), await hear("failed", "n2")), at: "at 300" },
-  ])("waits no longer than $name for one of ours to give way", async ({ end, at }) => {
-    silent = new Set(["n2"]);
+  it("waits no longer than a second for all of ours to give way", async () => {
+    allGaveWay = new Promise(() => {});
     await enter(peer(2));
     await hear("joined", "n2");
     await answer(joins[0] as Join);
-    await end();
-    expect(entered).toBe(at);
+    await passTime(1000);
+    expect(entered).toBe("at 1000");
   });
 
   it("gives way to each that comes before it has begun, and then leaves it to who decides", async () => {

@@ -20,6 +20,7 @@ const links = (...running: readonly boolean[]): Link[] =>
     noArp: false,
     loopback: false,
     masterIndex: undefined,
+    bonded: false,
     ipv6: true,
     forwardsIpv6: false,
   }));
@@ -46,6 +47,7 @@ beforeEach(() => {
       }),
     onUnconfirmed: (error) => log.push(`unconfirmed: ${(error as Error).message}`),
     onSure: (indexes, held) => log.push(`sure on ${indexes.join()} after ${held} ms`),
+    isExcluded: (name) => name.startsWith("veth"),
   });
   guard.look(links(true, true));
 });
@@ -78,7 +80,7 @@ it("asks again where it is not confirmed, and says why", async () => {
   ]);
 });
 
-it("an answer to a question from before one more came back is none, and the first loss counts", async () => {
+it("one that comes back while another is asked about has a question of its own, and keeps that one waiting for nothing", async () => {
   guard.look(links(false, true));
   now = 100;
   guard.look(links(false, false));
@@ -87,12 +89,33 @@ it("an answer to a question from before one more came back is none, and the firs
   now = 300;
   guard.look(links(true, true));
   await answer(0, true);
-  expect(silent()).toEqual([true, true]);
+  expect(silent()).toEqual([false, true]);
   await answer(1, true);
   expect([silent(), log]).toEqual([
     [false, false],
-    ["asks about 200 ms", "asks about 300 ms", "sure on 1,2 after 0 ms"],
+    ["asks about 200 ms", "asks about 200 ms", "sure on 1 after 100 ms", "sure on 2 after 0 ms"],
   ]);
+});
+
+it("one that flaps is silent until the answer to its last question, and its first loss counts", async () => {
+  for (const [at, isRunning] of [false, true, false, true].entries()) {
+    now = 100 * at;
+    guard.look(links(isRunning, true));
+  }
+  await answer(0, true);
+  expect(silent()).toEqual([true, false]);
+  await answer(1, true);
+  expect([silent(), log]).toEqual([
+    [false, false],
+    ["asks about 100 ms", "asks about 300 ms", "sure on 1 after 0 ms"],
+  ]);
+});
+
+it("asks nobody about one where nothing is answered", () => {
+  const pods = (isRunning: boolean): Link[] =>
+    links(true, isRunning).map((link, position) => Object.assign({}, link, { name: ["eth0", "veth1"][position] }));
+  for (const isRunning of [true, false, true]) guard.look(pods(isRunning));
+  expect([silent(), log]).toEqual([[false, false], []]);
 });
 
 it("one that loses its carrier once more while it is asked stays silent", async () => {

@@ -16,7 +16,11 @@ const startTimer = (milliseconds: number, run: () => void): void => {
   waits.push(`${milliseconds} ms`);
   run();
 };
-const giveWay = { byAll: async (milliseconds: number) => waits.push(`all gave way, ${milliseconds} ms`) > 0 };
+const giveWayOf = (all: boolean) => ({
+  byAll: async (milliseconds: number) => waits.push(`all gave way, ${milliseconds} ms`) > 0 && all,
+  missing: () => ["n2"],
+});
+const onMissing = (names: readonly string[]): void => void waits.push(`without ${names.join()}`);
 
 it.each([
   { name: "there is no gossip", host: undefined, expected: true, waited: [] },
@@ -41,6 +45,11 @@ it.each([
     waited: ["asked 1000", "50 ms", "all gave way, 1000 ms"],
   },
 ])("confirmOwnership() is $expected where $name", async ({ host, expected, waited }) => {
-  expect(await confirmOwnership(host, 1000, giveWay, startTimer)).toBe(expected);
+  expect(await confirmOwnership(host, 1000, giveWayOf(true), startTimer, onMissing)).toBe(expected);
   expect(waits).toEqual(waited);
+});
+
+it("confirmOwnership() is true without the word of all when it has waited for it, and tells whose is missing", async () => {
+  expect(await confirmOwnership(hostThatSays("alive"), 1000, giveWayOf(false), startTimer, onMissing)).toBe(true);
+  expect(waits).toEqual(["asked 1000", "all gave way, 1000 ms", "without n2"]);
 });

@@ -14,6 +14,7 @@ it("lists the interfaces that the kernel has", () => {
     broadcast: false,
     loopback: true,
     masterIndex: undefined,
+    bonded: false,
   });
 });
 
