@@ -99,6 +99,7 @@ export function createDropCounters({ dropReasons }: Layer2Protocol): DropCounter
  * @param answered gets the address of each answer, by its slot; BOUNDED by the slots
  * @param remember gets each request that somebody else has to answer
  * @param note gets each request that is answered
+ * @param mayAnswer false: what is to be answered is remembered instead; it is counted when it is answered
  * @returns how many answers there are
  */
 export function answerBatch(
@@ -111,6 +112,7 @@ export function answerBatch(
   answered: AnnouncedAddress[],
   remember: Remember = () => {},
   note: (view: DataView, offset: number) => void = () => {},
+  mayAnswer = true,
 ): number {
   let answers = 0;
   for (let slot = 0; slot < count; slot += 1) {
@@ -130,6 +132,10 @@ export function answerBatch(
       if (outcome === "notAnnounced" || outcome === "otherInterface") {
         remember(slots.received, slot * slots.slotOctets, octets);
       }
+      continue;
+    }
+    if (!mayAnswer) {
+      remember(slots.received, slot * slots.slotOctets, octets);
       continue;
     }
     outcome.requestsReceived += 1;

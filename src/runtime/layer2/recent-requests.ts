@@ -108,13 +108,14 @@ export function rememberRequest(
 
 /**
  * Gives each request of the last moments for an address to `take`, the newest first, and forgets it.
+ * @param take false: it cannot be answered now, and is kept
  * @param isAnswered whether somebody else has answered it: then it is forgotten alone
  */
 export function takeRequests(
   recent: RecentRequests,
   key: AddressKey,
   now: number,
-  take: (interfaceIndex: number, view: DataView, offset: number, octets: number) => void,
+  take: (interfaceIndex: number, view: DataView, offset: number, octets: number) => boolean,
   isAnswered: (mark: RequestMark, heardAt: number) => boolean = () => false,
   milliseconds = REMEMBER_MILLISECONDS,
 ): void {
@@ -123,9 +124,11 @@ export function takeRequests(
     const place = number % SLOTS;
     const heardAt = recent.times[place] ?? -Infinity;
     if (recent.keys[place] !== key || now - heardAt > milliseconds) continue;
-    recent.times[place] = -Infinity;
-    if (isAnswered(markRequest(recent.form, recent.frames, place * recent.form.kept), heardAt)) continue;
-    take(recent.interfaces[place] ?? 0, recent.frames, place * recent.form.kept, recent.lengths[place] ?? 0);
+    const offset = place * recent.form.kept;
+    const isOver =
+      isAnswered(markRequest(recent.form, recent.frames, offset), heardAt) ||
+      take(recent.interfaces[place] ?? 0, recent.frames, offset, recent.lengths[place] ?? 0);
+    if (isOver) recent.times[place] = -Infinity;
   }
 }
 

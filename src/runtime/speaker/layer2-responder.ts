@@ -99,11 +99,13 @@ export function openResponder(
   const socket = openSocket(protocol.name, target.index, {
     onBatch: (slots, count) => {
       const what = on.batch(target.index);
-      if (what === "answer") {
-        return answerBatch(protocol, slots, count, from, addresses, counters.drops, answered, remember, on.answered);
+      if (what === "answer" || what === "soon") {
+        const { drops } = counters;
+        const mayAnswer = what === "answer";
+        return answerBatch(protocol, slots, count, from, addresses, drops, answered, remember, on.answered, mayAnswer);
       }
-      if (what !== "soon") countStalled(count);
-      // As if nothing were announced: so each request is remembered.
+      countStalled(count);
+      // As if nothing were announced: so each request is remembered, and others may say that they have what was this one's.
       if (what !== "drop") answerBatch(protocol, slots, count, from, NOTHING, {}, answered, remember);
       return 0;
     },

@@ -307,8 +307,10 @@ export function createResponders(
     answerRemembered(key, milliseconds) {
       const { responders, recent } = arpProtocol.speaksFor(key) ? arp : ndp;
       batchAt = ports.now();
-      const answerLate = (index: number, view: DataView, offset: number, octets: number): void => {
-        if (!ports.isSilent(index)) responders.get(index)?.answerLate(view, offset, octets);
+      const answerLate = (index: number, view: DataView, offset: number, octets: number): boolean => {
+        if (ports.isSilent(index)) return false;
+        responders.get(index)?.answerLate(view, offset, octets);
+        return true;
       };
       if (milliseconds !== undefined) takeRequests(recent, key, batchAt, answerLate, () => false, milliseconds);
       else takeRequests(recent, key, batchAt, answerLate, (mark, at) => isAnsweredByOther(answeredByOthers, mark, at));

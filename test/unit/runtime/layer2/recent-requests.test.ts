@@ -56,9 +56,10 @@ function remember(recent: RecentRequests, target: string, requester: number, now
 /** `interface:requester`, from the frames that come back. */
 function taken(recent: RecentRequests, target: string, now: number): string[] {
   const found: string[] = [];
-  takeRequests(recent, keyOf(target), now, (index, view, offset) =>
-    found.push(`${index}:${view.getUint8(offset + 10) * 256 + view.getUint8(offset + 11)}`),
-  );
+  takeRequests(recent, keyOf(target), now, (index, view, offset) => {
+    found.push(`${index}:${view.getUint8(offset + 10) * 256 + view.getUint8(offset + 11)}`);
+    return true;
+  });
   return found.toSorted();
 }
 
@@ -77,6 +78,7 @@ it.each([
     takeRequests(recent, keyOf(target), 1030, (index, view, offset, octets) => {
       const kept = Math.min(octets, form.kept);
       frames.push(`${index} ${octets} ${Buffer.from(view.buffer, offset, kept).toString("hex")}`);
+      return true;
     });
     const expected = [4, 3].map((requester) => {
       const { view, octets } = request(target, requester);

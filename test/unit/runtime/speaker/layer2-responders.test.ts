@@ -43,6 +43,7 @@ const link = (index: number, name: string, over: Partial<Link> = {}): Link => ({
   noArp: false,
   loopback: false,
   masterIndex: undefined,
+  bonded: false,
   ipv6: false, // ARP alone, where a test says nothing else
   forwardsIpv6: false,
   ...over,
@@ -592,6 +593,30 @@ it("what is read after a pause of the thread is answered once what others said h
   responders.strangersLive(true); // of whom nobody knows what they answered
   [now, ranAt] = [1160, 1061];
   expect([ask(1), answersSoon]).toEqual([[`2 ${mac(1)} 192.168.1.240`], 2]);
+});
+
+it("what others claim is heard after a pause of the thread, too: they may have an address that is probed for", () => {
+  responders.scan();
+  withdrawAddress(addresses, VIP);
+  beginProbe(createProbes(), addressOf(addresses, VIP), undefined, 0);
+  [now, ranAt] = [1000, 920];
+  expect(ask(1, mac(7), "192.168.1.240")).toEqual([]);
+  expect([answersSoon, claims]).toEqual([1, [`192.168.1.240 a ${mac(7)}`]]);
+  expect(counters()[0]).toMatchObject({ drops: { notAnnounced: 1, stalled: 0 } });
+});
+
+it("what was asked on an interface that is silent is kept until it is so no more, though others answer meanwhile", () => {
+  responders.scan();
+  withdrawAddress(addresses, VIP);
+  silent.add(1);
+  for (const index of [1, 2]) ask(index);
+  announceAddress(addresses, VIP, undefined);
+  responders.answerRemembered(VIP);
+  expect([sockets.get(1)?.sent.length, sockets.get(2)?.sent.length]).toEqual([0, 1]);
+  silent.clear();
+  now = 200;
+  responders.answerRemembered(VIP);
+  expect([sockets.get(1)?.sent.length, sockets.get(2)?.sent.length]).toEqual([1, 1]);
 });
 
 it("an interface that is silent neither answers nor tells; others do, and it keeps what is asked", () => {
