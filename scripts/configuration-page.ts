@@ -147,7 +147,8 @@ The owner of a Service may ask for more communities, or another local preference
 Aliases are those that \`serviceRequests.communities\` names. What is not allowed, or cannot be read, is left out, and the
 Service is announced without it; an Event (\`bgpRequestRefused\`) says so, once and from one node. Of several
 advertisements only the routes of those that allow it are changed. Services that share an address have the communities of all
-of them, and the local preference of the first by namespace and name. [examples/bgp-requests.yaml](../examples/bgp-requests.yaml)
+of them, and the local preference of the first by namespace and name; where a message has no room for all, those that owners
+ask for are left out before any of the administrator's. [examples/bgp-requests.yaml](../examples/bgp-requests.yaml)
 has all of it.`;
 
 /** The page, not yet formatted. */
