@@ -18,6 +18,7 @@ const HTTP = { name: "http", port: 80, targetPort: 8080 };
 const ECHO = { name: "echo", port: 7, targetPort: 7000 };
 const FEWEST = 3; // connections through each node
 const ROWS = 4; // of new connections
+const PAUSE_MILLISECONDS = 5; // between two of a row: a load that leaves time to the routers
 
 let smelter: Smelter;
 let forwarding: readonly LanHost[];
@@ -194,7 +195,7 @@ function startFetching(): Readonly<{ stop: () => Promise<readonly Fetched[]> }> 
   const rows = Array.from({ length: ROWS }, async () => {
     while (!over.signal.aborted) {
       results.push(await fetchOnce());
-      await delay(5);
+      await delay(PAUSE_MILLISECONDS);
     }
   });
   return {

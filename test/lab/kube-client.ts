@@ -162,7 +162,7 @@ export function createKubeClient(sockets: Sockets, access: Access): KubeClient {
     const isListed = async ({ group, names, versions }: DefinitionSpec): Promise<boolean> => {
       const served = versions.filter((version) => version.served);
       const lists = await Promise.all(
-        served.map(({ name }) => send("GET", `/apis/${group}/${name}`).catch(() => undefined)),
+        served.map(({ name }) => send("GET", `/apis/${group}/${name}`).catch(undefinedWhereAbsent)),
       );
       return lists.every((list) =>
         (list as { resources: Discovered[] } | undefined)?.resources.some(({ name }) => name === names.plural),
@@ -179,11 +179,7 @@ export function createKubeClient(sockets: Sockets, access: Access): KubeClient {
 
   const client: KubeClient = {
     get: async (kind, key) => json("GET", await pathOf(kind, key)),
-    find: (kind, key) =>
-      client.get(kind, key).catch((error: unknown) => {
-        if (error instanceof KubeError && error.code === 404) return undefined;
-        throw error;
-      }),
+    find: (kind, key) => client.get(kind, key).catch(undefinedWhereAbsent),
     list: async (kind, { namespace, ...selectors } = {}) => {
       const { root, plural } = await resourceOf(kind);
       const query = new URLSearchParams(selectors).toString();
@@ -221,6 +217,11 @@ export function createKubeClient(sockets: Sockets, access: Access): KubeClient {
     request: send,
   };
   return client;
+}
+
+function undefinedWhereAbsent(error: unknown): undefined {
+  if (error instanceof KubeError && error.code === 404) return undefined;
+  throw error;
 }
 
 type DefinitionSpec = Readonly<{

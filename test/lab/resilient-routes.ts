@@ -77,7 +77,9 @@ export async function startResilientRoutes(host: Host, table: number): Promise<R
       const since = monitor.mark();
       await look();
       // What happened before the monitor listened it never tells: so look now and then.
-      await monitor.waitForOutput(/\n/, { since, deadlineMs: LOOK_MILLISECONDS }).catch(() => undefined);
+      await monitor.waitForOutput(/\n/, { since, deadlineMs: LOOK_MILLISECONDS }).catch((error: unknown) => {
+        if (!monitor.running() && !over.signal.aborted) throw error;
+      });
     }
   })().catch((error: unknown) => void (failure = error));
 

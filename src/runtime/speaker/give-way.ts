@@ -20,11 +20,8 @@ export interface GiveWay {
   decided(changes: number): void;
   /** Somebody found this one dead at that incarnation: what others said before counts no more. */
   takenForDead(incarnation: number): void;
-  /**
-   * Another one says that it has given way to this one, which is alive to it with that incarnation.
-   * @returns whether that counts
-   */
-  gaveWay(name: string, incarnation: number): boolean;
+  /** Another one says that it has given way to this one, which is alive to it with that incarnation. */
+  gaveWay(name: string, incarnation: number): void;
   /** Another one asks whether this one has; where it has yet to decide it is told then. */
   asked(name: string): void;
   /** Fulfilled when all have given way, or after so long: whether all have. */
@@ -98,10 +95,9 @@ export function createGiveWay(self: string, { tell, ask, startTimer }: GiveWayPo
       deadAt = Math.max(deadAt, incarnation);
     },
     gaveWay(name, incarnation) {
-      if (incarnation <= deadAt || !ours.has(name)) return false;
+      if (incarnation <= deadAt || !ours.has(name)) return;
       toIncarnation.set(name, incarnation);
       look();
-      return true;
     },
     asked(name) {
       if (name === self || !ours.has(name)) return;

@@ -6,14 +6,10 @@ import {
   type AdjRibOut,
   type RouteChanges,
 } from "../../../../src/runtime/bgp/adj-rib-out.js";
-import { formatPrefix, parsePrefix, type Prefix } from "../../../../src/runtime/net/address.js";
+import { formatPrefix } from "../../../../src/runtime/net/address.js";
 import { runs } from "../../runs.js";
+import { prefix } from "./prefixes.js";
 
-const prefix = (text: string): Prefix => {
-  const parsed = parsePrefix(text);
-  if (!parsed.ok) throw new Error(text);
-  return parsed.value;
-};
 type Attributes = Readonly<{ localPref: number }>;
 const LOW: Attributes = { localPref: 100 };
 const HIGH: Attributes = { localPref: 200 };

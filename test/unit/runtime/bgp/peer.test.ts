@@ -10,26 +10,9 @@ import {
   type PeerAction,
 } from "../../../../src/runtime/bgp/peer.js";
 import { decodeRouteRefresh } from "../../../../src/runtime/bgp/route-refresh.js";
-import {
-  formatAddress,
-  formatPrefix,
-  parseAddress,
-  parsePrefix,
-  type IpAddress,
-  type Prefix,
-} from "../../../../src/runtime/net/address.js";
+import { formatAddress, formatPrefix } from "../../../../src/runtime/net/address.js";
 import { fromHex, toHex } from "./hex.js";
-
-function address(text: string): IpAddress {
-  const parsed = parseAddress(text);
-  if (parsed === undefined) throw new Error(text);
-  return parsed;
-}
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (!parsed.ok) throw new Error(text);
-  return parsed.value;
-}
+import { address, prefix } from "./prefixes.js";
 
 const CAPABILITIES: readonly Capability[] = [
   { kind: "multiprotocol", afi: 1, safi: 1 },

@@ -7,37 +7,14 @@ import { decodeFrame, encodeFrame, MESSAGE_TYPE } from "../../../../src/runtime/
 import { step } from "../../../../src/runtime/bgp/fsm.js";
 import { INITIAL_STATE, type BgpEffect, type BgpEvent } from "../../../../src/runtime/bgp/fsm-types.js";
 import { createBgpPeer, type PeerAction } from "../../../../src/runtime/bgp/peer.js";
-import {
-  formatPrefix,
-  parseAddress,
-  parsePrefix,
-  type IpAddress,
-  type Prefix,
-} from "../../../../src/runtime/net/address.js";
+import { formatPrefix } from "../../../../src/runtime/net/address.js";
+import { AS_PATH, EXTERNAL, INTERNAL, MANDATORY, NEXT_HOP, ORIGIN, ROUTE } from "./attributes.js";
 import { fromHex, toHex, updateBody } from "./hex.js";
+import { address, prefix } from "./prefixes.js";
 
 /*
  * What RFC 4271 demands and the tests of the single parts do not show by the way. docs/rfc-coverage.md has all of it.
  */
-
-function address(text: string): IpAddress {
-  const parsed = parseAddress(text);
-  if (parsed === undefined) throw new Error(text);
-  return parsed;
-}
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (!parsed.ok) throw new Error(text);
-  return parsed.value;
-}
-
-const INTERNAL = { fourOctetAs: true, isInternal: true };
-const EXTERNAL = { fourOctetAs: true, isInternal: false };
-const ORIGIN = "40 01 01 00";
-const AS_PATH = "40 02 06 0201 0000fc00";
-const NEXT_HOP = "40 03 04 0a000001";
-const ROUTE = "20 c0000201"; // 192.0.2.1/32
-const MANDATORY = `${ORIGIN} ${AS_PATH} ${NEXT_HOP}`;
 
 describe("messages", () => {
   it("may have 4096 octets, and not one more", () => {

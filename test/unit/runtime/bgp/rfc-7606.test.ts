@@ -5,37 +5,15 @@ import { decodeUpdate } from "../../../../src/runtime/bgp/decode-update.js";
 import { decodeFrame, encodeFrame, MESSAGE_TYPE } from "../../../../src/runtime/bgp/frame.js";
 import { ATTRIBUTE_CODE, CATEGORY, type AttributeName } from "../../../../src/runtime/bgp/path-attribute.js";
 import { createBgpPeer, type BgpPeer } from "../../../../src/runtime/bgp/peer.js";
-import {
-  formatPrefix,
-  parseAddress,
-  parsePrefix,
-  type IpAddress,
-  type Prefix,
-} from "../../../../src/runtime/net/address.js";
+import { formatPrefix } from "../../../../src/runtime/net/address.js";
+import { AS_PATH, EXTERNAL, INTERNAL, MANDATORY, NEXT_HOP, ORIGIN, ROUTE } from "./attributes.js";
 import { fromHex, toHex, updateBody } from "./hex.js";
+import { address, prefix } from "./prefixes.js";
 
 /*
  * What RFC 7606 demands and the tests of the single parts do not show by the way. docs/rfc-coverage.md has all of it.
  */
 
-function address(text: string): IpAddress {
-  const parsed = parseAddress(text);
-  if (parsed === undefined) throw new Error(text);
-  return parsed;
-}
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (!parsed.ok) throw new Error(text);
-  return parsed.value;
-}
-
-const INTERNAL = { fourOctetAs: true, isInternal: true };
-const EXTERNAL = { fourOctetAs: true, isInternal: false };
-const ORIGIN = "40 01 01 00";
-const AS_PATH = "40 02 06 0201 0000fc00";
-const NEXT_HOP = "40 03 04 0a000001";
-const ROUTE = "20 c0000201"; // 192.0.2.1/32
-const MANDATORY = `${ORIGIN} ${AS_PATH} ${NEXT_HOP}`;
 const REACH = "80 0e 1a 0002 01 10 20010db8000000000000000000000001 00 20 20010db8"; // 2001:db8::/32
 const UNREACH = "80 0f 08 0002 01 20 20010db9"; // 2001:db9::/32
 const octets = (length: number): Uint8Array => new Uint8Array(length).fill(0xff);

@@ -9,29 +9,14 @@ import {
   type RouteAttributes,
 } from "../../../../src/runtime/bgp/encode-update.js";
 import type { PathAttribute } from "../../../../src/runtime/bgp/path-attribute.js";
-import {
-  formatPrefix,
-  parseAddress,
-  parsePrefix,
-  type IpAddress,
-  type Prefix,
-} from "../../../../src/runtime/net/address.js";
+import { formatPrefix, type Prefix } from "../../../../src/runtime/net/address.js";
 import { runs } from "../../runs.js";
 import { fromHex, toHex, updateBody as body } from "./hex.js";
+import { address, prefix } from "./prefixes.js";
 
 const INTERNAL = { fourOctetAs: true, isInternal: true, extendedMessage: false };
 const EXTERNAL = { fourOctetAs: true, isInternal: false, extendedMessage: false };
 
-function address(text: string): IpAddress {
-  const parsed = parseAddress(text);
-  if (parsed === undefined) throw new Error(text);
-  return parsed;
-}
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (!parsed.ok) throw new Error(`${text} ${parsed.fault}`);
-  return parsed.value;
-}
 const update = (fields: Partial<UpdateMessage>): UpdateMessage => ({
   withdrawnRoutes: [],
   pathAttributes: [],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createBgpPeer, parseAddress, type BgpPeer, type IpAddress } from "#bgp-ts";
+import { createBgpPeer, type BgpPeer } from "#bgp-ts";
 import { Password } from "../../../../src/config/password.js";
 import type { Peer } from "../../../../src/config/model.js";
 import {
@@ -12,12 +12,8 @@ import type { BgpConnection, ConnectionHandlers } from "../../../../src/runtime/
 import { createBgpSessions } from "../../../../src/runtime/speaker/bgp-sessions.js";
 import { attribute, CODE, message, TYPE, updateBody } from "../../../bgp/wire-update.js";
 import { peer as basePeer } from "../announce/fixtures.js";
+import { address } from "../bgp/prefixes.js";
 
-function address(text: string): IpAddress {
-  const parsed = parseAddress(text);
-  if (parsed === undefined) throw new Error(text);
-  return parsed;
-}
 const ID = address("10.0.0.9");
 const NODE = { identifier: ID, ttlSecurity: false };
 const optionsOf = (one: Peer, node: BgpNode) => sessionOptionsOf(one, one.address ?? address("fe80::1"), node);
