@@ -24,7 +24,11 @@ const track = <Member extends GossipMember>(member: Member): Member => {
 /** Waits until each of these knows exactly all of them, with what they say of themselves. */
 async function untilAgreed(members: readonly GossipMember[], metadata = ""): Promise<void> {
   const expected = members.map(({ name }) => `${name}=${metadata}`).toSorted();
-  const agreed = async (member: GossipMember) => (await member.members()).join() === expected.join();
+  const agreed = async (member: GossipMember) => {
+    const known = (await member.members()).join();
+    if (known !== expected.join()) throw new Error(`it knows ${known}; it said ${member.said().join()}`);
+    return true;
+  };
   await Promise.all(
     members.map((member) =>
       until(() => agreed(member), {

@@ -19,6 +19,8 @@ export type MembershipEvent =
   | Readonly<{ type: "confirm"; unsureMilliseconds: number | undefined; ranOn?: boolean }>
   /** Somebody who was found dead may be there again (another machine says that it has one of our addresses). */
   | Readonly<{ type: "seek" }>
+  /** Whether members were heard that do not all speak the same key, so that they cannot hear each other. */
+  | Readonly<{ type: "keys"; differ: boolean }>
   /** What others are to know of this one; at most 512 octets. */
   | Readonly<{ type: "setMetadata"; metadata: Uint8Array }>;
 

@@ -8,6 +8,8 @@ export type PeerKeys = {
   ring: KeyRing;
   /** By address and port, or by address and "*". BOUNDED by MAX_PEERS: who was heard least lately goes first. */
   readonly heard: Map<string, GossipKey>;
+  /** How many of `heard` speak each key. BOUNDED by the ring. */
+  readonly speakers: Map<GossipKey, number>;
 };
 
 const MAX_PEERS = 16_384;
@@ -15,7 +17,12 @@ const MAX_PEERS = 16_384;
 const ANY_PORT = "*";
 
 export function createPeerKeys(ring: KeyRing): PeerKeys {
-  return { ring, heard: new Map() };
+  return { ring, heard: new Map(), speakers: new Map() };
+}
+
+/** Whether peers were heard that speak different keys, and so may not hear each other. */
+export function keysDiffer({ speakers }: PeerKeys): boolean {
+  return speakers.size > 1;
 }
 
 /** Undefined where nothing is encrypted. */
@@ -30,24 +37,37 @@ export function keysToTry(keys: PeerKeys, address: string, port: number): readon
 }
 
 /** @param port undefined: of a stream that came in */
-export function hearKey({ heard }: PeerKeys, address: string, port: number | undefined, key: GossipKey): void {
+export function hearKey(keys: PeerKeys, address: string, port: number | undefined, key: GossipKey): void {
   const peer = `${address} ${port ?? ANY_PORT}`;
-  heard.delete(peer);
+  forget(keys, peer);
+  remember(keys, peer, key);
+  if (keys.heard.size <= MAX_PEERS) return;
+  for (const oldest of keys.heard.keys()) return forget(keys, oldest);
+}
+
+function remember({ heard, speakers }: PeerKeys, peer: string, key: GossipKey): void {
   heard.set(peer, key);
-  if (heard.size <= MAX_PEERS) return;
-  for (const oldest of heard.keys()) {
-    heard.delete(oldest);
-    break;
-  }
+  speakers.set(key, (speakers.get(key) ?? 0) + 1);
+}
+
+function forget({ heard, speakers }: PeerKeys, peer: string): void {
+  const key = heard.get(peer);
+  if (key === undefined) return;
+  heard.delete(peer);
+  const left = (speakers.get(key) ?? 0) - 1;
+  if (left > 0) speakers.set(key, left);
+  else speakers.delete(key);
 }
 
 /** From now on these are the keys. Who was heard with another primary is spoken to with the new one first. */
 export function replaceRing(keys: PeerKeys, ring: KeyRing): void {
   const samePrimary = ring[0] !== undefined && keys.ring[0]?.equals(ring[0]) === true;
-  for (const [peer, key] of keys.heard) {
-    const kept = samePrimary ? ring.find((one) => one.equals(key)) : undefined;
-    if (kept === undefined) keys.heard.delete(peer);
-    else keys.heard.set(peer, kept);
-  }
+  const heard = [...keys.heard];
   keys.ring = ring;
+  keys.heard.clear();
+  keys.speakers.clear();
+  for (const [peer, key] of samePrimary ? heard : []) {
+    const kept = ring.find((one) => one.equals(key));
+    if (kept !== undefined) remember(keys, peer, kept);
+  }
 }

@@ -6,6 +6,13 @@ import { pushPullInterval, retransmitLimit } from "./parameters.js";
 import { nextRandom, pickRandom } from "./random.js";
 import { isLive, type Endpoint, type Member, type MembershipState } from "./state.js";
 
+/**
+ * How much oftener than the parameters say a rumour is sent where keys differ. Gossip reaches everybody because everybody passes it
+ * on; where only those with both keys do so for all, what a few of them send four times misses a member now and then, and
+ * the exchange of everything, every 30 s with whom chance names, may take minutes to make it good.
+ */
+const OFTENER_WHERE_KEYS_DIFFER = 3;
+
 /** Messages in a compound one: their number is one octet. */
 const MAX_COMPOUND = 255;
 
@@ -50,9 +57,10 @@ function understandsCrc(member: Member | undefined): boolean {
 }
 
 function takeRumours(state: MembershipState, usedOctets: number, maxRumours: number): Uint8Array[] {
-  const { parameters, packetOverheadOctets, broadcasts, order } = state;
+  const { parameters, packetOverheadOctets, broadcasts, order, keysDiffer } = state;
   const free = parameters.udpBufferOctets - packetOverheadOctets - usedOctets;
-  return takeBroadcasts(broadcasts, free, COMPOUND_OCTETS, retransmitLimit(parameters, order.length), maxRumours);
+  const limit = retransmitLimit(parameters, order.length) * (keysDiffer ? OFTENER_WHERE_KEYS_DIFFER : 1);
+  return takeBroadcasts(broadcasts, free, COMPOUND_OCTETS, limit, maxRumours);
 }
 
 /** Has everybody told, in place of what was to be told about the same member before. */

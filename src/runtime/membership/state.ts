@@ -85,6 +85,8 @@ export type MembershipState = {
   healthScore: number;
   /** When it was changed last. */
   steppedAt: number;
+  /** Members do not all speak the same key: what one says reaches some others only through members that have both. */
+  keysDiffer: boolean;
   leaving: boolean;
   leftReported: boolean;
 };
@@ -137,6 +139,7 @@ export function createMembershipState(options: MembershipOptions, now: number): 
     sequence: 0,
     healthScore: 0,
     steppedAt: now,
+    keysDiffer: false,
     leaving: false,
     leftReported: false,
   };

@@ -58,6 +58,9 @@ function handle(turn: Turn, event: MembershipEvent): void {
       return askAboutSelf(turn, event.unsureMilliseconds, event.ranOn);
     case "seek":
       return seekAllLost(turn);
+    case "keys":
+      turn.state.keysDiffer = event.differ;
+      return;
     case "leave":
       return leave(turn);
     case "setMetadata": {

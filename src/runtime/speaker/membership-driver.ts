@@ -64,6 +64,8 @@ export async function createMembership(options: MembershipOptions, ports: Member
     inbox.push(event);
     if (busy || ended.signal.aborted) return;
     busy = true;
+    // What was just read may have been in another key than anything before.
+    if (state.keysDiffer !== wire.keysDiffer()) inbox.unshift({ type: "keys", differ: !state.keysDiffer });
     for (let next = inbox.shift(); next !== undefined; next = inbox.shift()) {
       for (const effect of step(state, next, ports.now())) perform(effect);
     }

@@ -2,7 +2,7 @@ import { NONCE_OCTETS } from "../membership/encryption.js";
 import type { GossipKey, KeyRing } from "../membership/keys.js";
 import { decodePacket, encodePacket, type PacketRules } from "../membership/packet.js";
 import type { MembershipParameters } from "../membership/parameters.js";
-import { createPeerKeys, hearKey, keyFor, keysToTry, replaceRing } from "../membership/peer-keys.js";
+import { createPeerKeys, hearKey, keyFor, keysDiffer, keysToTry, replaceRing } from "../membership/peer-keys.js";
 import type { Message } from "../membership/messages.js";
 import type { Endpoint } from "../membership/state.js";
 import { createStreamReader, encodeStream, type StreamMessage, type StreamReader } from "../membership/stream.js";
@@ -29,6 +29,8 @@ export type MembershipWire = Readonly<{
   /** For what is said to `address` on a stream that came in. */
   answerKey: (address: string, key: GossipKey | undefined) => GossipKey | undefined;
   setKeys: (keys: KeyRing) => void;
+  /** Whether members were heard that speak different keys. */
+  keysDiffer: () => boolean;
 }>;
 
 export function createMembershipWire(options: MembershipWireOptions): MembershipWire {
@@ -59,6 +61,7 @@ export function createMembershipWire(options: MembershipWireOptions): Membership
     keysToTry: ({ address, port }) => (gossipVerifyOutgoing ? keysToTry(peers, address, port) : [undefined]),
     answerKey: (address, key) => key ?? keyFor(peers, address, 0),
     setKeys: (keys) => replaceRing(peers, keys),
+    keysDiffer: () => keysDiffer(peers),
   };
 }
 

@@ -5,6 +5,7 @@ import {
   createPeerKeys,
   hearKey,
   keyFor,
+  keysDiffer,
   keysToTry,
   replaceRing,
 } from "../../../../src/runtime/membership/peer-keys.js";
@@ -30,6 +31,22 @@ it("what came on a stream counts for the address, as long as no packet came from
   expect(keyFor(peers, "10.0.0.2", 7946)).toBe(OLD_KEY);
   hearKey(peers, "10.0.0.2", 7946, NEW_KEY);
   expect(keyFor(peers, "10.0.0.2", 7946)).toBe(NEW_KEY);
+});
+
+it("knows whether peers speak different keys", () => {
+  const peers = createPeerKeys(RING);
+  hearKey(peers, "10.0.0.2", 7946, NEW_KEY);
+  hearKey(peers, "10.0.0.3", 7946, NEW_KEY);
+  expect(keysDiffer(peers)).toBe(false);
+  hearKey(peers, "10.0.0.2", 7946, OLD_KEY);
+  expect(keysDiffer(peers)).toBe(true);
+  replaceRing(peers, [NEW_KEY, ADDED]); // the old one is understood no more, and neither is who speaks it
+  expect(keysDiffer(peers)).toBe(false);
+  replaceRing(peers, RING);
+  hearKey(peers, "10.0.0.2", 7946, OLD_KEY);
+  expect(keysDiffer(peers)).toBe(true);
+  hearKey(peers, "10.0.0.2", 7946, NEW_KEY);
+  expect(keysDiffer(peers)).toBe(false);
 });
 
 it("without keys nothing is encrypted", () => {

@@ -55,6 +55,15 @@ describe("what is said of members", () => {
     expect(nextTimeoutAt(state)).toBe(Number.POSITIVE_INFINITY);
   });
 
+  it("is passed on three times as often while members speak different keys, and few pass it on to all", () => {
+    step(state, { type: "keys", differ: true }, now);
+    hear(alive(2));
+    expect(sent(wait(5000)).filter(({ type }) => type === "alive")).toHaveLength(12);
+    step(state, { type: "keys", differ: false }, now);
+    hear(alive(3));
+    expect(sent(wait(5000)).filter(({ type }) => type === "alive")).toHaveLength(4);
+  });
+
   it.each<{ name: string; messages: readonly Message[]; expected: readonly string[]; reason?: string }>([
     { name: "the same again", messages: [alive(2)], expected: [], reason: "stale" },
     {
