@@ -1,14 +1,25 @@
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { Logger } from "../net/logger.js";
 import type { Result } from "../net/result.js";
 import { refuse, succeed } from "../net/result.js";
-import { TIMEOUT_CODE, failureOfAnswer, failureOfError, type ApiFailure } from "./api-failure.js";
+import { openByAgent, sendByAgent } from "./agent-requests.js";
+import {
+  cancelledError,
+  failureOfAnswer,
+  failureOfError,
+  malformed,
+  timeoutError,
+  unescapedPath,
+  unsendable,
+  type ApiFailure,
+} from "./api-failure.js";
 import type { ClusterAccess, Credentials } from "./cluster-access.js";
 import { findCredentialsFault, reasonOf } from "./credentials-check.js";
+import type { HttpAnswer } from "./http-answer.js";
+import type { AnswerHandlers } from "./http-connections.js";
 import type { Clock, EdgeCounters } from "./ports.js";
+import { kept, openServerSockets, type ServerSockets } from "./server-sockets.js";
 
 /** One request with a short answer. `path` begins with / and holds the query. */
 export type ApiCall = Readonly<{
@@ -65,15 +76,20 @@ const DEFAULT_TIMEOUT_MILLISECONDS = 30_000;
 const CREDENTIALS_LIFETIME_MILLISECONDS = 60_000; // ServiceAccount tokens are renewed well before they expire
 const BROKEN_CREDENTIALS_MILLISECONDS = 10_000; // until they are read again while the last good ones are in use
 const MAX_STREAMS = 24; // one for each kind that is watched; there are fewer
-const KEEPALIVE_PROBE_MILLISECONDS = 15_000; // then one probe a second, ten times: a dead peer shows within 25 s
 
-type Connection = Readonly<{ credentials: Credentials; agent: HttpAgent; until: number }>;
+type Connection = Readonly<{
+  credentials: Credentials;
+  /** That every request has. */
+  headers: Readonly<Record<string, string>>;
+  /** The same as lines, with those of a request that is not made by node:http. */
+  head: string;
+  sockets: ServerSockets;
+  until: number;
+}>;
 
 export function createApiClient(options: ApiClientOptions): ApiClient {
   const { access, clock, counters, log, userAgent, maxSockets } = options;
   const server = access.server.origin;
-  const plain = access.server.protocol === "http:";
-  const start = plain ? httpRequest : httpsRequest;
   const prefix = access.server.pathname.replace(/\/$/, "");
   let current: Connection | undefined;
   let connecting: Promise<Result<Connection, ApiFailure>> | undefined;
@@ -97,10 +113,14 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     if (brokenCredentials !== undefined) log.info({ event: "credentialsMended" }, "the credentials can be read again");
     brokenCredentials = undefined;
     const until = clock.now() + CREDENTIALS_LIFETIME_MILLISECONDS;
-    const kept = current !== undefined && sameTls(current.credentials, credentials.value) ? current : undefined;
+    const same = current !== undefined && sameTls(current.credentials, credentials.value) ? current : undefined;
     // With other certificates new connections are needed; the old ones end when their requests have.
-    const agent = kept?.agent ?? createAgent(credentials.value);
-    current = { agent, credentials: credentials.value, until };
+    const sockets =
+      same?.sockets ?? openServerSockets(access.server, credentials.value, { maxSockets, maxStreams: MAX_STREAMS });
+    if (same === undefined) current?.sockets.requests?.retire();
+    const headers = { ...credentials.value.headers, accept: "application/json", "user-agent": userAgent };
+    const head = linesOf({ host: access.server.host, ...headers, connection: "keep-alive" });
+    current = { sockets, credentials: credentials.value, headers, head, until };
     return succeed(current);
   };
 
@@ -110,18 +130,6 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     return fault === undefined ? credentials : refuse(fault);
   };
 
-  const createAgent = ({ tls, agent: proxy }: Credentials): HttpAgent => {
-    // One agent for both, so that all connections after the first resume its TLS session.
-    const bounds = { keepAlive: true, maxSockets: maxSockets + MAX_STREAMS, maxFreeSockets: maxSockets };
-    if (proxy !== undefined) return Object.assign(proxy, bounds);
-    if (plain) return new HttpAgent(bounds);
-    const { ca, cert, key, pfx, passphrase, ...others } = tls;
-    const secureContext = createSecureContext({ ca, cert, key, pfx, passphrase } as SecureContextOptions);
-    // One context for all connections. All go to one server: of the name that the agent makes of some twenty options for
-    // each request nothing is to be learnt.
-    return Object.assign(new HttpsAgent({ ...others, ...bounds, secureContext }), { getName: () => server });
-  };
-
   const connection = (renew: boolean): Promise<Result<Connection, ApiFailure>> | Result<Connection, ApiFailure> => {
     if (!renew && current !== undefined && clock.now() < current.until) return succeed(current);
     connecting ??= connect(renew);
@@ -129,33 +137,48 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   };
 
   /** Node raises here what it finds wrong in headers and certificates; the check of credentials comes before it. */
-  const begin = (
-    { agent, credentials }: Connection,
-    { method, path, body, contentType }: ApiCall,
-    onResponse: (response: IncomingMessage) => void,
-  ): Result<ClientRequest, ApiFailure> => {
-    const headers: Record<string, string | number> = {
-      ...credentials.headers,
-      accept: "application/json",
-      "user-agent": userAgent,
-    };
-    if (body !== undefined) {
-      headers["content-type"] = contentType ?? "application/json";
-      headers["content-length"] = Buffer.byteLength(body);
-    }
-    const { hostname, port } = access.server;
-    const host = hostname.replace(/^\[|\]$/g, "");
+  const attempt = <Value>(call: ApiCall, begin: () => Value): Result<Value, ApiFailure> => {
+    if (UNESCAPED.test(call.path)) return refuse(unescapedPath(nameOf(call)));
     try {
-      return succeed(start({ agent, host, port, method, path: prefix + path, headers }, onResponse));
+      return succeed(begin());
     } catch (error) {
-      return refuse(unsendable(access.description, { method, path }, error));
+      return refuse(unsendable(nameOf(call), access.description, reasonOf(error)));
     }
   };
+
+  const openStream = (
+    { sockets, headers }: Connection,
+    call: ApiCall,
+    onResponse: (response: IncomingMessage) => void,
+  ) =>
+    attempt(call, (): ClientRequest => {
+      const { method, path } = call;
+      return openByAgent(access.server, sockets.agent, { method, path: prefix + path, headers }, onResponse);
+    });
+
+  const send = ({ sockets, headers, head }: Connection, call: ApiCall, handlers: AnswerHandlers) =>
+    attempt(call, (): (() => void) => {
+      const { method, body, contentType = "application/json" } = call;
+      const path = prefix + call.path;
+      const octets = String(Buffer.byteLength(body ?? ""));
+      const ofContent = body === undefined ? {} : { "content-type": contentType, "content-length": octets };
+      if (sockets.requests === undefined) {
+        return sendByAgent(
+          access.server,
+          sockets.agent,
+          { method, path, headers: { ...headers, ...ofContent }, body },
+          handlers,
+        );
+      }
+      return sockets.requests.send(
+        `${method} ${path} HTTP/1.1\r\n${head}${linesOf(ofContent)}\r\n${body ?? ""}`,
+        handlers,
+      );
+    });
 
   const requestOnce = (connection: Connection, call: ApiCall): Promise<Answer> =>
     new Promise((resolve) => {
       let settled = false; // a request that we end ourselves still has its connection's error to come
-      let answered = false;
       const settle = (code: string, answer: Answer): void => {
         if (settled) return;
         settled = true;
@@ -164,34 +187,24 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         counters.requestEnded(call.method, code);
         resolve(answer);
       };
-      const begun = begin(connection, call, (response) => {
-        answered = true;
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("end", () => {
-          settle(String(response.statusCode), { response, body: Buffer.concat(chunks).toString("utf8") });
-        });
-        response.on("error", fail);
+      const fail = (error: Error, stale: boolean): void =>
+        settle("error", { failure: failureOfError(server, error), stale });
+      const sent = send(connection, call, {
+        answered: (answer) => settle(String(answer.status), answer),
+        failed: fail,
       });
-      if (!begun.ok) {
+      if (!sent.ok) {
         counters.requestEnded(call.method, "error");
-        return resolve({ failure: begun.fault, stale: false });
+        return resolve({ failure: sent.fault, stale: false });
       }
-      const request = begun.value;
-      const fail = (error: Error): void => {
-        const reset = (error as NodeJS.ErrnoException).code === "ECONNRESET";
-        settle("error", { failure: failureOfError(server, error), stale: request.reusedSocket && reset && !answered });
-      };
       const giveUp = (error: Error): void => {
-        settle("error", { failure: failureOfError(server, error), stale: false });
-        request.destroy();
+        fail(error, false);
+        sent.value();
       };
       const cancel = (): void => giveUp(cancelledError());
       const timeoutMilliseconds = call.timeoutMilliseconds ?? DEFAULT_TIMEOUT_MILLISECONDS;
       const cancelTimer = clock.setTimer(timeoutMilliseconds, () => giveUp(timeoutError(timeoutMilliseconds)));
       inFlight.add(cancel);
-      request.on("error", fail);
-      request.end(call.body);
     });
 
   async function requestText(call: ApiCall): Promise<Result<string, ApiFailure>> {
@@ -204,7 +217,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         if (answer.stale && attempt === 0) continue;
         return refuse(answer.failure);
       }
-      const status = answer.response.statusCode ?? 0;
+      const { status } = answer;
       if (status === 401 && attempt === 0) {
         const renewed = await connection(true);
         if (!renewed.ok) return renewed;
@@ -212,7 +225,9 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       }
       return status >= 200 && status < 300
         ? succeed(answer.body)
-        : refuse(readRefusal(call, answer.response, answer.body));
+        : refuse(
+            failureOfAnswer(nameOf(call), { status, body: answer.body, retryAfter: answer.headers.get("retry-after") }),
+          );
     }
   }
 
@@ -222,7 +237,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     try {
       return succeed(JSON.parse(text.value) as unknown);
     } catch {
-      return refuse(malformed(call));
+      return refuse(malformed(nameOf(call)));
     }
   }
 
@@ -251,10 +266,13 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         resolve(result);
         request.destroy();
       };
-      const begun = begin(connection, get, (response) => {
+      const begun = openStream(connection, get, (response) => {
         counters.requestEnded("WATCH", String(response.statusCode));
         if (response.statusCode !== 200) {
-          collect(response, (body) => finish(refuse(readRefusal(get, response, body))));
+          const { statusCode: status = 0, headers } = response;
+          collect(response, (body) =>
+            finish(refuse(failureOfAnswer(nameOf(get), { status, body, retryAfter: headers["retry-after"] }))),
+          );
           return;
         }
         response.on("data", (chunk: Buffer) => {
@@ -273,7 +291,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       const cancelTimer = clock.setTimer(call.deadlineMilliseconds, () => {
         finish(refuse(failureOfError(server, timeoutError(call.deadlineMilliseconds))));
       });
-      request.on("socket", (socket: Socket) => socket.setKeepAlive(true, KEEPALIVE_PROBE_MILLISECONDS));
+      request.on("socket", (socket: Socket) => void kept(socket));
       request.on("error", (error) => {
         if (!finished) counters.requestEnded("WATCH", "error");
         finish(refuse(failureOfError(server, error)));
@@ -292,24 +310,16 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     close() {
       closed = true;
       for (const cancel of inFlight) cancel();
-      current?.agent.destroy();
+      current?.sockets.agent.destroy();
+      current?.sockets.requests?.close();
     },
   };
 }
 
-type Answer = Readonly<{ response: IncomingMessage; body: string } | { failure: ApiFailure; stale: boolean }>;
+type Answer = HttpAnswer | Readonly<{ failure: ApiFailure; stale: boolean }>;
 
-function readRefusal({ method, path }: ApiCall, { statusCode, headers }: IncomingMessage, body: string): ApiFailure {
-  const answer = { status: statusCode ?? 0, body, retryAfter: headers["retry-after"] };
-  return failureOfAnswer(`${method} ${pathOf(path)}`, answer);
-}
-
-function malformed({ method, path }: ApiCall): ApiFailure {
-  const message = `Cannot ${method} ${pathOf(path)}: the answer is not JSON: check that the server is a Kubernetes API server`;
-  return { kind: "malformed", message };
-}
-
-const pathOf = (path: string): string => path.split("?", 1)[0] ?? path;
+/** For messages: without the query. */
+const nameOf = ({ method, path }: ApiCall): string => `${method} ${path.split("?", 1)[0]}`;
 
 /** What arrived of a refusal's body, at most 64 KiB; an error in it leaves what came before. */
 function collect(response: IncomingMessage, use: (body: string) => void): void {
@@ -324,22 +334,13 @@ function collect(response: IncomingMessage, use: (body: string) => void): void {
   response.on("error", done);
 }
 
-function timeoutError(milliseconds: number): Error {
-  return Object.assign(new Error(`no answer within ${milliseconds / 1000} s`), { code: TIMEOUT_CODE });
-}
+/** What would end the request line, or begin another. */
+const UNESCAPED = /[^\u0021-\u007e]/;
 
-function cancelledError(): Error {
-  return Object.assign(new Error("closed"), { code: "ABORT_ERR" });
-}
-
-function unsendable(description: string, { method, path }: ApiCall, error: unknown): ApiFailure {
-  const cannot = `Cannot ${method} ${pathOf(path)}`;
-  const reason = reasonOf(error);
-  if (reason === "ERR_UNESCAPED_CHARACTERS")
-    return { kind: "invalid", message: `${cannot}: the path has a character that is not escaped: report this` };
-  const remedy = "check the certificates, the key and the token there";
-  return { kind: "credentials", message: `${cannot} with the credentials of ${description}: ${reason}: ${remedy}` };
-}
+const linesOf = (headers: Readonly<Record<string, string>>): string =>
+  Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join("");
 
 function sameTls(a: Credentials, b: Credentials): boolean {
   const names = new Set([...Object.keys(a.tls), ...Object.keys(b.tls)]);

@@ -105,7 +105,36 @@ export function failureOfError(server: string, error: unknown): ApiFailure {
   return { kind: "unreachable", message: `${cannot}: ${reason}: ${remedyOfCode(code)}` };
 }
 
-export const TIMEOUT_CODE = "SMELTER_TIMEOUT";
+const TIMEOUT_CODE = "SMELTER_TIMEOUT";
+
+/** For failureOfError(). */
+export function timeoutError(milliseconds: number): Error {
+  return Object.assign(new Error(`no answer within ${milliseconds / 1000} s`), { code: TIMEOUT_CODE });
+}
+
+/** For failureOfError(). */
+export function cancelledError(): Error {
+  return Object.assign(new Error("closed"), { code: "ABORT_ERR" });
+}
+
+export function malformed(request: string): ApiFailure {
+  const message = `Cannot ${request}: the answer is not JSON: check that the server is a Kubernetes API server`;
+  return { kind: "malformed", message };
+}
+
+export function unescapedPath(request: string): ApiFailure {
+  const message = `Cannot ${request}: the path has a character that is not escaped: report this`;
+  return { kind: "invalid", message };
+}
+
+/** @param description where the credentials come from */
+export function unsendable(request: string, description: string, reason: string): ApiFailure {
+  const remedy = "check the certificates, the key and the token there";
+  return {
+    kind: "credentials",
+    message: `Cannot ${request} with the credentials of ${description}: ${reason}: ${remedy}`,
+  };
+}
 
 function remedyOfCode(code: string): string {
   if (UNTRUSTED.has(code)) return "give the certificate authority of this cluster in the kubeconfig";

@@ -18,7 +18,8 @@ const PINO_LEVELS: Readonly<Record<LogLevel, string>> = {
 
 /**
  * One JSON object a line on standard output with `ts` (RFC 3339, UTC), `level`, `msg` and the fields; with `pretty`,
- * lines for people. Lines are written before the turn of the event loop ends, and when the process exits.
+ * lines for people. Lines are written before the turn of the event loop ends, those of a burst BURST_MILLISECONDS later at most,
+ * and when the process exits.
  */
 export async function createLogger(options: Readonly<{ level: LogLevel; pretty: boolean }>): Promise<Logger> {
   const logger: Logger = pino(
@@ -37,19 +38,26 @@ export async function createLogger(options: Readonly<{ level: LogLevel; pretty: 
 /** More than a pipe takes at once. */
 const MAX_GATHERED_CHARACTERS = 65_536;
 
-/** Writes the lines of one turn of the event loop together: with thousands of Services each write alone is felt. */
+const BURST_MILLISECONDS = 20;
+
+/** Writes the lines of a burst together: with thousands of Services each write alone is felt, here and where it is read. */
 function gatherLines(to: DestinationStream): DestinationStream {
   let gathered = ""; // BOUNDED by MAX_GATHERED_CHARACTERS and a line
+  let flushedAt = Number.NEGATIVE_INFINITY;
   const flush = (): void => {
     if (gathered === "") return;
     const lines = gathered;
     gathered = "";
+    flushedAt = performance.now();
     to.write(lines);
   };
   process.once("exit", flush);
   return {
     write(line) {
-      if (gathered === "") setImmediate(flush);
+      if (gathered === "") {
+        if (performance.now() - flushedAt < BURST_MILLISECONDS) setTimeout(flush, BURST_MILLISECONDS);
+        else setImmediate(flush);
+      }
       gathered += line;
       if (gathered.length > MAX_GATHERED_CHARACTERS) flush();
     },
