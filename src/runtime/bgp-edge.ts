@@ -26,6 +26,7 @@ export function createBgpPorts(log: Logger, listener: TcpListener | undefined): 
     nextHops: nextHopsFor,
     // A process that stood still finds the peer's KEEPALIVEs in its sockets, and its hold timers over.
     setTimer: startTimer,
+    defer: (work) => void setImmediate(work),
     random: Math.random,
     log,
   };

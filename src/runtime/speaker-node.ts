@@ -194,7 +194,8 @@ export async function startSpeakerNode(
           const number = told;
           handlers.onChanges(changes);
           // Behind the speaker's own, by which it decides; and not where it takes part anew meanwhile.
-          setImmediate(() => livingChanges === count && layer2.handOver(number));
+          const tellOthers = (): void => void (livingChanges === count && layer2.handOver(number));
+          setImmediate(() => speaker.whenDecided(tellOthers));
         },
       });
       layer2.startMembership({ type: "membership", port: port2, options: membership });

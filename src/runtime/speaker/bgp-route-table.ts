@@ -7,9 +7,15 @@ import type { ObjectKey } from "../world/views.js";
 export interface BgpRouteTable {
   /** All that a Service announces now; [] is nothing. Peers are told with settle(). O(what it announces and announced) */
   setRoutes(service: ObjectKey, routes: readonly BgpRoute[]): void;
-  /** Tells the peers what has changed: each prefix once, however many Services behind it did. O(those, and the peers) */
-  settle(): void;
-  /** A peer of this name is there: it is to hear of everything that names it. */
+  /**
+   * Tells the peers what has changed, each prefix once, however many Services behind it did, and those who came everything.
+   * @param most so many times, a peer and a prefix each, it may tell before it returns; one prefix at least
+   * @returns whether all peers know everything now. O(most)
+   */
+  settle(most?: number): boolean;
+  /** Whether settle() has nothing to do. */
+  isSettled(): boolean;
+  /** A peer of this name is there: it is to hear of everything that names it, with settle(). */
   attach(peer: string, rib: AdjRibOut<AnnouncedAttributes>): void;
   detach(peer: string): void;
   /** No Service announces anything any more. */
@@ -38,6 +44,8 @@ export function createBgpRouteTable(leftOut: (prefix: string) => void = () => {}
   const behind = new Map<string, ObjectKey | Set<ObjectKey>>();
   const stale = new Set<string>(); // prefixes that peers are to be told of. BOUNDED by what changes at once
   const ribs = new Map<string, AdjRibOut<AnnouncedAttributes>>(); // BOUNDED by the peers
+  // Who came, and the prefixes that it has yet to hear of: the list goes on with those that come meanwhile. BOUNDED by the peers
+  const newcomers = new Map<string, Iterator<string>>();
   const kinds = new Map<string, Kind>(); // BOUNDED by MAX_INTERNED
   const interned = new Map<string, AnnouncedAttributes>(); // BOUNDED by MAX_INTERNED
 
@@ -118,23 +126,39 @@ export function createBgpRouteTable(leftOut: (prefix: string) => void = () => {}
 
   return {
     setRoutes,
-    settle() {
+    settle(most = Infinity) {
+      let left = most;
       for (const text of stale) {
+        if (left <= 0) return false;
+        left -= 1 + ribs.size;
+        stale.delete(text);
         const [prefix, all] = [readPrefix(text), kindsBehind(text)];
         let isCut = false;
         for (const peer of ribs) isCut = tell(peer, prefix, all) || isCut;
         if (isCut) leftOut(text);
         if (all.length === 0) behind.delete(text);
       }
-      stale.clear();
+      for (const [peer, prefixes] of newcomers) {
+        const rib = ribs.get(peer);
+        for (let next = prefixes.next(); next.done !== true; next = prefixes.next()) {
+          const text = next.value;
+          if (rib !== undefined && tell([peer, rib], readPrefix(text), kindsBehind(text))) leftOut(text);
+          left -= 1;
+          if (left <= 0) return false;
+        }
+        newcomers.delete(peer);
+      }
+      return true;
     },
+    isSettled: () => stale.size === 0 && newcomers.size === 0,
     attach(peer, rib) {
       ribs.set(peer, rib);
-      for (const text of behind.keys()) {
-        if (tell([peer, rib], readPrefix(text), kindsBehind(text))) leftOut(text);
-      }
+      if (behind.size > 0) newcomers.set(peer, behind.keys());
     },
-    detach: (peer) => void ribs.delete(peer),
+    detach(peer) {
+      ribs.delete(peer);
+      newcomers.delete(peer);
+    },
     clear() {
       for (const service of byService.keys()) setRoutes(service, []);
     },

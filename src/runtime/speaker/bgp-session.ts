@@ -58,6 +58,8 @@ export type BgpPorts = Readonly<{
   nextHops(localAddress: string): NextHops;
   /** @returns what stops it */
   setTimer(milliseconds: number, work: () => void): () => void;
+  /** Runs `work` once, soon, after timers and connections have had their turn. */
+  defer(work: () => void): void;
   /** 0 to 1. */
   random(): number;
   log: Logger;
@@ -83,8 +85,8 @@ export interface BgpSession {
   counts(): BgpCounts;
   /** Takes a connection that the peer has opened, or says why not: the caller closes it. */
   accept(incoming: Pick<IncomingConnection, "accept">): Admission;
-  /** Routes have changed: sends what there is room for. */
-  flush(): void;
+  /** Routes have changed: sends what there is room for. @returns how many messages those were */
+  flush(): number;
   /** BFD has lost the path: the session, or what is on its way to one, ends now. RFC 5882 §4.3 */
   bfdDown(): void;
   /** BFD has found the path: whoever waits for the next attempt makes it now. */
@@ -115,11 +117,16 @@ const WITHOUT_A_WORD = " without a word";
 /** A connection that is there. */
 type Live = { readonly connection: BgpConnection; /** It takes no more now. */ isFull: boolean };
 
-/** @param name how logs call the peer */
+/**
+ * @param name how logs call the peer
+ * @param isWhole whether `routes` has all that there is to say: until then nothing is sent, for who restarts gracefully would
+ *   end its list too early, and what changes together shares messages. Whoever makes it so calls flush()
+ */
 export function startBgpSession(
   name: string,
   { peer: options, target }: BgpSessionOptions,
   ports: BgpPorts,
+  isWhole: () => boolean = () => true,
 ): BgpSession {
   const { log } = ports;
   const peer = createBgpPeer(options);
@@ -168,7 +175,7 @@ export function startBgpSession(
         nextHops = ports.nextHops(live.get(action.side)?.connection.localAddress ?? "");
         log.info({ event: "sessionUp", peer: name, peerAs: action.negotiated.peerAs }, "BGP session established");
         tellUnreachable(action.negotiated);
-        return flush();
+        return void flush();
       case "down":
         return tellDown(action.reason, action.wasEstablished);
       case "report":
@@ -287,16 +294,19 @@ export function startBgpSession(
     perform(peer.blocked(side));
   }
 
-  function flush(): void {
+  function flush(): number {
     const side = peer.sessionSide();
     const mine = side === undefined ? undefined : live.get(side);
-    if (side === undefined || mine === undefined) return;
+    if (side === undefined || mine === undefined || !isWhole()) return 0;
+    let sent = 0;
     while (!mine.isFull) {
       const frames = peer.takeUpdates(PREFIXES_AT_ONCE, nextHops);
       for (const octets of frames) send(side, octets);
-      updatesSent += frames.length;
-      if (frames.length === 0 && peer.routes.isSettled()) return;
+      sent += frames.length;
+      if (frames.length === 0 && peer.routes.isSettled()) break;
     }
+    updatesSent += sent;
+    return sent;
   }
 
   perform(peer.start());

@@ -23,6 +23,9 @@ export interface BgpSessions {
   incoming(connection: IncomingConnection): void;
   /** All that a Service announces now; said to the peers by flush(). */
   setRoutes(service: ObjectKey, routes: readonly BgpRoute[]): void;
+  /** More routes follow before the next flush(): until then no peer hears of any. */
+  hold(): void;
+  /** Tells the peers; where there is much to tell, some of it now and the rest soon. */
   flush(): void;
   /** BFD has lost, or found, the path to the peer of this name. */
   bfdDown(peer: string): void;
@@ -56,6 +59,10 @@ type Known = Omit<Running, "isGraceful" | "session">;
 
 /** So long routers have to send their traffic elsewhere: Pods of old are given two seconds to end. */
 const LEAVE_MILLISECONDS = 500;
+/** How often a peer is told of a prefix before timers and connections have their turn: some 10 ms. */
+const TOLD_AT_ONCE = 5000;
+/** So many messages are made before that: a dozen for a peer that hears of thousands of routes, two where one has changed. */
+const MESSAGES_AT_ONCE = 100;
 
 const DECONFIGURED: NotificationMessage = {
   errorCode: ERROR_CODE.cease,
@@ -68,8 +75,13 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
   const table = createBgpRouteTable(tellLeftOut);
   const running = new Map<string, Running>(); // BOUNDED by the peers, by their names
   const refused = { unknownPeer: 0, anotherIsThere: 0, flapping: 0 };
+  const unheard = new Set<string>(); // names of peers that there may be something to say to. BOUNDED by the peers
+  let isHeld = false;
+  let isDeferred = false;
   let isStopping = false;
   let routesCut = 0;
+
+  const isWhole = (): boolean => !isHeld && table.isSettled();
 
   function tellLeftOut(prefix: string): void {
     routesCut += 1;
@@ -120,10 +132,11 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
       return;
     }
     const { md5Key } = options.value.target;
-    const session = startBgpSession(`${name} (${target})`, options.value, ports);
+    const session = startBgpSession(`${name} (${target})`, options.value, ports, isWhole);
     const keyed = md5Key === undefined ? {} : { md5Key };
     running.set(name, { ...known, ...keyed, isGraceful: gracefulRestart, session });
     table.attach(name, session.routes);
+    tellSoon();
   }
 
   function useKeys(): void {
@@ -138,9 +151,39 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
   }
 
   function flush(): void {
-    table.settle();
-    for (const { session } of running.values()) session?.flush();
+    isHeld = false;
+    allUnheard();
+    tell();
   }
+
+  function allUnheard(): void {
+    for (const name of running.keys()) unheard.add(name);
+  }
+
+  /** Some of what there is to tell now, and the rest soon. */
+  function tell(): void {
+    if (isHeld) return;
+    if (!table.isSettled()) allUnheard(); // also those who asked for the routes in the meantime
+    if (!table.settle(TOLD_AT_ONCE)) return tellSoon();
+    let left = MESSAGES_AT_ONCE;
+    for (const name of unheard) {
+      if (left <= 0) return tellSoon();
+      unheard.delete(name);
+      left -= running.get(name)?.session?.flush() ?? 0;
+    }
+  }
+
+  function tellSoon(): void {
+    if (isDeferred) return;
+    isDeferred = true;
+    ports.defer(() => {
+      isDeferred = false;
+      tell();
+    });
+  }
+
+  /** Timers and connections have their turn. */
+  const turn = (): Promise<void> => new Promise((resolve) => ports.defer(resolve));
 
   return {
     usePeers(peers, nodeIdentifier) {
@@ -170,6 +213,7 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
       ports.log.debug({ event: "connectionRefused", address: remoteAddress, reason }, "BGP connection refused");
     },
     setRoutes: table.setRoutes,
+    hold: () => void (isHeld = true),
     flush,
     bfdDown: (peer) => running.get(peer)?.session?.bfdDown(),
     bfdUp: (peer) => running.get(peer)?.session?.bfdUp(),
@@ -183,15 +227,23 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
     refused: () => refused,
     routesCut: () => routesCut,
     async stop() {
-      isStopping = true;
+      [isStopping, isHeld] = [true, false];
       for (const [name, { isGraceful }] of running) if (isGraceful) end(name, undefined);
       const leaving = [...running.values()].flatMap(({ session }) => session ?? []);
-      for (const session of leaving) session.leave();
+      let told = 0;
+      for (const session of leaving) {
+        session.leave();
+        told += session.counts().announced;
+        if (told < TOLD_AT_ONCE) continue;
+        told = 0;
+        await turn();
+      }
       if (leaving.some((session) => session.counts().announced > 0)) {
         await new Promise<void>((resolve) => void ports.setTimer(LEAVE_MILLISECONDS, resolve));
       }
       table.clear();
-      flush();
+      while (!table.settle(TOLD_AT_ONCE)) await turn();
+      for (const session of leaving) session.flush();
       const notification = administrativeCease(CEASE.administrativeShutdown, "the speaker stops");
       for (const name of running.keys()) end(name, notification);
     },

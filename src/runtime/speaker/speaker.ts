@@ -34,7 +34,7 @@ export type SpeakerPorts = Readonly<{
   /** Other speakers came or went: what others claim for a while may be theirs. */
   fleetChanged(): void;
   recordEvent(service: ServiceView, event: SpeakerEvent): void;
-  bgp: Pick<BgpSessions, "usePeers" | "setRoutes" | "flush">;
+  bgp: Pick<BgpSessions, "usePeers" | "setRoutes" | "hold" | "flush">;
   bfd?: Pick<BfdPeers, "usePeers">;
   /** The gauge of announced addresses, and whether the newest configuration is in use. */
   gaugeAnnounced(service: ObjectKey, address: string, protocol: AnnounceProtocol, announced: boolean): void;
@@ -49,7 +49,7 @@ export type SpeakerPorts = Readonly<{
   announces?(service: ObjectKey, announced: ServiceAnnouncement): void;
   /** Everything there is has been looked at once. */
   decided?(): void;
-  /** Runs `work` once, soon, after what arrives together has arrived. */
+  /** Runs `work` once, soon, after what arrives together has arrived, and what was due meanwhile has had its turn. */
   defer(work: () => void): void;
   log: Logger;
 }>;
@@ -100,6 +100,8 @@ export interface Speaker {
   announced(): ReadonlyMap<string, readonly string[]>;
   /** What is decided of a Service as things stand, and why; undefined where there is none that is ours, or nothing is decided yet. */
   decision(key: ObjectKey): AnnounceDecision | undefined;
+  /** Runs `work` once all that is to be looked at by now has been: at once where there is nothing. */
+  whenDecided(work: () => void): void;
   /** Withdraws everything from layer 2; nothing is announced afterwards. How routes go is the sessions' matter. */
   stop(): void;
 }
@@ -114,6 +116,8 @@ export type SpeakerOptions = LoadOptions &
 
 /** So many Services are enough for V8 to have seen what there is to compile. */
 const REHEARSED = 200;
+/** So many Services are decided on before timers and connections have their turn: 10 ms, some 30 with 50 peers. */
+const SERVICES_AT_ONCE = 500;
 
 export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Speaker {
   const services = new Map<ObjectKey, ServiceView>(); // BOUNDED by the Services that exist
@@ -149,6 +153,8 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   let isSynced = false;
   let stopped = false;
   let deferred = false;
+  let isUnderWay = false; // what is to be looked at takes several turns
+  const waiting: (() => void)[] = []; // until all is decided. BOUNDED by the changes of who lives meanwhile
 
   /** As the release whose words are used, and as those of the fleet while one of them lives. */
   function saysProtocol(): boolean {
@@ -168,30 +174,45 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
   function workSoon(): void {
     if (deferred || stopped || !isSynced) return;
     deferred = true;
-    ports.defer(work);
+    ports.defer(() => {
+      deferred = false;
+      work();
+    });
   }
 
   function work(): void {
-    deferred = false;
     if (!isSynced || stopped) return;
     do {
-      if (config.take()) {
+      if (!isUnderWay && config.take()) {
         followOwnPeers();
         allDirty = true;
       }
-      reconcileDirty();
+      isUnderWay = !reconcileSome();
+      if (isUnderWay) return workSoon();
     } while (config.hasRoom()); // what was in its way was withdrawn just now
+    for (const next of waiting.splice(0)) next();
   }
 
-  function reconcileDirty(): void {
+  /** @returns whether nothing is left; until then BGP says nothing, which is to hear of all that changes together */
+  function reconcileSome(): boolean {
     const world = worldNow();
-    if (world === undefined) return;
+    if (world === undefined) return true;
     if (allDirty) for (const key of services.keys()) dirty.add(key);
     allDirty = false;
-    for (const key of dirty) reconcile(key, world);
-    dirty.clear();
+    let left = SERVICES_AT_ONCE;
+    for (const key of dirty) {
+      if (left === 0) break;
+      left -= 1;
+      dirty.delete(key);
+      reconcile(key, world);
+    }
+    if (dirty.size > 0) {
+      ports.bgp.hold();
+      return false;
+    }
     ports.bgp.flush();
     ports.decided?.();
+    return true;
   }
 
   /** What decisions are made on; undefined without a configuration. */
@@ -325,10 +346,15 @@ export function createSpeaker(options: SpeakerOptions, ports: SpeakerPorts): Spe
       if (service === undefined || world === undefined || !isSynced || !isOurs(service)) return undefined;
       return decideService(world, { service, endpointSlices: slices.of(key) }, options.node); // kept, it would take too much
     },
+    whenDecided(next) {
+      if (deferred) waiting.push(next);
+      else next();
+    },
     stop() {
       stopped = true;
       dirty.clear();
       for (const key of services.keys()) announced.update(key, [], []);
+      for (const next of waiting.splice(0)) next();
     },
   };
 }

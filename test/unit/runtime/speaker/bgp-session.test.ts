@@ -28,6 +28,7 @@ function begin() {
       useKeys: () => {},
       nextHops: () => ({ ipv4: [bgpIdentifier] }),
       setTimer: () => () => {},
+      defer: (work) => work(),
       random: () => 0,
       log: { debug: logAs("debug"), info: logAs("info"), warn: logAs("warn"), error: logAs("error") },
     },

@@ -25,8 +25,11 @@ function byInterface(name: string, link: string): Peer {
   return { ...unnumbered, interface: link };
 }
 
-/** Sessions whose network is this test: what is opened, written and closed, and routers that answer. */
-function begin() {
+/**
+ * Sessions whose network is this test: what is opened, written and closed, and routers that answer.
+ * @param inTurns what is put off waits for settle()
+ */
+function begin(inTurns = false) {
   const opened: {
     target: BgpTarget;
     handlers: ConnectionHandlers;
@@ -38,6 +41,7 @@ function begin() {
   const lines: string[] = [];
   const routers = new Map<string, (address: string) => void>();
   const keyed: ReadonlyMap<string, Uint8Array>[] = [];
+  const turns: (() => void)[] = [];
   let room = Infinity;
   const sessions = createBgpSessions({
     connect(target, handlers) {
@@ -67,6 +71,7 @@ function begin() {
       timers.push(timer);
       return () => void timers.splice(timers.indexOf(timer), 1);
     },
+    defer: (work) => (inTurns ? void turns.push(work) : work()),
     random: () => 0,
     log: {
       debug: (fields) => lines.push(`debug ${String((fields as { event: unknown }).event)}`),
@@ -124,11 +129,18 @@ function begin() {
     keyed,
     routers,
     setRoom: (count: number) => void (room = count),
+    /** What was put off happens. @returns in how many turns */
+    settle(): number {
+      let count = 0;
+      for (let next = turns.shift(); next !== undefined; next = turns.shift(), count += 1) next();
+      return count;
+    },
   };
 }
 
 const UPDATE = 2;
 const NOTIFICATION = 3;
+const REFRESH = message(TYPE.routeRefresh, [0, 1, 0, 1]);
 
 describe("sessions", () => {
   it("are opened for each peer, and announce what there is", () => {
@@ -142,6 +154,57 @@ describe("sessions", () => {
     expect([...sessions.counts()]).toEqual([
       ["10.0.0.1:179", { isUp: true, updatesSent: 2, announced: 1, notificationsSent: 0, wrongUpdates: 0 }],
     ]);
+  });
+
+  it("tell a peer of thousands of routes in turns, and that these were all behind the last of them alone", () => {
+    const { sessions, opened, answer, settle } = begin(true);
+    const all = ["tor-a", "tor-b"];
+    const setRoutes = (name: string, index: number): void =>
+      sessions.setRoutes(name, [
+        { prefix: `10.0.${index >> 8}.${index & 255}/32`, localPref: 0, communities: [], peers: all },
+      ]);
+    const updatesTo = (index: number): number => opened[index]?.written.filter((type) => type === UPDATE).length ?? 0;
+    sessions.usePeers([peer("tor-a")], ID);
+    for (let index = 0; index < 4000; index += 1) setRoutes(`ns/s${index}`, index);
+    sessions.hold();
+    settle();
+    answer(0); // established while there is more to come
+    expect(updatesTo(0)).toBe(0);
+    sessions.flush();
+    expect(updatesTo(0)).toBe(0); // it is told of 2,500 prefixes
+    expect(settle()).toBe(1);
+    const whole = Math.ceil(4000 / 800) + 1; // and End-of-RIB
+    expect(updatesTo(0)).toBe(whole);
+    for (let index = 4000; index < 6000; index += 1) setRoutes(`ns/s${index}`, index);
+    sessions.flush();
+    settle();
+    const more = updatesTo(0);
+    sessions.usePeers([peer("tor-a"), peer("tor-b", { address: address("10.0.0.2") })], ID);
+    answer(1);
+    expect(updatesTo(1)).toBe(0);
+    opened[0]?.handlers.received(REFRESH); // who asks meanwhile is answered, too
+    expect(updatesTo(0)).toBe(more);
+    expect(settle()).toBe(2);
+    expect(updatesTo(1)).toBe(Math.ceil(6000 / 800) + 1);
+    expect(updatesTo(0)).toBe(more + Math.ceil(6000 / 800));
+  });
+
+  it("of many peers are told in turns, each of them", () => {
+    const { sessions, opened, answer, settle } = begin(true);
+    const names = Array.from({ length: 120 }, (_, index) => `tor-${index}`);
+    sessions.usePeers(
+      names.map((name, index) => peer(name, { address: address(`10.1.0.${index}`) })),
+      ID,
+    );
+    settle();
+    for (const index of names.keys()) answer(index);
+    const updates = (): number => opened.filter(({ written }) => written.at(-1) === UPDATE).length;
+    for (const { written } of opened) written.push(0);
+    sessions.setRoutes("ns/web", [{ prefix: "192.0.2.1/32", localPref: 0, communities: [], peers: names }]);
+    sessions.flush();
+    expect(updates()).toBe(100);
+    settle();
+    expect(updates()).toBe(120);
   });
 
   it.each<{ name: string; change: Partial<Peer>; isNew: boolean }>([

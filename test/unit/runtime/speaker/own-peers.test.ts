@@ -43,7 +43,7 @@ function begin(config = CONFIG) {
       withdraw: () => undefined,
       fleetChanged: () => undefined,
       recordEvent: () => undefined,
-      bgp: { usePeers: () => undefined, setRoutes: () => undefined, flush: () => undefined },
+      bgp: { usePeers: () => undefined, setRoutes: () => undefined, hold: () => undefined, flush: () => undefined },
       gaugeAnnounced: () => undefined,
       gaugeConfig: () => undefined,
       defer: (work) => work(),

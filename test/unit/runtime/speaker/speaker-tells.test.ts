@@ -81,7 +81,7 @@ function begin(advertisement = "{}", options: Partial<SpeakerOptions> = {}, rele
       withdraw: () => undefined,
       fleetChanged: () => undefined,
       recordEvent: (_, { type, reason, message }) => events.push(`${type} ${reason}: ${message}`),
-      bgp: { usePeers: () => undefined, setRoutes: () => undefined, flush: () => undefined },
+      bgp: { usePeers: () => undefined, setRoutes: () => undefined, hold: () => undefined, flush: () => undefined },
       gaugeAnnounced: () => undefined,
       gaugeConfig: () => undefined,
       interfaceNames: () => interfaces,

@@ -45,6 +45,7 @@ let deferred: (() => void)[];
 let fleetChanges: number;
 let gauged: string[];
 let problems: string[];
+let bgp: string[];
 let speaker: Speaker;
 const settle = (): void => {
   for (const work of deferred.splice(0)) work();
@@ -52,7 +53,7 @@ const settle = (): void => {
 
 beforeEach(() => {
   [wire, events, stale, deferred] = [[], [], undefined, []];
-  [fleetChanges, gauged, problems] = [0, [], []];
+  [fleetChanges, gauged, problems, bgp] = [0, [], [], []];
   const error = (_: unknown, message: string): void => void problems.push(message);
   speaker = createSpeaker(
     {
@@ -67,7 +68,13 @@ beforeEach(() => {
       withdraw: (address) => wire.push(`-${address}`),
       fleetChanged: () => (fleetChanges += 1),
       recordEvent: (_, { reason, message }) => events.push(`${reason}: ${message}`),
-      bgp: { usePeers: () => undefined, setRoutes: () => undefined, flush: () => undefined },
+      bgp: {
+        usePeers: () => undefined,
+        setRoutes: () => undefined,
+        hold: () => void bgp.push("hold"),
+        flush: () => void bgp.push("flush"),
+      },
+      decided: () => void bgp.push("decided"),
       gaugeAnnounced: (key, address, protocol, on) => gauged.push(`${key} ${address} ${protocol} ${on}`),
       gaugeConfig: (state) => (stale = state.stale),
       defer: (work) => deferred.push(work),
@@ -135,6 +142,39 @@ it("elects by the rules of the fleet", () => {
   speaker.fleetChanged({ rules, old: new Set(["n2"]), gossips: true, asksFirst: false, former: [] });
   settle();
   expect(wire).toEqual(["-192.0.2.1", "+192.0.2.1"]);
+});
+
+it("decides on thousands of Services in several turns, in which others have theirs, and BGP hears of the whole", () => {
+  const names = Array.from({ length: 1200 }, (_, index) => `s${index}`);
+  for (const [index, name] of names.entries()) {
+    speaker.serviceChanged(service(name, `192.0.${2 + (index >> 8)}.${index & 255}`));
+    speaker.endpointSliceChanged(endpoints(name, ["n1"]));
+  }
+  speaker.configChanged(config("192.0.0.0/16"));
+  speaker.synced();
+  expect([wire.length, bgp, deferred.length]).toEqual([500, ["hold"], 1]);
+  const told: string[] = [];
+  speaker.whenDecided(() => void told.push(wire.at(-1) ?? ""));
+  speaker.serviceChanged(service("late", "192.0.0.1"));
+  speaker.endpointSliceChanged(endpoints("late", ["n1"]));
+  settle();
+  expect([wire.length, bgp, deferred.length]).toEqual([1000, ["hold", "hold"], 1]);
+  expect(told).toEqual([]);
+  settle();
+  expect([wire.length, bgp, deferred.length]).toEqual([1201, ["hold", "hold", "flush", "decided"], 0]);
+  expect(told).toEqual(["?192.0.0.1"]);
+  speaker.whenDecided(() => void told.push("at once"));
+  expect(told).toEqual(["?192.0.0.1", "at once"]);
+});
+
+it("says what waits for its decisions also where it stops before them", () => {
+  begin();
+  speaker.aliveChanged(new Set());
+  const told: string[][] = [];
+  speaker.whenDecided(() => void told.push([...wire]));
+  expect(told).toEqual([]);
+  speaker.stop();
+  expect(told).toEqual([["+192.0.2.1", "-192.0.2.1"]]);
 });
 
 it("changes its address when the Service does", () => {
