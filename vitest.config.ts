@@ -5,6 +5,7 @@ const ALONE = ["test/unit/runtime/allocator/steps.test.ts"];
 
 export default defineConfig({
   test: {
+    maxWorkers: "100%", // as many as there are cores: by itself vitest leaves one of them to nobody
     projects: [
       {
         test: {

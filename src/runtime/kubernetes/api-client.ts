@@ -137,7 +137,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   };
 
   /** Node raises here what it finds wrong in headers and certificates; the check of credentials comes before it. */
-  const attempt = <Value>(call: ApiCall, begin: () => Value): Result<Value, ApiFailure> => {
+  const attemptTo = <Value>(call: ApiCall, begin: () => Value): Result<Value, ApiFailure> => {
     if (UNESCAPED.test(call.path)) return refuse(unescapedPath(nameOf(call)));
     try {
       return succeed(begin());
@@ -151,13 +151,13 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     call: ApiCall,
     onResponse: (response: IncomingMessage) => void,
   ) =>
-    attempt(call, (): ClientRequest => {
+    attemptTo(call, (): ClientRequest => {
       const { method, path } = call;
       return openByAgent(access.server, sockets.agent, { method, path: prefix + path, headers }, onResponse);
     });
 
   const send = ({ sockets, headers, head }: Connection, call: ApiCall, handlers: AnswerHandlers) =>
-    attempt(call, (): (() => void) => {
+    attemptTo(call, (): (() => void) => {
       const { method, body, contentType = "application/json" } = call;
       const path = prefix + call.path;
       const octets = String(Buffer.byteLength(body ?? ""));
