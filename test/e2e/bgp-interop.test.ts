@@ -15,8 +15,10 @@ import { beginWorld, documents, nodeManifest, resourceManifest, serviceManifest,
  */
 
 const MAKES: readonly RouterMake[] = [BIRD, FRR, GOBGP, EXABGP, OPENBGPD];
+const OUR_AS = 64_512;
 const ROUTER_AS = 64_513;
-const LONG_AS = 4_200_000_512;
+const OUR_LONG_AS = 4_200_000_512;
+const LONG_ROUTER_AS = 4_200_000_513;
 
 type Row = Readonly<{
   name: string;
@@ -24,6 +26,7 @@ type Row = Readonly<{
   over: "ipv4" | "ipv6";
   families: RouterPeer["families"];
   ourAs: number;
+  routerAs: number;
   /** What the router knows us by; ourAs if left out. */
   seenAs?: number;
   /** How the router is told, and how the BGPPeer. */
@@ -33,54 +36,79 @@ type Row = Readonly<{
   isFar?: boolean;
 }>;
 
-const IPV4 = { over: "ipv4", families: ["ipv4"] } as const;
-const IPV6 = { over: "ipv6", families: ["ipv6"] } as const;
-const BOTH = ["ipv4", "ipv6"] as const;
-const dual = { dualStackAddressFamily: true };
+const FAMILIES = {
+  "IPv4 over IPv4": { over: "ipv4", families: ["ipv4"] },
+  "IPv6 over IPv6": { over: "ipv6", families: ["ipv6"] },
+  "both over IPv4": { over: "ipv4", families: ["ipv4", "ipv6"] },
+  "both over IPv6": { over: "ipv6", families: ["ipv4", "ipv6"] },
+} as const;
+const NUMBERS = {
+  iBGP: { short: [ROUTER_AS, ROUTER_AS], long: [LONG_ROUTER_AS, LONG_ROUTER_AS] },
+  eBGP: { short: [OUR_AS, ROUTER_AS], long: [OUR_LONG_AS, ROUTER_AS] },
+  "eBGP multihop": { short: [OUR_AS, ROUTER_AS], long: [OUR_AS, LONG_ROUTER_AS] },
+} as const;
+type Kind = keyof typeof NUMBERS;
 
+/** @param as above 65535, or without the capability of AS numbers of four octets, where the router can */
+function pairOf(kind: Kind, families: keyof typeof FAMILIES, as: "long" | "two octets", key: "MD5" | "no key"): Row {
+  const [ourAs, routerAs] = NUMBERS[kind][as === "long" ? "long" : "short"];
+  const isFar = kind === "eBGP multihop";
+  const isDual = FAMILIES[families].families.length === 2;
+  return {
+    name: `${kind}, ${families}, ${as === "long" ? "an AS above 65535" : "AS numbers of two octets"}, ${key}`,
+    ...FAMILIES[families],
+    ourAs,
+    routerAs,
+    router: {
+      ...(as === "two octets" && { twoOctetAs: true }),
+      ...(key === "MD5" && { password: "s3cret.A" }),
+      ...(isFar && { multihop: true }),
+    },
+    peer: { ...(isDual && { dualStackAddressFamily: true }), ...(isFar && { ebgpMultiHop: true }) },
+    isFar,
+  };
+}
+
+/** Of any two of the four properties all values meet; a test says so. */
+const PAIRS: readonly Parameters<typeof pairOf>[] = [
+  ["iBGP", "IPv4 over IPv4", "long", "MD5"],
+  ["iBGP", "IPv6 over IPv6", "two octets", "no key"],
+  ["iBGP", "both over IPv4", "two octets", "MD5"],
+  ["iBGP", "both over IPv6", "long", "no key"],
+  ["eBGP", "IPv4 over IPv4", "two octets", "no key"],
+  ["eBGP", "IPv6 over IPv6", "long", "MD5"],
+  ["eBGP", "both over IPv4", "long", "no key"],
+  ["eBGP", "both over IPv6", "two octets", "MD5"],
+  ["eBGP multihop", "IPv4 over IPv4", "long", "no key"],
+  ["eBGP multihop", "IPv6 over IPv6", "two octets", "MD5"],
+  ["eBGP multihop", "both over IPv4", "two octets", "MD5"],
+  ["eBGP multihop", "both over IPv6", "long", "no key"],
+];
+
+const PLAIN = { ...FAMILIES["IPv4 over IPv4"], ourAs: OUR_AS, routerAs: ROUTER_AS } as const;
 const ROWS: readonly Row[] = [
-  { name: "eBGP, IPv4 over IPv4", ...IPV4, ourAs: 64_512 },
-  { name: "eBGP, IPv4 over IPv4, MD5", ...IPV4, ourAs: LONG_AS, router: { password: "s3cret.A" } },
-  { name: "iBGP, IPv4 over IPv4", ...IPV4, ourAs: ROUTER_AS },
-  { name: "eBGP, IPv6 over IPv6", ...IPV6, ourAs: LONG_AS },
-  { name: "iBGP, IPv6 over IPv6, MD5", ...IPV6, ourAs: ROUTER_AS, router: { password: "s3cret.B" } },
-  { name: "eBGP, both over IPv4", ...IPV4, families: BOTH, ourAs: 64_512, peer: dual },
-  {
-    name: "eBGP, both over IPv6, MD5",
-    ...IPV6,
-    families: BOTH,
-    ourAs: LONG_AS,
-    peer: dual,
-    router: { password: "s3cret.C" },
-  },
-  { name: "iBGP, both over IPv6", ...IPV6, families: BOTH, ourAs: ROUTER_AS, peer: dual },
-  {
-    name: "eBGP, no AS numbers of four octets",
-    ...IPV4,
-    ourAs: 64_512,
-    router: { twoOctetAs: true },
-  },
-  {
-    name: "eBGP multihop, IPv4",
-    ...IPV4,
-    ourAs: 64_512,
-    router: { multihop: true },
-    peer: { ebgpMultiHop: true },
-    isFar: true,
-  },
-  { name: "eBGP, hops limited by the router", ...IPV4, ourAs: 64_512, router: { ttlSecurity: true } },
-  { name: "eBGP, any AS of the router", ...IPV4, ourAs: 64_512, peer: { peerASN: 0, dynamicASN: "external" } },
-  { name: "eBGP, an AS of ours for it alone", ...IPV4, ourAs: 64_512, seenAs: 64_999, peer: { localASN: 64_999 } },
+  { name: "eBGP", ...PLAIN },
+  ...PAIRS.map((pair) => pairOf(...pair)),
+  { name: "eBGP, hops limited by the router", ...PLAIN, router: { ttlSecurity: true } },
+  { name: "eBGP, any AS of the router", ...PLAIN, peer: { peerASN: 0, dynamicASN: "external" } },
+  { name: "eBGP, an AS of ours for it alone", ...PLAIN, seenAs: 64_999, peer: { localASN: 64_999 } },
+  { name: "eBGP, bound to a device", ...PLAIN, peer: { vrf: "eth0" } },
   {
     name: "iBGP, hold time of 9 s",
-    ...IPV4,
+    ...PLAIN,
     ourAs: ROUTER_AS,
     router: { holdTimeSeconds: 30 },
     peer: { holdTime: "9s", keepaliveTime: "3s" },
   },
 ];
 
-type Session = Readonly<{ make: RouterMake; row: Row; peer: RouterPeer }>;
+type Session = Readonly<{
+  make: RouterMake;
+  row: Row;
+  peer: RouterPeer;
+  /** Which of the make's routers, each on a host of its own, it is with. */
+  at: string;
+}>;
 
 let lab: Lab;
 let world: BgpWorld;
@@ -88,47 +116,59 @@ let speaker: LabProcess;
 const routers = new Map<string, Router>();
 const hosts = new Map<string, LanHost>();
 
-/** Made of the number of the make and that of the row, from 1 on. */
+/** Does the router always speak of AS numbers of four octets, where it was to be without? */
+const isWithFour = (make: RouterMake, { router }: Row): boolean =>
+  router?.twoOctetAs === true && make.lacks.includes("twoOctetAs");
+
+/** Addresses are made of the number of the make and that of the row, from 1 on. */
 const sessions: readonly Session[] = MAKES.flatMap((make, makeIndex) =>
-  ROWS.flatMap((row, rowIndex) => {
-    if (Object.keys(row.router ?? {}).some((option) => (make.lacks as readonly string[]).includes(option))) return [];
+  ROWS.map((row, rowIndex) => {
     const [host, number] = [makeIndex + 1, rowIndex + 1];
     const address = (side: number): string =>
       row.over === "ipv4" ? `10.77.${side * 10 + host}.${number}` : `fd77::${side}:${host}:${number}`;
-    const local = row.isFar === true ? `10.99.${host}.${number}` : address(1);
+    const far = row.over === "ipv4" ? `10.99.${host}.${number}` : `fd99::${host}:${number}`;
+    const local = row.isFar === true ? far : address(1);
     const remoteAs = row.seenAs ?? row.ourAs;
     const name = `${make.name.toLowerCase()}${number}`;
-    return [{ make, row, peer: { name, local, remote: address(2), remoteAs, families: row.families, ...row.router } }];
+    const { twoOctetAs, ...options } = row.router ?? {};
+    const router = { ...options, ...(twoOctetAs === true && !isWithFour(make, row) && { twoOctetAs }) };
+    const peer = { name, local, remote: address(2), remoteAs, families: row.families, ...router };
+    const at = `${make.name.toLowerCase()}${row.routerAs === ROUTER_AS ? "" : "l"}`; // a host's name
+    return { make, row, peer, at };
   }),
 );
 
 const sessionsOf = (make: RouterMake): readonly Session[] => sessions.filter((session) => session.make === make);
-const routerOf = (make: RouterMake): Router => routers.get(make.name) as Router;
+const routerOf = ({ at }: Session): Router => routers.get(at) as Router;
+/** One session of each router. */
+const firsts = sessions.filter(({ at }, index) => sessions.findIndex((other) => other.at === at) === index);
 
-async function startRouter(make: RouterMake): Promise<void> {
-  const host = hosts.get(make.name) as LanHost;
-  const peers = sessionsOf(make).map(({ peer }) => peer);
-  routers.set(make.name, await make.start(host, lab.folder, { asn: ROUTER_AS, routerId: host.ipv4, peers }));
+async function startRouter({ at, make, row }: Session): Promise<void> {
+  const host = hosts.get(at) as LanHost;
+  const peers = sessions.filter((session) => session.at === at).map(({ peer }) => peer);
+  routers.set(at, await make.start(host, lab.folder, { asn: row.routerAs, routerId: host.ipv4, peers }));
 }
 
 /** The session's addresses on both machines. */
-async function addAddresses({ make, row, peer }: Session): Promise<void> {
-  const [n1, host] = [lab.node("n1"), hosts.get(make.name) as LanHost];
+async function addAddresses({ at, row, peer }: Session): Promise<void> {
+  const [n1, host] = [lab.node("n1"), hosts.get(at) as LanHost];
   const length = row.over === "ipv4" ? "16" : "64 nodad";
   await n1.exec(["ip", "address", "add", ...`${peer.remote}/${length} dev eth0`.split(" ")]);
   if (row.isFar !== true) {
     await host.exec(["ip", "address", "add", ...`${peer.local}/${length} dev eth0`.split(" ")]);
     return;
   }
-  await host.exec(["ip", "address", "add", `${peer.local}/32`, "dev", "lo"]);
-  await n1.exec(["ip", "route", "add", `${peer.local}/32`, "via", lab.router.ipv4]);
-  await lab.router.exec(["ip", "route", "add", `${peer.local}/32`, "via", host.ipv4]);
+  const family = row.over;
+  const all = family === "ipv4" ? "32" : "128";
+  await host.exec(["ip", "address", "add", `${peer.local}/${all}`, "dev", "lo"]);
+  await n1.exec(["ip", "route", "add", `${peer.local}/${all}`, "via", lab.router[family]]);
+  await lab.router.exec(["ip", "route", "add", `${peer.local}/${all}`, "via", host[family]]);
 }
 
 function peerManifest({ row, peer }: Session): string {
   return resourceManifest("BGPPeer", peer.name, {
     myASN: row.ourAs,
-    peerASN: ROUTER_AS,
+    peerASN: row.routerAs,
     peerAddress: peer.local,
     sourceAddress: peer.remote,
     ...(peer.password === undefined ? {} : { password: peer.password }),
@@ -147,9 +187,9 @@ const POOLS = documents(
 
 beforeAll(async () => {
   lab = await createLab({ nodes: 2 });
-  for (const make of MAKES) hosts.set(make.name, await lab.addHost(make.name.toLowerCase()));
+  for (const [index, { at }] of firsts.entries()) hosts.set(at, await lab.addHost(at, { number: 20 + index }));
   for (const session of sessions) await addAddresses(session);
-  await Promise.all(MAKES.map(startRouter));
+  await Promise.all(firsts.map(startRouter));
   world = await beginWorld(lab, "interop", {
     peers: documents(...sessions.map(peerManifest)),
     pools: POOLS,
@@ -166,7 +206,7 @@ const ALL = { communities: [], largeCommunities: [] };
 
 /** What the router is to hold of a session, but for next hops of the family that is not its own. */
 function expectedRoutes({ row, peer }: Session): readonly Omit<RouterRoute, "nextHop" | "localPref">[] {
-  const isInternal = row.ourAs === ROUTER_AS;
+  const isInternal = row.ourAs === row.routerAs;
   const common = { peer: peer.remote, asPath: isInternal ? "" : String(peer.remoteAs) };
   const ofFamily = {
     ipv4: [
@@ -182,7 +222,7 @@ function expectedRoutes({ row, peer }: Session): readonly Omit<RouterRoute, "nex
 }
 
 const seen = async (session: Session): Promise<readonly RouterRoute[]> =>
-  (await routerOf(session.make).routes()).filter(({ peer }) => peer === session.peer.remote);
+  (await routerOf(session).routes()).filter(({ peer }) => peer === session.peer.remote);
 
 const DEADLINE = { deadlineMs: 60_000, everyMs: 200 };
 
@@ -198,7 +238,7 @@ async function untilRoutes(session: Session, count: number): Promise<readonly Ro
 }
 
 describe.each(MAKES)("with $name", (make) => {
-  it.each(sessionsOf(make))("$row.name", async (session) => {
+  it.each(sessionsOf(make))("holds what is announced: $row.name", async (session) => {
     const { row, peer } = session;
     const expected = expectedRoutes(session);
     const held = await untilRoutes(session, expected.length);
@@ -208,15 +248,38 @@ describe.each(MAKES)("with $name", (make) => {
       const isOwnFamily = prefix.includes(":") === (row.over === "ipv6");
       if (isOwnFamily) expect(nextHop).toBe(peer.remote);
       else expect(nextHop).toMatch(row.over === "ipv6" ? /^10\.77\./ : /^fd77::/);
-      if (row.ourAs === ROUTER_AS) expect(localPref).toBe(/\/(32|128)$/.test(prefix) ? 150 : 0);
+      if (row.ourAs === row.routerAs) expect(localPref).toBe(/\/(32|128)$/.test(prefix) ? 150 : 0);
     }
   });
 
   it("agrees on the shorter hold time", async () => {
-    const router = routerOf(make);
     const session = sessionsOf(make).find(({ row }) => row.peer !== undefined && "holdTime" in row.peer) as Session;
-    expect(await (router.holdTime?.(session.peer) ?? 9)).toBe(9);
+    expect(await (routerOf(session).holdTime?.(session.peer) ?? 9)).toBe(9);
   });
+});
+
+it("has rows in which any two values of two properties meet", () => {
+  const values = PAIRS[0]?.map((_, column) => [...new Set(PAIRS.map((pair) => pair[column]))]) ?? [];
+  const missing = values.flatMap((list, a) =>
+    values.slice(a + 1).flatMap((others, offset) => {
+      const b = a + 1 + offset;
+      const met = (one: unknown, other: unknown): boolean => PAIRS.some((pair) => pair[a] === one && pair[b] === other);
+      return list.flatMap((one) => others.filter((other) => !met(one, other)).map((other) => `${one}, ${other}`));
+    }),
+  );
+  expect([values.map(({ length }) => length), missing]).toEqual([[3, 4, 2, 2], []]);
+});
+
+it("has sessions that are bound to a device where the peer names one, and there alone", async () => {
+  const connections = (await lab.node("n1").exec(["ss", "-Htn", "state", "established"])).split("\n");
+  for (const { row, peer, make } of sessions) {
+    const bound = connections.filter((line) => line.includes(` ${peer.remote}%eth0:`)).length;
+    expect([make.name, row.name, bound]).toEqual([
+      make.name,
+      row.name,
+      row.peer !== undefined && "vrf" in row.peer ? 1 : 0,
+    ]);
+  }
 });
 
 it("withdraws from all of them", async () => {
@@ -230,7 +293,7 @@ it.each(MAKES)("comes back when $name ends a session", async (make) => {
   if (session === undefined) throw new Error("unreachable");
   if (make === EXABGP) return; // it cannot end one session
   const since = speaker.mark();
-  await routerOf(make).reset(session.peer);
+  await routerOf(session).reset(session.peer);
   await speaker.waitForOutput(new RegExp(`sessionDown.*${session.peer.local}:179.*the peer ended the session: Cease`), {
     since,
   });
@@ -240,9 +303,9 @@ it.each(MAKES)("comes back when $name ends a session", async (make) => {
 
 it("comes back when they restart", async () => {
   await Promise.all(
-    MAKES.map(async (make) => {
-      await routerOf(make).process.kill();
-      await startRouter(make);
+    firsts.map(async (session) => {
+      await routerOf(session).process.kill();
+      await startRouter(session);
     }),
   );
   for (const session of sessions) {
@@ -251,8 +314,7 @@ it("comes back when they restart", async () => {
 });
 
 it("says of each what was run", async () => {
-  const cell = (make: RouterMake, row: Row): string =>
-    sessions.some((session) => session.make === make && session.row === row) ? "yes" : "no";
+  const cell = (make: RouterMake, row: Row): string => (isWithFour(make, row) ? "four octets" : "yes");
   const line = (first: string, cells: readonly string[]): string => `| ${first} | ${cells.join(" | ")} |`;
   const heads = MAKES.map(({ name }) => name);
   const bodies = ROWS.map((row) =>

@@ -16,7 +16,7 @@ import {
 } from "./router.js";
 import { until } from "./until.js";
 
-export const OPENBGPD: RouterMake = { name: "OpenBGPD", lacks: ["extendedNextHop", "password"], start: startOpenbgpd };
+export const OPENBGPD: RouterMake = { name: "OpenBGPD", lacks: ["extendedNextHop"], start: startOpenbgpd };
 
 export async function startOpenbgpd(host: LanHost, folder: string, plan: RouterPlan): Promise<Router> {
   const place = join(folder, `openbgpd-${host.name}`);
@@ -66,10 +66,11 @@ function neighborOf(peer: RouterPeer): string {
     (family) =>
       `  announce ${family === "ipv4" ? "IPv4" : "IPv6"} ${peer.families.includes(family) ? "unicast" : "none"}\n`,
   );
+  // A listener gets the keys of those peers alone that say nothing of the address at which they are waited for.
+  const isLocalSaid = peer.password === undefined || peer.connectTo !== undefined;
   return `neighbor ${peer.remote} {
   remote-as ${peer.remoteAs}
-  local-address ${peer.local}
-${announce.join("")}${on(peer.connectTo === undefined, "passive")}${on(peer.connectTo !== undefined, `port ${peer.connectTo}`)}${on(
+${on(isLocalSaid, `local-address ${peer.local}`)}${announce.join("")}${on(peer.connectTo === undefined, "passive")}${on(peer.connectTo !== undefined, `port ${peer.connectTo}`)}${on(
     peer.password !== undefined,
     `tcp md5sig password ${peer.password}`,
   )}${on(peer.holdTimeSeconds !== undefined, `holdtime ${peer.holdTimeSeconds}`)}${on(peer.multihop, "multihop 8")}${on(
