@@ -166,21 +166,12 @@ export async function startSpeakerNode(
       const { peers, drops: bfdDrops } = await bfd.counters();
       setBfd(peers.map(countsOf), bfdDrops ?? {});
       const { addresses, interfaces, restarts, stalls } = await layer2.counters();
-      const counts = [...addresses].map(
-        ([address, { requestsReceived, responsesSent, gratuitousSent, claimsHeard }]) => ({
-          address,
-          requests: requestsReceived,
-          responses: responsesSent,
-          gratuitous: gratuitousSent,
-          claims: claimsHeard,
-        }),
-      );
       const links = interfaces.map(({ protocol, drops, queueOverflows, unsent, errors }) => ({
         protocol: protocol.toLowerCase(),
         drops: { ...drops, queueOverflow: queueOverflows, unsent },
         errors,
       }));
-      metrics.setLayer2(counts, links, { restarts, stalls });
+      metrics.setLayer2(addresses, links, { restarts, stalls });
     },
     openMembership(membership, handlers) {
       const { port1, port2 } = new MessageChannel();

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Result } from "../net/result.js";
 import { refuse, succeed } from "../net/result.js";
-import type { Registry } from "./registry.js";
+import { metricsText, type Registry } from "./registry.js";
 
 /** A listening HTTP server of ours. */
 export type HttpEndpoint = Readonly<{ port: number; close(): Promise<void> }>;
@@ -18,7 +18,7 @@ export function serveMetrics(
     if (path !== "/metrics") return answer(response, 404, "not found\n");
     await options.refresh?.();
     response.setHeader("content-type", options.registry.contentType);
-    answer(response, 200, await options.registry.metrics());
+    answer(response, 200, await metricsText(options.registry));
   });
 }
 

@@ -18,22 +18,6 @@ export function createGauge<Label extends string>(
   return new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] });
 }
 
-/**
- * A gauge that is 1 for the labels that `series` gives at each scrape. Between scrapes it takes no memory, where others
- * keep some 300 octets for each of their series.
- */
-export function createDerivedGauge<Label extends string>(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly Label[],
-  series: () => readonly Readonly<Record<Label, string>>[],
-): void {
-  const gauge = createGauge(registry, name, help, labelNames);
-  const get = gauge.get.bind(gauge);
-  gauge.get = async () => ({ ...(await get()), values: series().map((labels) => ({ value: 1, labels })) });
-}
-
 export function createCounter<Label extends string>(
   registry: Registry,
   name: string,
@@ -41,4 +25,26 @@ export function createCounter<Label extends string>(
   labelNames: readonly Label[] = [],
 ): Counter<Label> {
   return new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
+}
+
+/** One series of a metric as it is now. */
+export type Series<Label extends string> = Readonly<{ labels: Readonly<Record<Label, string>>; value: number }>;
+
+/**
+ * Gives a metric the series that `series` has at each scrape. Between scrapes they take no memory, where others keep some 300
+ * octets for each.
+ */
+export function deriveSeries<Label extends string>(
+  metric: Gauge<Label> | Counter<Label>,
+  series: () => readonly Series<Label>[],
+): void {
+  const get = metric.get.bind(metric);
+  metric.get = async () => ({ ...(await get()), values: [...series()] });
+}
+
+/** All metrics in the Prometheus text format, one after the other: lists of thousands of series are not there at once. */
+export async function metricsText(registry: Registry): Promise<string> {
+  const texts: string[] = []; // BOUNDED by the metrics
+  for (const { name } of registry.getMetricsAsArray()) texts.push(await registry.getSingleMetricAsString(name));
+  return `${texts.join("\n\n")}\n`;
 }

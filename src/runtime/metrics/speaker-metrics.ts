@@ -1,15 +1,16 @@
 import type { Registry } from "./registry.js";
-import { createCounter, createDerivedGauge, createGauge } from "./registry.js";
+import { createCounter, createGauge, deriveSeries } from "./registry.js";
 
-/** One layer 2 count of one address, as the worker that answers keeps it: totals since its start. */
-export type AddressCounts = Readonly<{
-  address: string;
-  requests: number;
-  responses: number;
-  gratuitous: number;
+type AddressTotals = Readonly<{
+  requestsReceived: number;
+  responsesSent: number;
+  gratuitousSent: number;
   /** Frames by which another machine said that it has the address. */
-  claims: number;
+  claimsHeard: number;
 }>;
+
+/** The layer 2 counts of each address, as the worker that answers keeps them: totals since its start. */
+export type AddressCounts = ReadonlyMap<string, AddressTotals>;
 
 /** What happened to one protocol on one interface: frames that were not answered, by reason, and errors of its socket. */
 export type LinkCounts = Readonly<{
@@ -32,40 +33,43 @@ export interface SpeakerMetrics {
   countUpdate(): void;
   countUpdateError(): void;
   /** Takes over the totals that the worker keeps; called before each scrape. `thread`: the worker's own. */
-  setLayer2(counts: readonly AddressCounts[], links: readonly LinkCounts[], thread: ThreadCounts): void;
+  setLayer2(counts: AddressCounts, links: readonly LinkCounts[], thread: ThreadCounts): void;
 }
 
 export function createSpeakerMetrics(registry: Registry, node: string): SpeakerMetrics {
   // By protocol and Service, its addresses with commas between them. BOUNDED by the Services that are announced here
   const announced = new Map<string, Map<string, string>>();
-  createDerivedGauge(
-    registry,
-    "metallb_speaker_announced",
-    "1 for each address of a Service that is announced from this node",
-    ["service", "protocol", "node", "ip"],
+  deriveSeries(
+    createGauge(
+      registry,
+      "metallb_speaker_announced",
+      "1 for each address of a Service that is announced from this node",
+      ["service", "protocol", "node", "ip"],
+    ),
     () =>
       [...announced].flatMap(([protocol, byService]) =>
-        [...byService].flatMap(([service, ips]) => ips.split(",").map((ip) => ({ service, protocol, node, ip }))),
+        [...byService].flatMap(([service, ips]) =>
+          ips.split(",").map((ip) => ({ labels: { service, protocol, node, ip }, value: 1 })),
+        ),
       ),
   );
   const loaded = createGauge(registry, "metallb_k8s_client_config_loaded_bool", CONFIG_LOADED_HELP);
   const stale = createGauge(registry, "metallb_k8s_client_config_stale_bool", CONFIG_STALE_HELP);
   const updates = createCounter(registry, "metallb_k8s_client_updates_total", UPDATES_HELP);
   const updateErrors = createCounter(registry, "metallb_k8s_client_update_errors_total", UPDATE_ERRORS_HELP);
-  const requests = createCounter(
-    registry,
-    "metallb_layer2_requests_received",
-    "ARP and NDP requests received for an announced address",
-    ["ip"],
-  );
-  const responses = createCounter(registry, "metallb_layer2_responses_sent", "ARP and NDP responses sent", ["ip"]);
-  const gratuitous = createCounter(registry, "metallb_layer2_gratuitous_sent", "Gratuitous frames sent", ["ip"]);
-  const claims = createCounter(
-    registry,
-    "smelter_layer2_claims_total",
-    "Frames by which another machine on the link said that it has an address that is announced here",
-    ["ip"],
-  );
+  let counted: AddressCounts = new Map(); // BOUNDED by the addresses that the worker knows
+  const addressCounter = (name: string, help: string, count: keyof AddressTotals, least = 0): void =>
+    deriveSeries(createCounter(registry, name, help, ["ip"]), () =>
+      Array.from(counted, ([ip, counts]) => ({ labels: { ip }, value: counts[count] })).filter(
+        ({ value }) => value >= least,
+      ),
+    );
+  const requestsHelp = "ARP and NDP requests received for an announced address";
+  addressCounter("metallb_layer2_requests_received", requestsHelp, "requestsReceived");
+  addressCounter("metallb_layer2_responses_sent", "ARP and NDP responses sent", "responsesSent");
+  addressCounter("metallb_layer2_gratuitous_sent", "Gratuitous frames sent", "gratuitousSent");
+  const claimsHelp = "Frames by which another machine on the link said that it has an address that is announced here";
+  addressCounter("smelter_layer2_claims_total", claimsHelp, "claimsHeard", 1);
   const dropped = createCounter(
     registry,
     "smelter_layer2_dropped_total",
@@ -120,15 +124,10 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
     countUpdate: () => updates.inc(),
     countUpdateError: () => updateErrors.inc(),
     setLayer2(counts, links, { restarts, stalls }) {
-      const totals = [requests, responses, gratuitous, claims, dropped, errors, threadRestarts, stalled];
+      counted = counts;
+      const totals = [dropped, errors, threadRestarts, stalled];
       for (const counter of totals) counter.reset();
       stalled.inc(stalls);
-      for (const { address: ip, ...count } of counts) {
-        requests.inc({ ip }, count.requests);
-        responses.inc({ ip }, count.responses);
-        gratuitous.inc({ ip }, count.gratuitous);
-        if (count.claims > 0) claims.inc({ ip }, count.claims);
-      }
       for (const { protocol, drops, errors: count } of links) {
         for (const [reason, frames] of Object.entries(drops)) dropped.inc({ protocol, reason }, frames);
         errors.inc({ protocol }, count);

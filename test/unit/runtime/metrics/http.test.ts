@@ -19,7 +19,10 @@ it("serves metrics as they are after a refresh, and nothing else", async () => {
   const refresh = async (): Promise<void> => {
     scrapes += 1;
     metrics.setLayer2(
-      [{ address: "192.0.2.1", requests: 7 * scrapes, responses: 5, gratuitous: 10, claims: 3 }],
+      new Map([
+        ["192.0.2.1", { requestsReceived: 7 * scrapes, responsesSent: 5, gratuitousSent: 10, claimsHeard: 3 }],
+        [`192.0.2.${2 + scrapes}`, { requestsReceived: 1, responsesSent: 1, gratuitousSent: 1, claimsHeard: 0 }],
+      ]),
       [
         { protocol: "arp", drops: { truncated: 1, queueOverflow: 8 }, errors: 1 },
         { protocol: "arp", drops: { truncated: 2 }, errors: 1 },
@@ -38,7 +41,13 @@ it("serves metrics as they are after a refresh, and nothing else", async () => {
   );
   expect(text).not.toContain("default/gone");
   expect(text).toContain('metallb_layer2_requests_received{ip="192.0.2.1"} 14\n');
+  expect(text).toContain(
+    '# TYPE metallb_layer2_responses_sent counter\nmetallb_layer2_responses_sent{ip="192.0.2.1"} 5\n',
+  );
+  expect(text).toContain('metallb_layer2_gratuitous_sent{ip="192.0.2.4"} 1\n');
   expect(text).toContain('smelter_layer2_claims_total{ip="192.0.2.1"} 3\n');
+  expect(text).not.toMatch(/claims_total\{ip="192.0.2.4"/);
+  expect(text).not.toContain('"192.0.2.3"'); // which was there at the first scrape
   expect(text).toContain('smelter_layer2_dropped_total{protocol="arp",reason="truncated"} 3\n');
   expect(text).toContain('smelter_layer2_dropped_total{protocol="arp",reason="queueOverflow"} 8\n');
   expect(text).toContain('smelter_layer2_errors_total{protocol="arp"} 2\n');
