@@ -79,7 +79,7 @@ const linkGuard = createLinkGuard({
   onSure(indexes, heldMilliseconds) {
     const interfaces = responders.names(indexes);
     if (interfaces.length === 0) return; // one that begins to answer later tells its link then
-    announcer.interfacesBack();
+    announcer.interfacesBack(indexes);
     report({ type: "linksBack", back: { interfaces, heldMilliseconds } });
   },
   isExcluded: exclusionOf(excludes),

@@ -60,12 +60,12 @@ export interface Announcer {
    * speaker is to let go of, do not count.
    */
   settled(): Promise<void>;
-  /** Tells of all that is announced, where it can be heard for the first time. */
-  tellTheLink(): void;
+  /** Tells of all that is announced on these interfaces, by index, where it can be heard for the first time. */
+  tellTheLink(indexes: readonly number[]): void;
   /** Answers what was kept, unless it is held. */
   answerKept(): void;
-  /** Interfaces that were silent are so no more: what was kept is answered, and the link is told. */
-  interfacesBack(): void;
+  /** Interfaces that were silent are so no more: what was kept is answered, and their links are told. */
+  interfacesBack(indexes: readonly number[]): void;
   /** Another machine says that it has this address. */
   claimHeard(address: AnnouncedAddress, interfaceName: string, mac: string): void;
   /** Speakers came or went: for a while nobody is fought, nor is an address given up. */
@@ -89,6 +89,8 @@ export function createAnnouncer(
   ports: AnnouncerPorts,
 ): Announcer {
   const schedule = createGratuitousSchedule();
+  const newcomers = new Set<number>(); // interfaces whose links are yet to hear of all. BOUNDED by those that exist, or did just now
+  const forNewcomers = createGratuitousSchedule();
   const probes = createProbes();
   const waiting = new Set<() => void>(); // BOUNDED by the callers that wait
   let fleetChangedAt = -Infinity;
@@ -103,8 +105,16 @@ export function createAnnouncer(
     scheduleGratuitous(schedule, key, ports.now(), periodMilliseconds);
   }
 
-  function tellOfAll(periodMilliseconds?: number): void {
+  function tellOfAll(periodMilliseconds: number): void {
     for (const { key, announced } of addresses.values()) if (announced) tellSoon(key, periodMilliseconds);
+    pump();
+  }
+
+  function tellOn(indexes: readonly number[]): void {
+    for (const index of indexes) newcomers.add(index);
+    for (const { key, announced } of addresses.values()) {
+      if (announced) scheduleGratuitous(forNewcomers, key, ports.now(), periodOf(key));
+    }
     pump();
   }
 
@@ -118,7 +128,8 @@ export function createAnnouncer(
     cancelTimer();
     if (stopped || held || pumping) return;
     const now = ports.now();
-    const next = Math.min(nextBurstAt(schedule) ?? Infinity, nextProbeAt(probes) ?? Infinity);
+    const bursts = Math.min(...[schedule, forNewcomers].map((each) => nextBurstAt(each) ?? Infinity));
+    const next = Math.min(bursts, nextProbeAt(probes) ?? Infinity);
     if (next === Infinity) return;
     if (next > now) {
       cancelTimer = ports.startTimer(next - now, pump);
@@ -127,7 +138,10 @@ export function createAnnouncer(
     const { toSend, ended } = takeDueProbes(probes, addresses, now, FRAMES_PER_TURN);
     for (const key of ended) conclude(addressOf(addresses, key), now);
     ports.responders().sendProbes(toSend);
-    ports.responders().sendBursts(takeDueBursts(schedule, now, FRAMES_PER_TURN));
+    const bursting = takeDueBursts(schedule, now, FRAMES_PER_TURN);
+    ports.responders().sendBursts(bursting);
+    ports.responders().sendBursts(takeDueBursts(forNewcomers, now, FRAMES_PER_TURN - bursting.length), newcomers);
+    if (nextBurstAt(forNewcomers) === undefined) newcomers.clear();
     pumping = true;
     ports.defer(() => {
       pumping = false;
@@ -176,7 +190,7 @@ export function createAnnouncer(
       ports.responders().addressChanged(key);
       hasWithdrawn = true;
     }
-    unscheduleGratuitous(schedule, key);
+    for (const each of [schedule, forNewcomers]) unscheduleGratuitous(each, key);
   }
 
   function tellWithdrawn(): void {
@@ -236,12 +250,12 @@ export function createAnnouncer(
         settle();
       });
     },
-    tellTheLink: () => tellOfAll(),
+    tellTheLink: tellOn,
     answerKept,
-    interfacesBack() {
+    interfacesBack(indexes) {
       restartProbes(probes, addresses, ports.now()); // nobody was heard there
       answerKept();
-      tellOfAll();
+      tellOn(indexes);
     },
     claimHeard(address, interfaceName, mac) {
       const { probe, key } = address;

@@ -52,8 +52,8 @@ export type ResponderPorts = Readonly<{
   /** An error that was not there before, or is another one now. */
   onError(error: Layer2Error): void;
   onInterfaces(interfaces: readonly Layer2Interface[]): void;
-  /** An interface answers that did not before, or under another hardware address: its link has to be told. */
-  onAnswering(): void;
+  /** These interfaces, by index, answer that did not before, or under another hardware address: their links have to be told. */
+  onAnswering(indexes: readonly number[]): void;
   /** Another machine says, on this interface, that it has an address that is announced or probed for. */
   onClaim(address: AnnouncedAddress, interfaceName: string, mac: MacAddress): void;
   /** Frames have arrived at this moment: whether they may be answered. */
@@ -78,8 +78,8 @@ export interface Responders {
   addressChanged(key: AddressKey): void;
   /** Fulfilled when the multicast groups of all announced addresses are joined, as far as they can be. */
   settled(): Promise<void>;
-  /** Sends one burst about each address on each interface where it is announced. */
-  sendBursts(keys: readonly AddressKey[]): void;
+  /** Sends one burst about each address on each interface where it is announced, or only on those of them with these indexes. */
+  sendBursts(keys: readonly AddressKey[], only?: ReadonlySet<number>): void;
   /** Sends one probe for each address on each interface where it is to be announced. */
   sendProbes(keys: readonly AddressKey[]): void;
   /**
@@ -235,15 +235,15 @@ export function createResponders(
     gone.errors += errors;
   }
 
-  /** @returns whether an interface answers that did not before, or otherwise than before */
-  function apply(set: ResponderSet): boolean {
+  /** @returns indexes of the interfaces that answer and did not before, or otherwise */
+  function apply(set: ResponderSet): readonly number[] {
     const { protocol, responders } = set;
     const present = new Map([...responders].map(([index, { target }]) => [index, target]));
     const changes = responderChanges(present, responderTargets(protocol.name, choices));
     for (const index of changes.close) close(set, index);
     for (const target of changes.rename) responders.get(target.index)?.rename(target);
     for (const target of changes.open) open(set, target);
-    return changes.rename.length > 0 || changes.open.some(({ index }) => responders.has(index));
+    return [...changes.rename, ...changes.open].map(({ index }) => index).filter((index) => responders.has(index));
   }
 
   function forgetTroubles({ protocol, responders, troubles, openErrors, gone }: ResponderSet): void {
@@ -284,11 +284,11 @@ export function createResponders(
         return listTroubleIs(error); // the responders there are go on
       }
       listTrouble = undefined;
-      const answersAnew = sets.map(apply).includes(true);
+      const answerAnew = [...new Set(sets.flatMap(apply))];
       const names = new Map([...ndp.responders].map(([index, { target }]) => [index, target.name]));
       groups.interfacesChanged(names);
       groups.retry();
-      if (answersAnew) ports.onAnswering();
+      if (answerAnew.length > 0) ports.onAnswering(answerAnew);
       for (const set of sets) forgetTroubles(set);
       const answering = new Set(names.values());
       for (const name of groupTroubles.keys()) if (!answering.has(name)) groupTroubles.delete(name);
@@ -296,9 +296,12 @@ export function createResponders(
     },
     addressChanged: groups.addressChanged,
     settled: groups.settled,
-    sendBursts(keys) {
+    sendBursts(keys, only) {
+      if (keys.length === 0) return;
       for (const { responders } of sets) {
-        for (const [index, responder] of responders) if (!ports.isSilent(index)) responder.sendBursts(keys);
+        for (const [index, responder] of responders) {
+          if (!ports.isSilent(index) && only?.has(index) !== false) responder.sendBursts(keys);
+        }
       }
     },
     sendProbes(keys) {

@@ -23,8 +23,10 @@ let announcer: Announcer;
 function start(policy: Partial<AnnouncerPolicy> = {}): void {
   const say =
     (verb: string) =>
-    (keys: readonly AddressKey[]): void =>
-      void log.push(...keys.map((key) => `${now} ${verb} ${formatAddressKey(key)}`));
+    (keys: readonly AddressKey[], only?: ReadonlySet<number>): void => {
+      const on = only === undefined ? "" : ` on ${[...only].join()}`;
+      log.push(...keys.map((key) => `${now} ${verb} ${formatAddressKey(key)}${on}`));
+    };
   announcer = createAnnouncer(
     addresses,
     { conflicts: "report", refreshMilliseconds: 0, ...policy },
@@ -204,9 +206,35 @@ it("what was probed for while an interface heard nothing is probed for anew when
   start();
   change({ address: VIP, probe: true }, { address: VIP6, probe: "handover" });
   passTo(130);
-  announcer.interfacesBack();
+  announcer.interfacesBack([1]);
   passTo(1000);
   expect(log.filter((line) => line.includes("announce"))).toEqual([`280 announce ${VIP6}`, `430 announce ${VIP}`]);
+});
+
+it("tells the links of interfaces that are back, and no others, of all that is announced", () => {
+  start();
+  change({ address: VIP }, { address: VIP6 }, { address: "192.0.2.2" });
+  passTo(10_000);
+  log.length = 0;
+  announcer.interfacesBack([3]);
+  passTo(11_500);
+  announcer.tellTheLink([7]);
+  change({ address: "192.0.2.2", withdraw: true }, { address: "192.0.2.4" });
+  passTo(30_000);
+  announcer.tellTheLink([8]);
+  const told = log.filter((line) => line.includes("tell"));
+  expect(told.filter((line) => line.includes(VIP))).toEqual([
+    ...[10_000, 11_100].map((at) => `${at} tell ${VIP} on 3`),
+    ...[12_200, 13_300, 14_400, 15_500].map((at) => `${at} tell ${VIP} on 3,7`), // five on each at least
+    `30000 tell ${VIP} on 8`,
+  ]);
+  expect(told.filter((line) => line.includes("192.0.2.2"))).toEqual([
+    "10000 tell 192.0.2.2 on 3",
+    "11100 tell 192.0.2.2 on 3",
+  ]);
+  expect(told.filter((line) => line.includes("192.0.2.4")).slice(0, 5)).toEqual(
+    [11_500, 12_600, 13_700, 14_800, 15_900].map((at) => `${at} tell 192.0.2.4`),
+  );
 });
 
 /** Another machine says each second that it has the address, from `from` to `to`. */
