@@ -49,14 +49,8 @@ export type MembershipEffect =
  * - returned: it was dead to somebody, and is alive again: others may have taken over what it had, and give it back by the rule
  * - alone: no other member is alive
  * - unanswered: others are taken for alive, and none of them answered in 5 s; ask again
- *
- * `incarnation`: with which it is alive now; `by`: who says so.
  */
-export type Ownership = Readonly<{
-  outcome: "alive" | "returned" | "alone" | "unanswered";
-  incarnation: number;
-  by: readonly string[];
-}>;
+export type Ownership = "alive" | "returned" | "alone" | "unanswered";
 
 /** A member came, went by itself, was found dead, or says something else of itself. */
 export type MemberChange = Readonly<{ what: "joined" | "left" | "failed" | "updated"; name: string }>;

@@ -172,7 +172,6 @@ function end({ state, effects }: Turn, question: OwnQuestion, without?: "alone" 
   const { watch } = state;
   watch.question = undefined;
   // What came while it stood still was read before it asked: it may have protested already.
-  const outcome = without ?? (question.wasDead || watch.refutedAt >= question.since ? "returned" : "alive");
-  const by = [...question.alive].filter((name) => name !== "");
-  effects.push({ do: "owned", ownership: { outcome, incarnation: state.self.incarnation, by } });
+  const ownership = without ?? (question.wasDead || watch.refutedAt >= question.since ? "returned" : "alive");
+  effects.push({ do: "owned", ownership });
 }

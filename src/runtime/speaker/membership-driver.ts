@@ -206,14 +206,12 @@ export async function createMembership(options: MembershipOptions, ports: Member
     return { reached: endpoints.length - failed.length, failed };
   }
 
-  const unanswered = (): Ownership => ({ outcome: "unanswered", incarnation: state.self.incarnation, by: [] });
-
   let stopped: Promise<void> | undefined;
   async function stop(): Promise<void> {
     ended.abort();
     disarm();
     for (const resolve of leavers) resolve();
-    answerAskers(unanswered());
+    answerAskers("unanswered");
     packets.close();
     await streams.close();
   }
@@ -252,7 +250,7 @@ export async function createMembership(options: MembershipOptions, ports: Member
       waitingRumours: state.broadcasts.tierOf.size,
     }),
     confirm(unsureMilliseconds, ranOn = false) {
-      if (ended.signal.aborted) return Promise.resolve(unanswered());
+      if (ended.signal.aborted) return Promise.resolve("unanswered");
       return new Promise((resolve) => {
         askers.add(resolve);
         dispatch({ type: "confirm", unsureMilliseconds, ranOn });

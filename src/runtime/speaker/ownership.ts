@@ -23,10 +23,12 @@ export async function confirmOwnership(
   if (host === undefined) return true;
   const membership = host.membership();
   if (membership === undefined) return false; // it is not known yet who is there
-  const { outcome } = await membership.confirm(unsureMilliseconds, ranOn);
-  if (outcome === "unanswered") return false;
+  const ownership = await membership.confirm(unsureMilliseconds, ranOn);
+  if (ownership === "unanswered") return false;
   const settled =
-    outcome === "returned" ? new Promise<void>((resolve) => void startTimer(SETTLE_MILLISECONDS, resolve)) : undefined;
+    ownership === "returned"
+      ? new Promise<void>((resolve) => void startTimer(SETTLE_MILLISECONDS, resolve))
+      : undefined;
   // Not for ever, or nobody would serve.
   if ((await giveWay?.byAll(GIVE_WAY_MILLISECONDS)) === false) onMissing(giveWay?.missing() ?? []);
   await settled; // speakers of the original give way without a word

@@ -73,7 +73,7 @@ export function createSimulation({
   const nodes = new Map<string, Node>();
   const changes: Observed<MemberChange>[] = [];
   const reports: Observed<MembershipReport>[] = [];
-  const owned: (Ownership & { atMilliseconds: number; name: string })[] = [];
+  const owned: { atMilliseconds: number; name: string; outcome: Ownership; incarnation: number }[] = [];
   const takenForDead: { atMilliseconds: number; name: string; incarnation: number }[] = [];
   const cuts = new Set<string>(); // `from to`
   let packets = 0;
@@ -139,7 +139,12 @@ export function createSimulation({
           pushPull(node, nodeAt(effect.to), effect.nonce);
           break;
         case "owned":
-          owned.push({ atMilliseconds: now, name, ...effect.ownership });
+          owned.push({
+            atMilliseconds: now,
+            name,
+            outcome: effect.ownership,
+            incarnation: node.state.self.incarnation,
+          });
           break;
         case "takenForDead":
           takenForDead.push({ atMilliseconds: now, name, incarnation: effect.incarnation });

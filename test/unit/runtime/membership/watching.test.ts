@@ -262,7 +262,8 @@ describe("asks what it is to the others", () => {
     },
   ])("$name", ({ states, outcome, incarnation }) => {
     const effects = ask(...states);
-    expect(owned(effects)).toEqual([{ outcome, incarnation, by: ["n2"] }]);
+    expect(owned(effects)).toEqual([outcome]);
+    expect(state.self.incarnation).toBe(incarnation);
     const said = sent(effects).filter((message) => message.type === "alive" && message.to === "10.0.0.2");
     expect(said.length > 0).toBe(outcome === "returned");
   });
@@ -273,14 +274,14 @@ describe("asks what it is to the others", () => {
     expect(owned(effects)).toEqual([]);
     const nonce = state.watch.question?.nonce ?? 0;
     effects.push(...tell({ kind: "verdict", incarnation: 1, nonce, from: "n3", state: "alive" }, at(3)));
-    expect(owned(effects)).toEqual([{ outcome: "alive", incarnation: 1, by: ["n2", "n3"] }]);
+    expect(owned(effects)).toEqual(["alive"]);
   });
 
   it("and is content with one where the other says nothing, when nobody is silent for so long and alive", () => {
     hear(alive(3, 1, { metadata }));
     ask("alive");
     expect(owned(wait(599))).toEqual([]);
-    expect(owned(wait(60))).toMatchObject([{ outcome: "alive", by: ["n2"] }]);
+    expect(owned(wait(60))).toEqual(["alive"]);
   });
 
   describe("found dead by n2, a while after n3 was", () => {
@@ -298,7 +299,7 @@ describe("asks what it is to the others", () => {
     it("it waits for nobody else where n2 was there all the time", () => {
       hear(dead("n1", "n2"), at(2));
       confirm();
-      expect(owned(verdict(2))).toMatchObject([{ outcome: "returned" }]);
+      expect(owned(verdict(2))).toEqual(["returned"]);
     });
 
     it("it waits for those who were lost with n2, where that was lost, and not for who was lost before", () => {
@@ -310,7 +311,7 @@ describe("asks what it is to the others", () => {
       hear(alive(2, 2, { metadata }), at(2));
       expect(owned([...verdict(2), ...verdict(5)])).toEqual([]);
       hear(alive(4, 2, { metadata }), at(4));
-      expect(owned(verdict(4))).toMatchObject([{ outcome: "returned" }]);
+      expect(owned(verdict(4))).toEqual(["returned"]);
     });
 
     it("it waits for all who were lost where n2 is there again since just now", () => {
@@ -319,7 +320,7 @@ describe("asks what it is to the others", () => {
       hear(dead("n1", "n2"), at(2));
       confirm();
       expect(owned(verdict(2))).toEqual([]);
-      expect(owned(wait(1100))).toMatchObject([{ outcome: "returned" }]);
+      expect(owned(wait(1100))).toEqual(["returned"]);
     });
   });
 
@@ -331,7 +332,7 @@ describe("asks what it is to the others", () => {
       effects.push(...step(state, { type: "confirm", unsureMilliseconds: 500, ranOn: true }, now), ...wait(150));
     }
     expect(owned(effects).length).toBeGreaterThan(0);
-    expect(owned(effects)[0]).toMatchObject({ outcome: "alone" });
+    expect(owned(effects)[0]).toBe("alone");
   });
 
   it("once each 60 ms, until there is an answer to this question", () => {

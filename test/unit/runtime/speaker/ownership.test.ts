@@ -5,10 +5,10 @@ import { confirmOwnership } from "../../../../src/runtime/speaker/ownership.js";
 
 let waits: string[];
 beforeEach(() => void (waits = []));
-const hostThatSays = (outcome: Ownership["outcome"]) => {
+const hostThatSays = (ownership: Ownership) => {
   const confirm = async (unsureMilliseconds: number | undefined): Promise<Ownership> => {
     waits.push(`asked ${unsureMilliseconds}`);
-    return { outcome, incarnation: 2, by: [] };
+    return ownership;
   };
   return { membership: () => ({ confirm }) as unknown as Membership };
 };
