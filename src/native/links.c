@@ -27,6 +27,8 @@ struct link {
   const uint8_t *address;
   size_t address_length;
   uint32_t master;
+  const char *kind;  // not ended by a 0 octet for certain
+  size_t kind_length;
   bool ipv6;             // there is IPv6 on it, and it is not disabled
   bool ipv6_forwarding;  // it forwards IPv6 that came in by it: a router, as RFC 4861 has it
 };
@@ -49,6 +51,17 @@ static void read_ipv6(struct link *link, const struct rtattr *families) {
   }
 }
 
+// Of which kind a link is that software makes, out of IFLA_LINKINFO.
+static void read_kind(struct link *link, const struct rtattr *info) {
+  int rest = (int)RTA_PAYLOAD(info);
+  for (const struct rtattr *attribute = RTA_DATA(info); RTA_OK(attribute, rest);
+       attribute = RTA_NEXT(attribute, rest)) {
+    if (attribute->rta_type != IFLA_INFO_KIND) continue;
+    link->kind = RTA_DATA(attribute);
+    link->kind_length = strnlen(link->kind, RTA_PAYLOAD(attribute));
+  }
+}
+
 static struct link read_link(const struct nlmsghdr *message) {
   struct link link = {.header = NLMSG_DATA(message)};
   int rest = (int)IFLA_PAYLOAD(message);
@@ -64,6 +77,8 @@ static struct link read_link(const struct nlmsghdr *message) {
       link.address_length = length;
     } else if (attribute->rta_type == IFLA_MASTER && length >= sizeof link.master) {
       memcpy(&link.master, payload, sizeof link.master);
+    } else if ((attribute->rta_type & NLA_TYPE_MASK) == IFLA_LINKINFO) {
+      read_kind(&link, attribute);
     } else if ((attribute->rta_type & NLA_TYPE_MASK) == IFLA_AF_SPEC) {
       read_ipv6(&link, attribute);
     }
@@ -108,6 +123,7 @@ static bool add_link(napi_env env, napi_value list, uint32_t position, const str
                set_number(env, object, "hardwareType", link->header->ifi_type) &&
                set_number(env, object, "flags", link->header->ifi_flags) &&
                set_number(env, object, "masterIndex", link->master) &&
+               set_text(env, object, "kind", link->kind == NULL ? "" : link->kind, link->kind_length) &&
                set_number(env, object, "ipv6", link->ipv6) &&
                set_number(env, object, "ipv6Forwarding", link->ipv6_forwarding) &&
                napi_set_element(env, list, position, object) == napi_ok;
@@ -178,8 +194,9 @@ static enum outcome dump_links(napi_env env, int fd, uint8_t *buffer, napi_value
   return DONE;  // changing all the time: the last view is as good as any, and the next change brings another
 }
 
-// listLinks() -> [{index, name, mac, hardwareType, flags, masterIndex, ipv6, ipv6Forwarding}], in the order of the kernel. `mac` is "" where the
-// hardware address has not 6 octets, `flags` are IFF_…, `masterIndex` is 0 without a master, the last two are 0 or 1.
+// listLinks() -> [{index, name, mac, hardwareType, flags, masterIndex, kind, ipv6, ipv6Forwarding}], in the order of the kernel. `mac` is
+// "" where the hardware address has not 6 octets, `flags` are IFF_…, `masterIndex` is 0 without a master, `kind` is "" where it is hardware, or
+// unknown, the last two are 0 or 1.
 napi_value links_list(napi_env env, napi_callback_info info) {
   (void)info;
   uint8_t *buffer = malloc(ANSWER_OCTETS);

@@ -502,6 +502,12 @@ const cases = {
       native.sendRouterAdvertisement(socket, octets); // too late, and no harm
     }
   },
+  "links are of the kind that they are"() {
+    const kinds = ["lo", "left", "tap", "bridge"].map(
+      (name) => native.listLinks().find((link) => link.name === name).kind,
+    );
+    assert.deepEqual(kinds, ["", "veth", "tun", "bridge"]);
+  },
   async "threads that end, by themselves or by force, take their sockets with them"() {
     const threads = Array.from({ length: 24 }, async (_, number) => {
       const thread = new Worker(__filename, { workerData: { addon: process.argv[2], number }, execArgv: [] });

@@ -13,6 +13,8 @@ beforeAll(async () => {
   lab = await createLab({ nodes: 1 });
   const n1 = lab.node("n1");
   await n1.exec(["ip", "link", "add", "left", "type", "veth", "peer", "name", "right"]);
+  await n1.exec(["ip", "link", "add", "bridge", "type", "bridge"]);
+  await n1.exec(["ip", "tuntap", "add", "dev", "tap", "mode", "tap"]);
   for (const name of ["left", "right"]) await n1.exec(["ip", "link", "set", name, "up"]);
 });
 afterAll(() => lab.close());

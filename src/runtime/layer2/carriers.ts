@@ -16,7 +16,7 @@ export function createCarriers(): Carriers {
 }
 
 /** What a look is to know of an interface. */
-export type CarrierLink = Pick<Link, "index" | "name" | "running" | "masterIndex" | "bonded">;
+export type CarrierLink = Pick<Link, "index" | "name" | "running" | "masterIndex" | "bonded" | "tap">;
 
 /** An interface that has a carrier again, itself or by one of its members, and since when that had none. */
 export type CarrierBack = Readonly<{ index: number; lostAt: number }>;
@@ -25,7 +25,8 @@ export type CarrierBack = Readonly<{ index: number; lostAt: number }>;
  * @param now milliseconds of a clock that never goes back
  * @param isExcluded whether nothing is answered on an interface of this name, nor what comes in by way of it
  * @returns those that have theirs again, with the bridges and the like above them, through which packets come again. Not the members
- *   of bonds: a bond loses its own carrier with the last of them, and hears everything until then
+ *   of bonds: a bond loses its own carrier with the last of them, and hears everything until then. Nor what virtual machines have
+ *   in a bridge: no other speaker was lost with it
  */
 export function noteCarriers(
   { present, lostAt }: Carriers,
@@ -35,12 +36,13 @@ export function noteCarriers(
 ): readonly CarrierBack[] {
   const byIndex = new Map(links.map((link) => [link.index, link]));
   const back: CarrierBack[] = [];
-  for (const { index, name, running, bonded } of links) {
+  for (const { index, name, running, masterIndex, bonded, tap } of links) {
     const lost = lostAt.get(index);
     if (running) {
       present.add(index);
       lostAt.delete(index);
-      if (lost === undefined || bonded || isExcluded(name)) continue;
+      const isPart = bonded || (tap && masterIndex !== undefined);
+      if (lost === undefined || isPart || isExcluded(name)) continue;
       for (const above of chainOf(byIndex, index)) back.push({ index: above, lostAt: lost });
     } else if (present.delete(index)) lostAt.set(index, now);
   }

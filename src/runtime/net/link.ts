@@ -14,6 +14,8 @@ export type Link = Readonly<{
   masterIndex: number | undefined;
   /** Its master is a bond. */
   bonded: boolean;
+  /** At its other end is no cable but a program of this machine: TUN or TAP, as virtual machines have it. */
+  tap: boolean;
   /** There is IPv6 on it, and it is not disabled. */
   ipv6: boolean;
   forwardsIpv6: boolean;

@@ -20,7 +20,7 @@ export function listLinks(): Link[] {
   return loadNativePart().listLinks().map(readLink);
 }
 
-function readLink({ index, name, mac, hardwareType, flags, masterIndex, ipv6, ipv6Forwarding }: NativeLink): Link {
+function readLink({ index, name, mac, hardwareType, flags, masterIndex, kind, ipv6, ipv6Forwarding }: NativeLink): Link {
   return {
     index,
     name,
@@ -32,6 +32,7 @@ function readLink({ index, name, mac, hardwareType, flags, masterIndex, ipv6, ip
     loopback: (flags & IFF_LOOPBACK) !== 0,
     masterIndex: masterIndex === 0 ? undefined : masterIndex,
     bonded: (flags & IFF_SLAVE) !== 0,
+    tap: kind === "tun",
     ipv6: ipv6 !== 0,
     forwardsIpv6: ipv6Forwarding !== 0,
   };

@@ -22,6 +22,7 @@ export type NativeLink = Readonly<{
   hardwareType: number;
   flags: number;
   masterIndex: number;
+  kind: string;
   ipv6: number;
   ipv6Forwarding: number;
 }>;

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { createCarriers, noteCarriers } from "../../../../src/runtime/layer2/carriers.js";
 
-type Row = readonly [index: number, running: boolean, masterIndex?: number, kind?: "bonded" | "excluded"];
+type Row = readonly [index: number, running: boolean, masterIndex?: number | undefined, kind?: "bonded" | "excluded" | "tap"];
 const linksOf = (rows: readonly Row[]) =>
   rows.map(([index, running, masterIndex, kind]) => {
-    return { index, name: kind ?? "eth", running, masterIndex, bonded: kind === "bonded" };
+    return { index, name: kind ?? "eth", running, masterIndex, bonded: kind === "bonded", tap: kind === "tap" };
   });
 
 it.each<{ name: string; looks: readonly (readonly Row[])[]; back: string[]; lost: number[] }>([
@@ -65,6 +65,22 @@ it.each<{ name: string; looks: readonly (readonly Row[])[]; back: string[]; lost
       [7, true],
     ]),
     back: [],
+    lost: [],
+  },
+  {
+    name: "what a virtual machine has in a bridge, beside a cable",
+    looks: [true, false, true].map((isRunning): Row[] => [
+      [1, isRunning, 7, "tap"],
+      [2, true, 7],
+      [7, true],
+    ]),
+    back: [],
+    lost: [],
+  },
+  {
+    name: "one of a program that is in no bridge",
+    looks: [true, false, true].map((isRunning): Row[] => [[1, isRunning, undefined, "tap"]]),
+    back: ["look 2: 1 since 100"],
     lost: [],
   },
   {

@@ -17,6 +17,7 @@ const LINK: Link = {
   loopback: false,
   masterIndex: undefined,
   bonded: false,
+  tap: false,
   ipv6: true,
   forwardsIpv6: false,
 };

@@ -21,6 +21,7 @@ const links = (...running: readonly boolean[]): Link[] =>
     loopback: false,
     masterIndex: undefined,
     bonded: false,
+    tap: false,
     ipv6: true,
     forwardsIpv6: false,
   }));

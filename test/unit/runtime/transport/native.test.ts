@@ -15,6 +15,7 @@ it("lists the interfaces that the kernel has", () => {
     loopback: true,
     masterIndex: undefined,
     bonded: false,
+    tap: false,
   });
 });
 
