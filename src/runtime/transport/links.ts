@@ -20,7 +20,17 @@ export function listLinks(): Link[] {
   return loadNativePart().listLinks().map(readLink);
 }
 
-function readLink({ index, name, mac, hardwareType, flags, masterIndex, kind, ipv6, ipv6Forwarding }: NativeLink): Link {
+function readLink({
+  index,
+  name,
+  mac,
+  hardwareType,
+  flags,
+  masterIndex,
+  kind,
+  ipv6,
+  ipv6Forwarding,
+}: NativeLink): Link {
   return {
     index,
     name,

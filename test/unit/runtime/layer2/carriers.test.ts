@@ -1,7 +1,12 @@
 import { expect, it } from "vitest";
 import { createCarriers, noteCarriers } from "../../../../src/runtime/layer2/carriers.js";
 
-type Row = readonly [index: number, running: boolean, masterIndex?: number | undefined, kind?: "bonded" | "excluded" | "tap"];
+type Row = readonly [
+  index: number,
+  running: boolean,
+  masterIndex?: number | undefined,
+  kind?: "bonded" | "excluded" | "tap",
+];
 const linksOf = (rows: readonly Row[]) =>
   rows.map(([index, running, masterIndex, kind]) => {
     return { index, name: kind ?? "eth", running, masterIndex, bonded: kind === "bonded", tap: kind === "tap" };
