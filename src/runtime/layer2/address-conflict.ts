@@ -43,6 +43,7 @@ export function noteClaim(address: AnnouncedAddress, now: number, fleetChangedMi
     address.conflict = { sinceMilliseconds: now, lastMilliseconds: now, ...UNANSWERED };
     return false;
   }
+  address.contestedMilliseconds += now - conflict.lastMilliseconds;
   conflict.lastMilliseconds = now;
   if (now - conflict.sinceMilliseconds < CONFIRM_MILLISECONDS) return false;
   if (now - fleetChangedMilliseconds < LENIENT_MILLISECONDS) return false;
@@ -50,6 +51,15 @@ export function noteClaim(address: AnnouncedAddress, now: number, fleetChangedMi
   if (reported !== undefined && now - reported < REPEAT_MILLISECONDS) return false;
   conflict.reportedMilliseconds = now;
   return true;
+}
+
+/**
+ * Takes note that the address is about to be announced here no more: until now two machines had it, if the other was heard
+ * just now. One that was heard longer ago may have let go of it first.
+ */
+export function noteGivenUp(address: AnnouncedAddress, now: number): void {
+  const since = address.conflict?.lastMilliseconds ?? -Infinity;
+  if (now - since <= CONFIRM_MILLISECONDS) address.contestedMilliseconds += now - since;
 }
 
 /**

@@ -13,6 +13,8 @@ export interface AnnouncedAddress {
   gratuitousSent: number;
   /** Frames by which another machine said that it has the address, while it was announced here. */
   claimsHeard: number;
+  /** For how long another machine announced it too, while it was announced here, as far as its claims tell. */
+  contestedMilliseconds: number;
   conflict: Conflict | undefined;
   /** The link is asked, or is to be asked again, whether somebody has it; it is not announced then. */
   probe: Probe | undefined;
@@ -51,6 +53,7 @@ export function addressOf(addresses: AnnouncedAddresses, key: AddressKey): Annou
     responsesSent: 0,
     gratuitousSent: 0,
     claimsHeard: 0,
+    contestedMilliseconds: 0,
     conflict: undefined,
     probe: undefined,
   };

@@ -88,9 +88,9 @@ export type InterfaceCounters = Readonly<{
   errors: number;
 }>;
 
-/** Eight numbers an address: its packed key, and its counters in the order of AddressCounters. */
+/** Nine numbers an address: its packed key, and its counters in the order of AddressCounters. */
 export type PackedAddressCounters = Float64Array<ArrayBuffer>;
-const COUNTER_WORDS = KEY_WORDS + 4;
+const COUNTER_WORDS = KEY_WORDS + 5;
 
 /** From the worker thread. */
 export type Layer2Report =
@@ -162,6 +162,8 @@ export type AddressCounters = Readonly<{
   gratuitousSent: number;
   /** Frames by which another machine said that it has the address, while it was announced here. */
   claimsHeard: number;
+  /** For how long both announced it, as far as these frames tell. */
+  contestedMilliseconds: number;
 }>;
 
 export function packAddressCounters(
@@ -170,9 +172,16 @@ export function packAddressCounters(
 ): PackedAddressCounters {
   const packed = new Float64Array(count * COUNTER_WORDS);
   let at = 0;
-  for (const { key, requestsReceived, responsesSent, gratuitousSent, claimsHeard } of addresses) {
+  for (const {
+    key,
+    requestsReceived,
+    responsesSent,
+    gratuitousSent,
+    claimsHeard,
+    contestedMilliseconds,
+  } of addresses) {
     packKey(packed, at, key);
-    packed.set([requestsReceived, responsesSent, gratuitousSent, claimsHeard], at + KEY_WORDS);
+    packed.set([requestsReceived, responsesSent, gratuitousSent, claimsHeard, contestedMilliseconds], at + KEY_WORDS);
     at += COUNTER_WORDS;
   }
   return packed;
@@ -187,6 +196,7 @@ export function unpackAddressCounters(packed: PackedAddressCounters): Map<string
       responsesSent: packed[at + KEY_WORDS + 1] ?? 0,
       gratuitousSent: packed[at + KEY_WORDS + 2] ?? 0,
       claimsHeard: packed[at + KEY_WORDS + 3] ?? 0,
+      contestedMilliseconds: packed[at + KEY_WORDS + 4] ?? 0,
     });
   }
   return counters;

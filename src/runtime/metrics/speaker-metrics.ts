@@ -7,6 +7,8 @@ type AddressTotals = Readonly<{
   gratuitousSent: number;
   /** Frames by which another machine said that it has the address. */
   claimsHeard: number;
+  /** For how long both announced it, as far as these frames tell. */
+  contestedMilliseconds: number;
 }>;
 
 /** The layer 2 counts of each address, as the worker that answers keeps them: totals since its start. */
@@ -58,18 +60,30 @@ export function createSpeakerMetrics(registry: Registry, node: string): SpeakerM
   const updates = createCounter(registry, "metallb_k8s_client_updates_total", UPDATES_HELP);
   const updateErrors = createCounter(registry, "metallb_k8s_client_update_errors_total", UPDATE_ERRORS_HELP);
   let counted: AddressCounts = new Map(); // BOUNDED by the addresses that the worker knows
-  const addressCounter = (name: string, help: string, count: keyof AddressTotals, least = 0): void =>
+  const addressCounter = (name: string, help: string, read: (totals: AddressTotals) => number | undefined): void =>
     deriveSeries(createCounter(registry, name, help, ["ip"]), () =>
-      Array.from(counted, ([ip, counts]) => ({ labels: { ip }, value: counts[count] })).filter(
-        ({ value }) => value >= least,
-      ),
+      [...counted].flatMap(([ip, totals]) => {
+        const value = read(totals);
+        return value === undefined ? [] : [{ labels: { ip }, value }];
+      }),
     );
-  const requestsHelp = "ARP and NDP requests received for an announced address";
-  addressCounter("metallb_layer2_requests_received", requestsHelp, "requestsReceived");
-  addressCounter("metallb_layer2_responses_sent", "ARP and NDP responses sent", "responsesSent");
-  addressCounter("metallb_layer2_gratuitous_sent", "Gratuitous frames sent", "gratuitousSent");
-  const claimsHelp = "Frames by which another machine on the link said that it has an address that is announced here";
-  addressCounter("smelter_layer2_claims_total", claimsHelp, "claimsHeard", 1);
+  addressCounter(
+    "metallb_layer2_requests_received",
+    "ARP and NDP requests received for an announced address",
+    ({ requestsReceived }) => requestsReceived,
+  );
+  addressCounter("metallb_layer2_responses_sent", "ARP and NDP responses sent", ({ responsesSent }) => responsesSent);
+  addressCounter("metallb_layer2_gratuitous_sent", "Gratuitous frames sent", ({ gratuitousSent }) => gratuitousSent);
+  addressCounter(
+    "smelter_layer2_claims_total",
+    "Frames by which another machine on the link said that it has an address that is announced here",
+    ({ claimsHeard }) => claimsHeard || undefined,
+  );
+  addressCounter(
+    "smelter_layer2_contested_seconds_total",
+    "For how long another machine on the link announced an address that was announced here, from its first such frame on",
+    ({ claimsHeard, contestedMilliseconds }) => (claimsHeard === 0 ? undefined : contestedMilliseconds / 1000),
+  );
   const dropped = createCounter(
     registry,
     "smelter_layer2_dropped_total",

@@ -1,4 +1,4 @@
-import { answerClaim, noteClaim } from "../layer2/address-conflict.js";
+import { answerClaim, noteClaim, noteGivenUp } from "../layer2/address-conflict.js";
 import { formatAddressKey, KEY_WORDS, unpackKey, type AddressKey } from "../layer2/address-key.js";
 import {
   addressOf,
@@ -185,7 +185,10 @@ export function createAnnouncer(
 
   function withdraw(key: AddressKey): void {
     const address = addresses.get(key);
-    if (address !== undefined) endProbe(probes, address);
+    if (address !== undefined) {
+      endProbe(probes, address);
+      noteGivenUp(address, ports.now());
+    }
     if (withdrawAddress(addresses, key)) {
       ports.responders().addressChanged(key);
       hasWithdrawn = true;

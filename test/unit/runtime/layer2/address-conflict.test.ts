@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { answerClaim, noteClaim, type ConflictPolicy } from "../../../../src/runtime/layer2/address-conflict.js";
+import {
+  answerClaim,
+  noteClaim,
+  noteGivenUp,
+  type ConflictPolicy,
+} from "../../../../src/runtime/layer2/address-conflict.js";
 import { addressKey, formatAddressKey } from "../../../../src/runtime/layer2/address-key.js";
 import {
   addressOf,
@@ -56,6 +61,29 @@ describe("noteClaim() counts each claim, and reports", () => {
     announceAddress(addresses, address.key, undefined);
     expect([noteClaim(address, 3000, -Infinity), noteClaim(address, 5000, -Infinity)]).toEqual([false, true]);
   });
+});
+
+it.each<{ name: string; at: readonly number[]; givenUpAt: number; milliseconds: number }>([
+  { name: "a single claim", at: [0], givenUpAt: 90_000, milliseconds: 0 },
+  {
+    name: "one just before it is given up, as where a network is whole again",
+    at: [0],
+    givenUpAt: 300,
+    milliseconds: 300,
+  },
+  { name: "all between the first claim and the last", at: [0, 1100, 2200], givenUpAt: 10_000, milliseconds: 2200 },
+  { name: "all until it is given up", at: [0, 1100, 2200], givenUpAt: 3000, milliseconds: 3000 },
+  {
+    name: "not what is between two that have nothing to do with each other",
+    at: [0, 61_000],
+    givenUpAt: 90_000,
+    milliseconds: 0,
+  },
+])("the time in which two machines announce an address is $name", ({ at, givenUpAt, milliseconds }) => {
+  const address = announced("192.0.2.1").get(key("192.0.2.1")) as AnnouncedAddress;
+  for (const now of at) noteClaim(address, now, -Infinity);
+  noteGivenUp(address, givenUpAt);
+  expect(address.contestedMilliseconds).toBe(milliseconds);
 });
 
 describe("answerClaim()", () => {

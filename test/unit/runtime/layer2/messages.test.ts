@@ -28,19 +28,33 @@ it("packChanges() keeps the order, and each list of interfaces once", () => {
 
 it("unpackAddressCounters() names the addresses", () => {
   const counted = [
-    { key: -1062731280, requestsReceived: 1, responsesSent: 2, gratuitousSent: 3, claimsHeard: 7 },
+    {
+      key: -1062731280,
+      requestsReceived: 1,
+      responsesSent: 2,
+      gratuitousSent: 3,
+      claimsHeard: 7,
+      contestedMilliseconds: 2,
+    },
     {
       key: "\u2001\u0db8\0\0\0\0\uffff\u0001",
       requestsReceived: 4,
       responsesSent: 5,
       gratuitousSent: 2 ** 40,
       claimsHeard: 0,
+      contestedMilliseconds: 0,
     },
   ];
   expect(unpackAddressCounters(packAddressCounters(counted, 2))).toEqual(
     new Map([
-      ["192.168.1.240", { requestsReceived: 1, responsesSent: 2, gratuitousSent: 3, claimsHeard: 7 }],
-      ["2001:db8::ffff:1", { requestsReceived: 4, responsesSent: 5, gratuitousSent: 2 ** 40, claimsHeard: 0 }],
+      [
+        "192.168.1.240",
+        { requestsReceived: 1, responsesSent: 2, gratuitousSent: 3, claimsHeard: 7, contestedMilliseconds: 2 },
+      ],
+      [
+        "2001:db8::ffff:1",
+        { requestsReceived: 4, responsesSent: 5, gratuitousSent: 2 ** 40, claimsHeard: 0, contestedMilliseconds: 0 },
+      ],
     ]),
   );
 });

@@ -20,8 +20,20 @@ it("serves metrics as they are after a refresh, and nothing else", async () => {
     scrapes += 1;
     metrics.setLayer2(
       new Map([
-        ["192.0.2.1", { requestsReceived: 7 * scrapes, responsesSent: 5, gratuitousSent: 10, claimsHeard: 3 }],
-        [`192.0.2.${2 + scrapes}`, { requestsReceived: 1, responsesSent: 1, gratuitousSent: 1, claimsHeard: 0 }],
+        [
+          "192.0.2.1",
+          {
+            requestsReceived: 7 * scrapes,
+            responsesSent: 5,
+            gratuitousSent: 10,
+            claimsHeard: 3,
+            contestedMilliseconds: 2500,
+          },
+        ],
+        [
+          `192.0.2.${2 + scrapes}`,
+          { requestsReceived: 1, responsesSent: 1, gratuitousSent: 1, claimsHeard: 0, contestedMilliseconds: 0 },
+        ],
       ]),
       [
         { protocol: "arp", drops: { truncated: 1, queueOverflow: 8 }, errors: 1 },
@@ -46,7 +58,8 @@ it("serves metrics as they are after a refresh, and nothing else", async () => {
   );
   expect(text).toContain('metallb_layer2_gratuitous_sent{ip="192.0.2.4"} 1\n');
   expect(text).toContain('smelter_layer2_claims_total{ip="192.0.2.1"} 3\n');
-  expect(text).not.toMatch(/claims_total\{ip="192.0.2.4"/);
+  expect(text).toContain('smelter_layer2_contested_seconds_total{ip="192.0.2.1"} 2.5\n');
+  expect(text).not.toMatch(/(claims|contested_seconds)_total\{ip="192.0.2.4"/);
   expect(text).not.toContain('"192.0.2.3"'); // which was there at the first scrape
   expect(text).toContain('smelter_layer2_dropped_total{protocol="arp",reason="truncated"} 3\n');
   expect(text).toContain('smelter_layer2_dropped_total{protocol="arp",reason="queueOverflow"} 8\n');

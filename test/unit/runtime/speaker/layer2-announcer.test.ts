@@ -287,6 +287,15 @@ it("gives an address up where it yields, asks for it each minute, and announces 
   ]);
 });
 
+it("counts for how long another machine announced an address too, until it is withdrawn here", () => {
+  start();
+  change({ address: VIP });
+  claim(VIP);
+  passTo(400);
+  change({ address: VIP, withdraw: true });
+  expect(addresses.get(keyOf(VIP))?.contestedMilliseconds).toBe(400);
+});
+
 it("is lenient with others for a while after the fleet has changed", () => {
   start({ conflicts: "yield" });
   change({ address: VIP });
