@@ -11,6 +11,7 @@ import type { MembershipFlags } from "./membership/settings.js";
 import { createLogger, type LogLevel, type Logger } from "./metrics/log.js";
 import { createRegistry } from "./metrics/registry.js";
 import { explainAnnouncement } from "./explain-announcement.js";
+import { explainPeers } from "./explain-peers.js";
 import { describeFault } from "./net/fault.js";
 import { serveEndpoints } from "./serve-endpoints.js";
 import { createSpeakerGossip } from "./speaker-gossip.js";
@@ -112,7 +113,9 @@ async function serve(options: SpeakerMainOptions, log: Logger, stopped: AbortSig
       refresh: async () => void (await Promise.all([node.refreshMetrics(), gossip?.refreshMetrics()])),
       notReadyReason: () => waitingFor() ?? node.notReadyReason(),
       explain: (query) =>
-        explainAnnouncement(options.node, { ...node.speaker, answeredElsewhere: () => answeredElsewhere }, query),
+        query.has("peer")
+          ? explainPeers(options.node, node.bgpPeers(), query)
+          : explainAnnouncement(options.node, { ...node.speaker, answeredElsewhere: () => answeredElsewhere }, query),
     },
     log,
   );

@@ -16,6 +16,7 @@ import { createAnsweredElsewhere } from "./speaker/answered-elsewhere.js";
 import { createBfdPeers, type BfdPeerCounts, type BfdPeers } from "./speaker/bfd-peers.js";
 import { createMembershipClient, type MembershipClient, type MembershipHandlers } from "./speaker/membership-client.js";
 import type { HostedOptions } from "./speaker/membership-messages.js";
+import type { BgpPeerView } from "./speaker/bgp-peer-view.js";
 import { createBgpSessions } from "./speaker/bgp-sessions.js";
 import { createSpeaker, type Speaker, type SpeakerOptions, type SpeakerPorts } from "./speaker/speaker.js";
 import { monotonicMilliseconds, startTimer } from "./transport/clock.js";
@@ -24,6 +25,8 @@ import type { AnsweredView } from "./world/answered-elsewhere.js";
 /** One node's speaker with all that it answers with: the same on a cluster and on manifests. */
 export type SpeakerNode = Readonly<{
   speaker: Speaker;
+  /** The BGP peers of this node as they are now. */
+  bgpPeers(): readonly BgpPeerView[];
   metrics: SpeakerMetrics;
   /** Why this node can announce nothing just now; undefined where it can. */
   notReadyReason(): string | undefined;
@@ -159,6 +162,7 @@ export async function startSpeakerNode(
   }
   return {
     speaker,
+    bgpPeers: sessions.views,
     notReadyReason: () => (layer2.interfaces().some(answers) ? undefined : "no interface to answer on"),
     metrics,
     async refreshMetrics() {

@@ -301,6 +301,23 @@ it("an FRR that spreads as its kernel does it sends no new connection to a node 
   await n2.cable.mend();
 });
 
+it("a speaker says of its peers why there is no session", async () => {
+  await putPeer({}); // and nobody listens there
+  const [n1] = forwarding as [LanHost];
+  const script = "fetch('http://127.0.0.1:17472/explain?peer=tor').then((answer) => answer.text()).then(console.log)";
+  const ask = async () => JSON.parse(await n1.exec([process.execPath, "-e", script])) as { peers: readonly object[] };
+  await until(async () => JSON.stringify(await ask()).includes("lastError"), { what: "a reason", deadlineMs: 30_000 });
+  expect((await ask()).peers).toMatchObject([
+    {
+      target: `${smelter.lab.router.ipv4}:179`,
+      ourAsn: 64512,
+      peerAsn: 64513,
+      announcedPrefixes: 0,
+      lastError: expect.stringMatching(/ECONNREFUSED.*start the peer's BGP/),
+    },
+  ]);
+});
+
 it("the owner of a Service hears once, of one speaker, what cannot be had of BGP", async () => {
   const { kubernetes, metric } = smelter;
   await putPeer({});

@@ -29,6 +29,8 @@ export interface AdjRibOut<Attributes> {
   refresh(family: Family): void;
   /** How many prefixes the peer has been told of and not had withdrawn. */
   sentCount(): number;
+  /** How many it is to know. */
+  wantedCount(): number;
 }
 
 /** Each group is a message at least, which may be a full one with few prefixes in it. */
@@ -47,18 +49,21 @@ export function createAdjRibOut<Attributes extends object>(): AdjRibOut<Attribut
   const entries = new Map<PrefixKey, Entry<Attributes>>(); // BOUNDED by the routes that are wanted, and those not withdrawn yet
   const dirty = new Set<Entry<Attributes>>(); // BOUNDED by entries
   let sentCount = 0;
+  let wantedCount = 0;
 
   function want(prefix: Prefix, wanted: Attributes | undefined): void {
     const key = keyOf(prefix);
     const entry = entries.get(key);
     if (entry === undefined) {
       if (wanted === undefined) return;
+      wantedCount += 1;
       const added: Entry<Attributes> = { prefix, wanted, sent: undefined };
       entries.set(key, added);
       dirty.add(added);
       return;
     }
     if (entry.wanted === wanted) return;
+    wantedCount += Number(wanted !== undefined) - Number(entry.wanted !== undefined);
     entry.wanted = wanted;
     if (wanted === entry.sent) settle(key, entry);
     else dirty.add(entry);
@@ -114,6 +119,7 @@ export function createAdjRibOut<Attributes extends object>(): AdjRibOut<Attribut
       }
     },
     sentCount: () => sentCount,
+    wantedCount: () => wantedCount,
   };
 }
 

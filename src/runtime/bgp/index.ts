@@ -7,6 +7,7 @@ export { CEASE, ERROR_CODE } from "./fault.js";
 export { ENDED_BY_PEER } from "./fsm-effects.js";
 export type { BgpStateName, PeerOptions, Side, Timer } from "./fsm-types.js";
 export { HEADER_OCTETS, MESSAGE_TYPE } from "./frame.js";
+export type { MessageCounts, MessageName, NotificationCount } from "./message-counts.js";
 export type { LocalSpeaker, Negotiated } from "./negotiate.js";
 export { administrativeCease, nameNotification, type NotificationMessage } from "./notification.js";
 export type { LargeCommunity } from "./path-attribute.js";

@@ -16,6 +16,7 @@ import {
   type Side,
   type Timer,
 } from "./fsm-types.js";
+import { createMessageCounter, type MessageCounts } from "./message-counts.js";
 import type { Negotiated } from "./negotiate.js";
 import { decodeNotification, encodeNotification, type NotificationMessage } from "./notification.js";
 import { concatOctets } from "./octets.js";
@@ -82,6 +83,8 @@ export interface BgpPeer {
    * nothing to say.
    */
   takeUpdates(maxPrefixes: number, nextHops: NextHops): readonly Uint8Array[];
+  /** Messages in all its sessions. */
+  counts(): MessageCounts;
 }
 
 export function createBgpPeer(options: PeerOptions): BgpPeer {
@@ -90,6 +93,7 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
   const buffers = new Map<Side, Uint8Array>(); // BOUNDED by one message and one read, by two sides
   const owed = new Set<"endOfRib" | Family>(); // what is to be said once all routes have been: BOUNDED by the families
   const askedFor = new Set<Family>(); // whose routes are to be said again: BOUNDED by the families
+  const counter = createMessageCounter();
   let forPeer = new WeakMap<AnnouncedAttributes, RouteAttributes>(); // anew for each session
   let isLeaving = false;
   let isNew = true; // there was no session yet: an earlier life of ours may have had one
@@ -124,7 +128,14 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
     }
   }
 
+  function write(side: Side, type: MessageType, body: Uint8Array): PeerAction {
+    const octets = frame(type, body, false);
+    counter.sent(octets);
+    return { do: "write", side, octets };
+  }
+
   function readMessage(side: Side, type: MessageType, body: Uint8Array): PeerAction[] {
+    counter.received(type, body);
     switch (type) {
       case MESSAGE_TYPE.open: {
         const open = decodeOpen(body);
@@ -227,9 +238,11 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
     }
     const updates = bodies.map((body) => frame(MESSAGE_TYPE.update, body, negotiated.extendedMessage));
     const frames = [...beginnings, ...updates];
-    if (!routes.isSettled()) return frames;
-    for (const one of owed) frames.push(...settle(one, negotiated));
-    owed.clear();
+    if (routes.isSettled()) {
+      for (const one of owed) frames.push(...settle(one, negotiated));
+      owed.clear();
+    }
+    for (const octets of frames) counter.sent(octets);
     return frames;
   }
 
@@ -272,6 +285,7 @@ export function createBgpPeer(options: PeerOptions): BgpPeer {
       return withoutRepeats(actions);
     },
     takeUpdates,
+    counts: counter.counts,
   };
 }
 
@@ -302,10 +316,6 @@ function settle(one: "endOfRib" | Family, { families, extendedMessage }: Negotia
   }
   const end = { ...unicast(one), subtype: REFRESH_SUBTYPE.endOfRefresh };
   return [frame(MESSAGE_TYPE.routeRefresh, encodeRouteRefresh(end), extendedMessage)];
-}
-
-function write(side: Side, type: MessageType, body: Uint8Array): PeerAction {
-  return { do: "write", side, octets: frame(type, body, false) };
 }
 
 /** Bodies are made to fit: one that does not is a mistake of ours. */

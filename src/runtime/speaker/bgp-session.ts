@@ -1,12 +1,11 @@
 import {
   createBgpPeer,
   ENDED_BY_PEER,
-  HEADER_OCTETS,
-  MESSAGE_TYPE,
   type BgpPeer,
   type BgpStateName,
   type NextHops,
   nextHopsOf,
+  type MessageCounts,
   type Negotiated,
   type NotificationMessage,
   type PeerAction,
@@ -68,9 +67,10 @@ export type BgpPorts = Readonly<{
 /** What is counted of a session; totals since its beginning. */
 export type BgpCounts = Readonly<{
   isUp: boolean;
-  updatesSent: number;
+  /** Prefixes that the peer is to know, and those that it was told of. */
+  wanted: number;
   announced: number;
-  notificationsSent: number;
+  messages: MessageCounts;
   /** UPDATEs of the peer in which something was wrong, also where that has ended the session. RFC 7606 */
   wrongUpdates: number;
 }>;
@@ -82,6 +82,10 @@ export type Admission = "taken" | "anotherIsThere" | "flapping";
 export interface BgpSession {
   readonly routes: BgpPeer["routes"];
   state(): BgpStateName;
+  /** The peer's AS number, of a session that is there. */
+  peerAs(): number | undefined;
+  /** Why there is no session, or why the last one ended; undefined: that has not happened. */
+  lastReason(): string | undefined;
   counts(): BgpCounts;
   /** Takes a connection that the peer has opened, or says why not: the caller closes it. */
   accept(incoming: Pick<IncomingConnection, "accept">): Admission;
@@ -134,8 +138,7 @@ export function startBgpSession(
   const live = new Map<Side, Live>(); // BOUNDED by two sides
   let giveUp: (() => void) | undefined; // what ends our attempt that is on its way
   let nextHops = NO_ROUTES;
-  let updatesSent = 0;
-  let notificationsSent = 0;
+  let lastReason: string | undefined;
   let wrongUpdates = 0;
   let isWanted = true;
   let wrongSinceUp = 0;
@@ -153,7 +156,6 @@ export function startBgpSession(
       case "close":
         return close(action.side);
       case "write":
-        if (action.octets[HEADER_OCTETS - 1] === MESSAGE_TYPE.notification) notificationsSent += 1;
         return send(action.side, action.octets);
       case "startTimer": {
         const milliseconds = action.seconds * 1000 * (action.jitter ? 1 - ports.random() / 4 : 1);
@@ -196,6 +198,7 @@ export function startBgpSession(
 
   function tellDown(reason: string, wasEstablished: boolean): void {
     if (!isWanted) return log.info({ event: "sessionEnded", peer: name }, "BGP session ended");
+    if (!hasSaidWhy || !reason.endsWith(WITHOUT_A_WORD)) lastReason = reason;
     const fields = { event: wasEstablished ? "sessionDown" : "sessionFailed", peer: name, reason };
     if (wasEstablished) {
       forgetTold();
@@ -305,7 +308,6 @@ export function startBgpSession(
       sent += frames.length;
       if (frames.length === 0 && peer.routes.isSettled()) break;
     }
-    updatesSent += sent;
     return sent;
   }
 
@@ -313,11 +315,13 @@ export function startBgpSession(
   return {
     routes: peer.routes,
     state: () => peer.state(),
+    peerAs: () => peer.session()?.peerAs,
+    lastReason: () => lastReason,
     counts: () => ({
       isUp: peer.session() !== undefined,
-      updatesSent,
+      wanted: peer.routes.wantedCount(),
       announced: peer.session() === undefined ? 0 : peer.routes.sentCount(),
-      notificationsSent,
+      messages: peer.counts(),
       wrongUpdates,
     }),
     accept(incoming) {

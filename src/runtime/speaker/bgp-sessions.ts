@@ -5,6 +5,7 @@ import { administrativeCease, CEASE, ERROR_CODE, type NotificationMessage } from
 import { formatAddress, parseAddress, type IpAddress } from "../net/address.js";
 import type { ObjectKey } from "../world/views.js";
 import { sessionOptionsOf } from "./bgp-peer-options.js";
+import { explainDown, type BgpPeerView } from "./bgp-peer-view.js";
 import { createBgpRouteTable } from "./bgp-route-table.js";
 import {
   startBgpSession,
@@ -32,6 +33,8 @@ export interface BgpSessions {
   bfdUp(peer: string): void;
   /** By `address:port`, as the metrics call a peer. */
   counts(): ReadonlyMap<string, BgpCounts>;
+  /** All peers of this node as they are now, by name, sorted. */
+  views(): readonly BgpPeerView[];
   /** Connections that were opened to us and not taken, since the beginning. */
   refused(): Readonly<Record<"unknownPeer" | Exclude<Admission, "taken">, number>>;
   /** How often a route was told of without some of its communities, which do not fit into a message. */
@@ -44,6 +47,7 @@ export interface BgpSessions {
 }
 
 type Running = Readonly<{
+  peer: Peer;
   text: string;
   target: string;
   /** As text; undefined for a peer by interface that has not been found. */
@@ -52,10 +56,12 @@ type Running = Readonly<{
   stopLooking?: () => void;
   md5Key?: Uint8Array;
   isGraceful: boolean;
+  /** Why there can be none. */
+  problem?: string;
   session: BgpSession | undefined;
 }>;
 
-type Known = Omit<Running, "isGraceful" | "session">;
+type Known = Omit<Running, "isGraceful" | "session" | "problem">;
 
 /** So long routers have to send their traffic elsewhere: Pods of old are given two seconds to end. */
 const LEAVE_MILLISECONDS = 500;
@@ -99,7 +105,7 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
   function begin(peer: Peer, text: string, nodeIdentifier: IpAddress): void {
     const { name, address, interface: link = "", port } = peer;
     if (address !== undefined) {
-      const known = { text, target: `${hostOf(address)}:${port}`, address: formatAddress(address) };
+      const known = { peer, text, target: `${hostOf(address)}:${port}`, address: formatAddress(address) };
       return open(peer, address, known, nodeIdentifier);
     }
     const target = `${link}:${port}`;
@@ -112,11 +118,11 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
       ports.log.info({ event: "routerFound", peer: name, address: heard }, "found a BGP router");
       table.detach(name);
       known.session?.stop({ ...DECONFIGURED, errorSubcode: CEASE.otherConfigurationChange });
-      open(peer, found, { text, target, address: heard, stopLooking }, nodeIdentifier);
+      open(peer, found, { peer, text, target, address: heard, stopLooking }, nodeIdentifier);
       ports.routerFound?.(name, link, found);
       useKeys();
     });
-    running.set(name, { text, target, address: undefined, stopLooking, isGraceful: false, session: undefined });
+    running.set(name, { peer, text, target, address: undefined, stopLooking, isGraceful: false, session: undefined });
   }
 
   function open(peer: Peer, address: IpAddress, known: Known, nodeIdentifier: IpAddress): void {
@@ -128,7 +134,7 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
         { event: "peerUnusable", peer: name },
         `Cannot open a session with peer ${name}: ${options.fault}`,
       );
-      running.set(name, { ...known, isGraceful: false, session: undefined });
+      running.set(name, { ...known, isGraceful: false, problem: options.fault, session: undefined });
       return;
     }
     const { md5Key } = options.value.target;
@@ -224,6 +230,7 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
         ),
       );
     },
+    views: () => [...running.values()].map(viewOf).toSorted((a, b) => (a.peer < b.peer ? -1 : 1)),
     refused: () => refused,
     routesCut: () => routesCut,
     async stop() {
@@ -247,6 +254,22 @@ export function createBgpSessions(ports: BgpPorts, ttlSecurity = false): BgpSess
       const notification = administrativeCease(CEASE.administrativeShutdown, "the speaker stops");
       for (const name of running.keys()) end(name, notification);
     },
+  };
+}
+
+function viewOf({ peer, target, problem, session }: Running): BgpPeerView {
+  const ourAsn = peer.localAsn ?? peer.myAsn;
+  const counts = session?.counts();
+  const reason = problem ?? session?.lastReason();
+  return {
+    peer: peer.name,
+    target,
+    state: session?.state() ?? (problem === undefined ? "LookingForRouter" : "Unusable"),
+    ourAsn,
+    peerAsn: session?.peerAs() ?? peer.peerAsn,
+    wantedPrefixes: counts?.wanted ?? 0,
+    announcedPrefixes: counts?.announced ?? 0,
+    ...(reason === undefined ? {} : { lastError: explainDown(reason, ourAsn) }),
   };
 }
 

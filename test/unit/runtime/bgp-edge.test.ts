@@ -187,7 +187,7 @@ describe("a router that reads nothing", () => {
     await until(() => lines.some((line) => line.includes("sessionDown")), { what: "the end of the session" });
     expect(lines.find((line) => line.includes("sessionDown"))).toMatch(/took nothing of what was sent/);
     await until(() => lines.filter((line) => line.includes("sessionUp")).length > 1, { what: "the next session" });
-    expect([...mine.counts().values()][0]).toMatchObject({ isUp: true, notificationsSent: 1 });
+    expect([...mine.counts().values()][0]).toMatchObject({ isUp: true, messages: { sent: { notification: 1 } } });
   });
 
   it("is told of everything once it reads again", async () => {

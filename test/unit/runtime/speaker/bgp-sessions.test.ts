@@ -151,9 +151,13 @@ describe("sessions", () => {
     answer();
     expect(lines).toEqual(["info sessionUp"]);
     expect(opened[0]?.written.filter((type) => type === UPDATE)).toHaveLength(2); // the route, End-of-RIB
-    expect([...sessions.counts()]).toEqual([
-      ["10.0.0.1:179", { isUp: true, updatesSent: 2, announced: 1, notificationsSent: 0, wrongUpdates: 0 }],
-    ]);
+    const [[target, counts] = []] = sessions.counts();
+    expect([target, counts]).toMatchObject(["10.0.0.1:179", { isUp: true, wanted: 1, announced: 1, wrongUpdates: 0 }]);
+    expect(counts?.messages).toEqual({
+      sent: { open: 1, update: 2, notification: 0, keepalive: 1, routeRefresh: 0 },
+      received: { open: 1, update: 0, notification: 0, keepalive: 1, routeRefresh: 0 },
+      notifications: [],
+    });
   });
 
   it("tell a peer of thousands of routes in turns, and that these were all behind the last of them alone", () => {
@@ -346,6 +350,38 @@ describe("sessions", () => {
     };
     expect(attempt(sayWhy)).toBe("warn sessionFailed");
     expect(attempt(refuse("ECONNRESET"))).toBe("debug sessionFailed");
+  });
+
+  it("are told of as they are, and why there is none in words that say what to do", () => {
+    const { sessions, opened, answer, routers } = begin();
+    sessions.setRoutes("ns/web", [
+      { prefix: "192.0.2.1/32", localPref: 0, communities: [], peers: ["tor-a", "tor-b"] },
+    ]);
+    sessions.usePeers([peer("tor-b"), byInterface("tor-c", "eth1"), peer("tor-a", { localAsn: 64_999 })], ID);
+    const views = () => sessions.views().map((view) => Object.values(view));
+    const waiting = ["10.0.0.1:179", "Connect"];
+    expect(views()).toEqual([
+      ["tor-a", ...waiting, 64_999, 64_513, 1, 0],
+      ["tor-b", ...waiting, 64_512, 64_513, 1, 0],
+      ["tor-c", "eth1:179", "LookingForRouter", 64_512, 64_513, 0, 0],
+    ]);
+    routers.get("eth1")?.("fe80::1");
+    answer(0); // tor-b
+    opened[1]?.handlers.connected({ localAddress: "10.0.0.9", write: () => true, end: () => {} });
+    opened[1]?.handlers.received(message(TYPE.notification, [2, 2]));
+    expect(sessions.views().map(({ state, lastError }) => [state, lastError])).toEqual([
+      ["Active", "the peer refused our ASN 64999: bad peer AS; check peerASN on both sides"],
+      ["Established", undefined],
+      ["Connect", undefined],
+    ]);
+    opened[0]?.handlers.received(message(TYPE.notification, [6, 2]));
+    expect(sessions.views()[1]).toMatchObject({
+      announcedPrefixes: 0,
+      lastError: expect.stringContaining("shut the session down"),
+    });
+    expect(sessions.counts().get("10.0.0.1:179")?.messages.notifications).toEqual([
+      { direction: "received", errorCode: 2, errorSubcode: 2, count: 1 },
+    ]);
   });
 
   it("count wrong messages of a router, also the one that ends the session", () => {
