@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { startGobgp } from "../lab/gobgp.js";
 import { createLab, until, type Lab, type LabProcess } from "../lab/index.js";
 import type { Router } from "../lab/router.js";
-import { documents, nodeManifest, resourceManifest } from "./bgp-world.js";
+import { documents, nodeManifest, numberedAddress, numberedService, resourceManifest } from "./bgp-world.js";
 import { SMELTER } from "./smelter.js";
 
 /*
@@ -16,28 +16,6 @@ const SERVICES = 1000;
 /** A message of 4096 octets, less its attributes, holds 800 prefixes of 5 octets and more. */
 const FULL = Math.ceil(SERVICES / 800);
 const END_OF_RIB = 1;
-
-const addressOf = (index: number): string => `198.18.${index >> 8}.${index & 255}`;
-
-/** A Service that has its address, and an endpoint; JSON, which is read sooner than YAML. */
-function serviceOf(index: number, address = addressOf(index)): string {
-  const metadata = { name: `s${index}`, namespace: "default" };
-  const service = {
-    apiVersion: "v1",
-    kind: "Service",
-    metadata,
-    spec: { type: "LoadBalancer", clusterIP: "10.96.0.7", ports: [{ port: 80 }] },
-    status: { loadBalancer: { ingress: [{ ip: address }] } },
-  };
-  const slice = {
-    apiVersion: "discovery.k8s.io/v1",
-    kind: "EndpointSlice",
-    metadata: { ...metadata, labels: { "kubernetes.io/service-name": metadata.name } },
-    addressType: "IPv4",
-    endpoints: [{ addresses: ["10.244.11.2"], nodeName: "n1", conditions: { ready: true } }],
-  };
-  return documents(`${JSON.stringify(service)}\n`, `${JSON.stringify(slice)}\n`);
-}
 
 let lab: Lab;
 let gobgp: Router;
@@ -65,8 +43,8 @@ beforeAll(async () => {
     resourceManifest("BGPPeer", "router", { myASN: 64_512, peerASN: 64_513, peerAddress: ipv4 }),
   );
   await write("config", config);
-  await write("first", serviceOf(0));
-  await write("others", documents(...Array.from({ length: SERVICES - 1 }, (_, index) => serviceOf(index + 1))));
+  await write("first", numberedService(0));
+  await write("others", documents(...Array.from({ length: SERVICES - 1 }, (_, index) => numberedService(index + 1))));
   const privileges = { uid: 0, capabilities: ["net_raw"] };
   speaker = n1.spawn([SMELTER, "run", "--from", folder, "--node", "n1"], { name: "speaker", privileges });
 });
@@ -80,18 +58,18 @@ it("announces a thousand routes in as few messages as hold them", async () => {
   await until(async () => (await count()) === SERVICES, all);
   const prefixes = (await gobgp.routes()).map(({ prefix }) => prefix);
   expect(prefixes.toSorted()).toEqual(
-    Array.from({ length: SERVICES }, (_, index) => `${addressOf(index)}/32`).toSorted(),
+    Array.from({ length: SERVICES }, (_, index) => `${numberedAddress(index)}/32`).toSorted(),
   );
   expect(await updates()).toBeLessThanOrEqual(FULL + END_OF_RIB);
 });
 
 it("says of one Service that changes no more than that", async () => {
   const before = await updates();
-  await write("first", serviceOf(0, "198.18.200.1"));
+  await write("first", numberedService(0, "198.18.200.1"));
   const has = async (prefix: string): Promise<boolean> =>
     (await gobgp.routes()).some((route) => route.prefix === prefix);
   await until(() => has("198.18.200.1/32"), all);
-  await until(async () => !(await has(`${addressOf(0)}/32`)), { ...all, what: "the former route to be gone" });
+  await until(async () => !(await has(`${numberedAddress(0)}/32`)), { ...all, what: "the former route to be gone" });
   expect([await count(), (await updates()) - before]).toEqual([SERVICES, 2]); // one is withdrawn, one announced
 });
 

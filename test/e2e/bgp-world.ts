@@ -82,3 +82,26 @@ export const resourceManifest = (kind: string, name: string, spec: object): stri
 
 /** Several documents of one file. */
 export const documents = (...texts: readonly string[]): string => texts.join("---\n");
+
+/** One of 198.18.0.0/16. */
+export const numberedAddress = (index: number): string => `198.18.${index >> 8}.${index & 255}`;
+
+/** One of thousands of Services, which has its address, and an endpoint on n1; JSON, which is read sooner than YAML. */
+export function numberedService(index: number, address = numberedAddress(index)): string {
+  const metadata = { name: `s${index}`, namespace: "default" };
+  const service = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata,
+    spec: { type: "LoadBalancer", clusterIP: "10.96.0.7", ports: [{ port: 80 }] },
+    status: { loadBalancer: { ingress: [{ ip: address }] } },
+  };
+  const slice = {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: { ...metadata, labels: { "kubernetes.io/service-name": metadata.name } },
+    addressType: "IPv4",
+    endpoints: [{ addresses: ["10.244.11.2"], nodeName: "n1", conditions: { ready: true } }],
+  };
+  return documents(`${JSON.stringify(service)}\n`, `${JSON.stringify(slice)}\n`);
+}
