@@ -36,8 +36,8 @@ const peer = (name: string, spec: object): string =>
   resourceManifest("BGPPeer", name, { myASN: 64512, peerASN: 64513, holdTime: "90s", bfdProfile: "fast", ...spec });
 
 /** @param multiplier large where nothing is to go down: a test must not depend on who is kept from running for how long */
-const bfdOf = (multiplier: number): string =>
-  `protocol bfd { interface "eth0" { min rx interval 50 ms; min tx interval 50 ms; multiplier ${multiplier}; }; }\n`;
+const bfdOf = (multiplier: number, interval: number): string =>
+  `protocol bfd { interface "eth0" { min rx interval ${interval} ms; min tx interval ${interval} ms; multiplier ${multiplier}; }; }\n`;
 const protocol = (name: string, lines: string, channel = "ipv4"): string =>
   `protocol bgp ${name} {\n  passive on;\n  bfd on;\n  connect retry time 1;\n  error wait time 1,2;\n  ${lines}\n  ${channel} { import all; export none; };\n}\n`;
 const neighbor = (): string => protocol("n1", `local ${lab.router.ipv4} as 64513; neighbor ${n1.ipv4} as 64512;`);
@@ -47,10 +47,15 @@ async function begin(
   config: Readonly<Record<string, string>>,
   protocols: string,
   multiplier = 3,
+  interval = 50,
 ): Promise<LabProcess> {
   const manifests = { ...config, nodes: nodeManifest(n1), web: serviceManifest("web", "198.51.100.9"), pool: POOL };
   world = await beginWorld(lab, name, manifests);
-  bird = await startBird(lab.router, lab.folder, `router id ${lab.router.ipv4};\n${bfdOf(multiplier)}${protocols}`);
+  bird = await startBird(
+    lab.router,
+    lab.folder,
+    `router id ${lab.router.ipv4};\n${bfdOf(multiplier, interval)}${protocols}`,
+  );
   running.push(bird.process);
   return world.startSpeaker(n1);
 }
@@ -68,33 +73,38 @@ const untilUp = (expected: readonly string[]): Promise<unknown> =>
     what: `BIRD's BFD sessions to be ${expected.join()}`,
   });
 
-it("ends the session when the path is lost, with the routes, and takes it up again when the path is back", async () => {
-  const speaker = await begin(
-    "lost",
-    { peers: documents(peer("tor", { peerAddress: lab.router.ipv4 }), profile({})) },
-    neighbor(),
-  );
-  await speaker.waitForOutput(/"event":"bfdUp"/);
-  await untilUp([`${n1.ipv4} Up 0.050 0.150`]);
-  await until(hasRoute, { what: "the route" });
+it.each([
+  { interval: 50, agreed: "0.050 0.150" },
+  { interval: 300, agreed: "0.300 0.900" },
+])(
+  "ends the session when the path is lost, with the routes, $interval ms x 3, and takes it up again when the path is back",
+  async (row) => {
+    const { interval, agreed } = row;
+    const own = profile({ transmitInterval: interval, receiveInterval: interval });
+    const manifests = { peers: documents(peer("tor", { peerAddress: lab.router.ipv4 }), own) };
+    const speaker = await begin(`lost-${interval}`, manifests, neighbor(), 3, interval);
+    await speaker.waitForOutput(/"event":"bfdUp"/);
+    await untilUp([`${n1.ipv4} Up ${agreed}`]);
+    await until(hasRoute, { what: "the route" });
 
-  const since = speaker.mark();
-  await n1.cable.cut();
-  await speaker.waitForOutput(
-    /"event":"bfdDown".*control detection time expired[\s\S]*"event":"sessionDown".*BFD says/,
-    { since },
-  );
-  await until(async () => (await bird.ask("show protocols all n1")).includes("BFD session down"), {
-    what: "BIRD to have noticed in the same way",
-  });
-  await until(async () => !(await hasRoute()), { what: "the route to be gone" });
+    const since = speaker.mark();
+    await n1.cable.cut();
+    await speaker.waitForOutput(
+      /"event":"bfdDown".*control detection time expired[\s\S]*"event":"sessionDown".*BFD says/,
+      { since },
+    );
+    await until(async () => (await bird.ask("show protocols all n1")).includes("BFD session down"), {
+      what: "BIRD to have noticed in the same way",
+    });
+    await until(async () => !(await hasRoute()), { what: "the route to be gone" });
 
-  const mended = speaker.mark();
-  await n1.cable.mend();
-  await speaker.waitForOutput(/"event":"sessionUp"/, { since: mended });
-  await until(hasRoute, { what: "the route again" });
-  await untilUp([`${n1.ipv4} Up 0.050 0.150`]);
-});
+    const mended = speaker.mark();
+    await n1.cable.mend();
+    await speaker.waitForOutput(/"event":"sessionUp"/, { since: mended });
+    await until(hasRoute, { what: "the route again" });
+    await untilUp([`${n1.ipv4} Up ${agreed}`]);
+  },
+);
 
 it("lets a profile change without touching the session", async () => {
   const peers = peer("tor", { peerAddress: lab.router.ipv4 });

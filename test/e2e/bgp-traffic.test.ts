@@ -301,6 +301,21 @@ it("an FRR that spreads as its kernel does it sends no new connection to a node 
   await n2.cable.mend();
 });
 
+it("speakers follow the Secret with a peer's password", async () => {
+  const { admin } = smelter.kubernetes;
+  const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "tor", namespace: NAMESPACE } };
+  await admin.create({ ...secret, type: "kubernetes.io/basic-auth", stringData: { password: "the-former-one" } });
+  await use((lab, nodes) => forwardByBird(lab, nodes, "the-present-one"));
+  await putPeer({ passwordSecret: { name: "tor" } });
+  const series = `metallb_bgp_session_up{peer="${smelter.lab.router.ipv4}:179"}`;
+  const isTried = async (node: LanHost): Promise<boolean> => (await smelter.metric(node, series)) === 0;
+  await until(async () => (await Promise.all(forwarding.map(isTried))).every(Boolean), {
+    what: "sessions to be tried",
+  });
+  await admin.patch("v1/Secret", `${NAMESPACE}/tor`, { stringData: { password: "the-present-one" } });
+  await untilSpreadOver(forwarding);
+});
+
 it("a speaker says of its peers why there is no session", async () => {
   await putPeer({}); // and nobody listens there
   const [n1] = forwarding as [LanHost];

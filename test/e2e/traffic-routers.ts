@@ -20,10 +20,12 @@ const TABLE = 100; // what BIRD writes; the router forwards by what follows it
 export async function forwardByBird(
   lab: Lab,
   forwarding: readonly LanHost[],
+  password?: string,
 ): Promise<Forwarding & Readonly<{ bird: Bird }>> {
+  const key = password === undefined ? "" : `password "${password}"; `;
   const protocols = forwarding.map(
     ({ name, ipv4 }) => `protocol bgp ${name} {
-  local ${lab.router.ipv4} as 64513; neighbor ${ipv4} as 64512; passive on; bfd on; error wait time 1,1;
+  local ${lab.router.ipv4} as 64513; neighbor ${ipv4} as 64512; passive on; bfd on; error wait time 1,1; ${key}
   ipv4 { import all; export none; };
 }\n`,
   );
