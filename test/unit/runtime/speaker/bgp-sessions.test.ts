@@ -545,6 +545,37 @@ it.each<{ name: string; fields: Partial<Peer>; target: BgpTarget }>([
   expect(optionsOf(peer("tor-a", fields), NODE)).toMatchObject({ ok: true, value: { target } });
 });
 
+it.each<{ name: string; fields: Partial<Peer>; options: object }>([
+  { name: "no more", fields: {}, options: { connectRetrySeconds: 120, local: { bgpIdentifier: ID } } },
+  { name: "connectTime", fields: { connectTimeSeconds: 7 }, options: { connectRetrySeconds: 7 } },
+  {
+    name: "holdTime and keepaliveTime",
+    fields: { holdTimeSeconds: 3, keepaliveTimeSeconds: 1 },
+    options: { local: { holdTimeSeconds: 3, keepaliveTimeSeconds: 1 } },
+  },
+  { name: "holdTime 0", fields: { holdTimeSeconds: 0 }, options: { local: { holdTimeSeconds: 0 } } },
+  {
+    name: "routerID",
+    fields: { routerId: address("192.0.2.77") },
+    options: { local: { bgpIdentifier: address("192.0.2.77") } },
+  },
+  {
+    name: "enableGracefulRestart",
+    fields: { gracefulRestart: true },
+    options: {
+      local: { capabilities: expect.arrayContaining([expect.objectContaining({ kind: "gracefulRestart" })]) },
+    },
+  },
+])("goes by what the peer says: $name", ({ fields, options }) => {
+  expect(optionsOf(peer("tor-a", fields), NODE)).toMatchObject({ ok: true, value: { peer: options } });
+});
+
+it("offers no graceful restart unless the peer says so", () => {
+  const options = optionsOf(peer("tor-a"), NODE);
+  if (!options.ok) throw new Error(options.fault);
+  expect(options.value.peer.local.capabilities.map(({ kind }) => kind)).not.toContain("gracefulRestart");
+});
+
 it.each([
   { name: "not of peers that may be far", ebgpMultiHop: true, minTtl: undefined },
   { name: "of all others", ebgpMultiHop: false, minTtl: 255 },

@@ -92,6 +92,20 @@ it.each<{ name: string; annotations: Record<string, string>; targets: unknown[] 
   expect(targets()).toEqual(expected);
 });
 
+it("follows the labels of its Node, which peers choose their nodes by", () => {
+  const peerFor = (rack: string, last: number): string =>
+    `- {my-asn: 65000, peer-asn: 65100, peer-address: 10.0.0.${last}, node-selectors: [{match-labels: {rack: ${rack}}}]}\n`;
+  const { speaker, targets } = begin(`peers:\n${peerFor("a", 1)}${peerFor("b", 2)}`);
+  const labelled = (rack: string): NodeView => ({ ...ownNode({}), labels: { rack } });
+  expect(targets()).toEqual([]);
+  speaker.nodeChanged(labelled("a"));
+  expect(targets()).toEqual([[at(1), 65100]]);
+  speaker.nodeChanged(labelled("b"));
+  expect(targets()).toEqual([[at(2), 65100]]);
+  speaker.nodeChanged({ ...labelled("b"), name: "n2", labels: { rack: "a" } });
+  expect(targets()).toEqual([[at(2), 65100]]);
+});
+
 it("does not look at the annotations of other Nodes", () => {
   const { speaker, targets } = begin();
   speaker.nodeChanged(ownNode({ "example.com/asn": "1", "example.com/peer": "10.9.9.9" }, "n2"));
