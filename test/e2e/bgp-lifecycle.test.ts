@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startBirdRouter } from "../lab/bird-router.js";
+import { startExabgp } from "../lab/exabgp.js";
 import { startFrr } from "../lab/frr.js";
 import { startGobgp } from "../lab/gobgp.js";
 import { createLab, until, type Lab, type LanHost } from "../lab/index.js";
+import { startOpenbgpd } from "../lab/openbgpd.js";
 import type { Router, RouterPeer } from "../lab/router.js";
 import { beginWorld, documents, nodeManifest, resourceManifest, serviceManifest, type BgpWorld } from "./bgp-world.js";
 
@@ -125,6 +127,8 @@ describe("with --bgp-listen", () => {
     { make: "BIRD", start: startBirdRouter },
     { make: "FRR", start: startFrr },
     { make: "GoBGP", start: startGobgp },
+    { make: "ExaBGP", start: startExabgp },
+    { make: "OpenBGPD", start: startOpenbgpd },
   ])("$make may open the session, with a key", async ({ make, start }) => {
     router = await start(lab.router, lab.folder, planOf(peerOf({ connectTo: LISTEN, password: "s3cret" })));
     world = await begin(`listen-${make.toLowerCase()}`, { password: "s3cret", peerPort: 1799 }); // where nobody listens
@@ -137,7 +141,9 @@ describe("with --bgp-listen", () => {
   it.each([
     { make: "BIRD", start: startBirdRouter, rounds: 3 },
     { make: "FRR", start: startFrr, rounds: 3 },
-    { make: "GoBGP", start: startGobgp, rounds: 0 }, // it takes half a minute to come back,
+    { make: "GoBGP", start: startGobgp, rounds: 0 }, // it takes half a minute to come back
+    { make: "ExaBGP", start: startExabgp, rounds: 0 }, // it cannot end one session
+    { make: "OpenBGPD", start: startOpenbgpd, rounds: 0 }, // half a minute, too
   ])("one session is left where $make and we open one", async ({ make, start, rounds }) => {
     const peer = peerOf({ connectTo: LISTEN });
     router = await start(lab.router, lab.folder, planOf(peer));
