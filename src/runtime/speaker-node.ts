@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { MessageChannel } from "node:worker_threads";
-import { load } from "js-yaml";
+import { loadAll } from "js-yaml";
 import type { Logger } from "./net/logger.js";
 import { bfdPorts } from "./bfd-edge.js";
 import { createBgpPorts, listenForBgp } from "./bgp-edge.js";
@@ -253,7 +253,8 @@ export async function readExcludedInterfaces(file: string): Promise<readonly Reg
     });
   }
   try {
-    const content = (load(text) ?? {}) as { announcedInterfacesToExclude?: unknown };
+    const [document] = loadAll(text); // none in an empty file
+    const content = (document ?? {}) as { announcedInterfacesToExclude?: unknown };
     const list = content.announcedInterfacesToExclude ?? [];
     if (!Array.isArray(list)) throw new Error("announcedInterfacesToExclude is not a list");
     return list.map((expression) => new RegExp(String(expression)));

@@ -67,7 +67,11 @@ export type Layer2Process = Readonly<{
   pause: () => void;
   resume: () => void;
   /** Waits until the list of interfaces says so. */
-  untilInterfaces: (what: string, holds: (interfaces: readonly Layer2Interface[]) => boolean) => Promise<void>;
+  untilInterfaces: (
+    what: string,
+    holds: (interfaces: readonly Layer2Interface[]) => boolean,
+    deadlineMs?: number,
+  ) => Promise<void>;
   /** One more driver in the same process, with a worker thread of its own. */
   another: () => Promise<Layer2Process>;
   /** Ends the process, by itself or by force; tells its exit code. */
@@ -173,7 +177,8 @@ export async function startLayer2On(
       pid: child.pid ?? 0,
       pause: () => void child.kill("SIGSTOP"),
       resume: () => void child.kill("SIGCONT"),
-      untilInterfaces: async (what, holds) => void (await until(() => holds(interfaces), { what })),
+      untilInterfaces: async (what, holds, deadlineMs = 10_000) =>
+        void (await until(() => holds(interfaces), { what, deadlineMs })),
       another,
       end: async () => {
         child.disconnect();

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createLab, encodeArpRequest, until, type Frame, type Lab, type LanHost } from "./index.js";
+import type { Layer2Interface } from "../../src/runtime/layer2/messages.js";
 import { startLayer2On, type Counters, type Layer2Process, type Layer2ProcessOptions } from "./layer2-process.js";
 
 // ARP as the machines of a LAN see it, against the kernel's own. Where a test says that nothing answers, it asks for an
@@ -326,6 +327,23 @@ it("takes up an interface that comes later, goes down and up, and gets another h
     expect(await answersTo([])).toEqual([]);
   } finally {
     await n1.exec(["ip", "link", "delete", "late"]);
+  }
+});
+
+it("takes up what changes when the kernel tells of it, long before it would look by itself", async () => {
+  const layer2 = await start();
+  const macs = ["02:00:00:00:77:01", "02:00:00:00:77:02", "02:00:00:00:77:03"];
+  await n1.exec(["ip", "link", "add", "moody", "type", "veth", "peer", "name", "moody8"]);
+  try {
+    // It looks every 10 s: by that alone not two of these would be seen in time.
+    for (const mac of macs) {
+      await n1.exec(["ip", "link", "set", "moody", "address", mac, "up"]);
+      const isThere = (all: readonly Layer2Interface[]): boolean =>
+        all.some((each) => each.name === "moody" && each.mac === mac);
+      await layer2.untilInterfaces(`${mac} to be taken up`, isThere, 8000);
+    }
+  } finally {
+    await n1.exec(["ip", "link", "delete", "moody"]);
   }
 });
 
