@@ -5,7 +5,7 @@ import type { ApiFailure } from "./api-failure.js";
 import { resourcePath, type Resource } from "./resource.js";
 import { asRawObject, isRecord, type RawObject } from "./watch-line.js";
 
-const PAGE_OBJECTS = 500; // keeps one answer at about a megabyte
+const PAGE_OBJECTS = 250; // keeps one answer at about half a megabyte; two of them are in memory at a time
 
 /**
  * Reads all objects of a resource, page by page, as of now (not from a cache that may be behind).

@@ -140,7 +140,7 @@ it.each([
   begin();
   (await server.next()).answer(status, { kind: "Status", code: status, message: "sendInitialEvents is forbidden" });
   const first = await server.next();
-  expect(queryOf(first, "limit", "continue", "watch")).toEqual({ limit: "500", continue: null, watch: null });
+  expect(queryOf(first, "limit", "continue", "watch")).toEqual({ limit: "250", continue: null, watch: null });
   first.answer(200, {
     kind: "NodeList",
     metadata: { resourceVersion: "10", continue: "more" },
@@ -174,7 +174,7 @@ it("reads pages where a streaming list does not come to its end", async () => {
   (await server.next()).stream().send(added("n1", 1));
   await eventually(() => told.length === 1);
   await clock.runTimer((milliseconds) => milliseconds === LIST_LIMIT);
-  expect(queryOf(await server.next(), "limit")).toEqual({ limit: "500" });
+  expect(queryOf(await server.next(), "limit")).toEqual({ limit: "250" });
   expect(noted.counts).toContain("watchEnded nodes silent");
 });
 
