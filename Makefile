@@ -66,13 +66,13 @@ bench: build testbed ## Speed as ratios to the machine's own; BENCH=arp runs one
 	@node scripts/run-ts.mjs bench/run.ts $(BENCH)
 
 RANDOM_TESTS := arp-responder ndp-responder bfd/ bgp/ convert-property discovered-peers election/several membership/failover membership/fuzz \
-  membership/lzw membership/watch-messages random-life speaker/bfd- world/read
+  kubernetes/http-answer membership/lzw membership/watch-messages random-life speaker/bfd- world/read
 
 .PHONY: soak
-soak: build testbed ## The random tests, SOAK=50 times as long, 60 kills of controllers, nonsense for a speaker of BGP, fleets of MetalLB's speakers replaced and back, FAULTS=400 of nodes and MINUTES=30 of noise; SEED=… repeats a run
+soak: build testbed ## The random tests, SOAK=50 times as long, 60 kills of controllers, nonsense for a speaker of BGP and sessions of every kind with five makes of routers, fleets of MetalLB's speakers replaced and back, FAULTS=400 of nodes and MINUTES=30 of noise; SEED=… repeats a run
 	SMELTER_SOAK=$(or $(SOAK),50) SMELTER_SEED=$(or $(SEED),1) node_modules/.bin/vitest run --project unit \
 	  --testTimeout=3600000 $(RANDOM_TESTS)
-	SMELTER_SOAK=$(or $(SOAK),50) node_modules/.bin/vitest run --project lab --testTimeout=3600000 several-controllers legacy-releases rolling-replacement bgp-robustness
+	SMELTER_SOAK=$(or $(SOAK),50) node_modules/.bin/vitest run --project lab --testTimeout=3600000 several-controllers legacy-releases rolling-replacement bgp- bfd
 	FAULTS=$(or $(FAULTS),400) MINUTES=$(or $(MINUTES),30) SEED=$(or $(SEED),1) node scripts/run-ts.mjs test/failover/soak.ts
 
 .PHONY: clean
