@@ -8,6 +8,8 @@ export type AgentRequest = Readonly<{
   method: string;
   path: string;
   headers: Readonly<Record<string, string>>;
+  /** Of an earlier connection, to be resumed where a new one is needed. */
+  session?: Buffer | undefined;
 }>;
 
 /**
@@ -17,11 +19,12 @@ export type AgentRequest = Readonly<{
 export function openByAgent(
   server: URL,
   agent: Agent,
-  { method, path, headers }: AgentRequest,
+  { method, path, headers, session }: AgentRequest,
   onResponse: (response: IncomingMessage) => void,
 ): ClientRequest {
   const start = server.protocol === "http:" ? requestPlain : requestTls;
-  return start({ agent, host: hostOf(server), port: server.port, method, path, headers }, onResponse);
+  const resumed = session === undefined ? {} : { session };
+  return start({ agent, host: hostOf(server), port: server.port, method, path, headers, ...resumed }, onResponse);
 }
 
 /** As HttpConnections.send(). @throws as openByAgent() */

@@ -153,7 +153,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   ) =>
     attemptTo(call, (): ClientRequest => {
       const { method, path } = call;
-      return openByAgent(access.server, sockets.agent, { method, path: prefix + path, headers }, onResponse);
+      const request = { method, path: prefix + path, headers, session: sockets.tlsSession() };
+      return openByAgent(access.server, sockets.agent, request, onResponse);
     });
 
   const send = ({ sockets, headers, head }: Connection, call: ApiCall, handlers: AnswerHandlers) =>

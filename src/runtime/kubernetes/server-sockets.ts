@@ -11,6 +11,8 @@ export type ServerSockets = Readonly<{
   agent: HttpAgent;
   /** For short ones. Undefined where a proxy is in between: then they go by the agent, too. */
   requests: HttpConnections | undefined;
+  /** Of the newest connection for requests: what resumes it costs both sides a third. Undefined where there is none yet. */
+  tlsSession(): Buffer | undefined;
 }>;
 
 /** @property maxSockets BOUND of the connections for requests, `maxStreams` more are for streams */
@@ -27,19 +29,21 @@ export function openServerSockets(server: URL, credentials: Credentials, bounds:
   const keep = { keepAlive: true, maxSockets: maxStreams, maxFreeSockets: maxStreams };
   if (proxy !== undefined) {
     const all = { ...keep, maxSockets: maxSockets + maxStreams, maxFreeSockets: maxSockets };
-    return { agent: Object.assign(proxy, all), requests: undefined };
+    return { agent: Object.assign(proxy, all), requests: undefined, tlsSession: () => undefined };
   }
   const host = hostOf(server);
   const port = Number(server.port) || (server.protocol === "http:" ? 80 : 443);
   const openRequests = (open: () => Socket): HttpConnections =>
     createHttpConnections({ open: () => kept(open()), maxSockets, maxBodyOctets: MAX_BODY_OCTETS });
   if (server.protocol === "http:") {
-    return { agent: new HttpAgent(keep), requests: openRequests(() => connectPlain({ host, port })) };
+    const requests = openRequests(() => connectPlain({ host, port }));
+    return { agent: new HttpAgent(keep), requests, tlsSession: () => undefined };
   }
   // One context for all connections: what is in the certificates is read once.
   const { secureContext, others } = readTls(tls);
+  const ours = { secureContext, ALPNProtocols: ["http/1.1"] };
   // All go to one server: of the name that the agent makes of some twenty options for each request nothing is to be learnt.
-  const agent = Object.assign(new HttpsAgent({ ...others, ...keep, secureContext }), { getName: () => server.origin });
+  const agent = Object.assign(new HttpsAgent({ ...others, ...keep, ...ours }), { getName: () => server.origin });
   const servername = isIP(host) === 0 ? { servername: host } : {};
   let session: Buffer | undefined; // all connections after the first resume it
   const requests = openRequests(() => {
@@ -50,14 +54,13 @@ export function openServerSockets(server: URL, credentials: Credentials, bounds:
       ...resumed,
       host,
       port,
-      secureContext,
-      ALPNProtocols: ["http/1.1"],
+      ...ours,
     });
     socket.on("session", (newer) => void (session = newer));
     socket.once("error", () => void (session = undefined)); // it may be what the server did not like
     return socket;
   });
-  return { agent, requests };
+  return { agent, requests, tlsSession: () => session };
 }
 
 /** For sockets and agents: without the brackets of an IPv6 address. */

@@ -45,7 +45,9 @@ it("asks for the server by its name, and resumes the session of the connection b
   const client = clientOf("localhost", { ca: authority.certificate });
   expect(await client.request(GET)).toEqual({ ok: true, value: {} });
   expect(await client.request(GET)).toEqual({ ok: true, value: {} });
-  expect(seen.splice(0)).toEqual(["localhost http/1.1 new", "localhost http/1.1 resumed"]);
+  const stream = { path: "/watch", deadlineMilliseconds: 60_000, onChunk: () => true };
+  expect((await client.stream({ ...stream, signal: new AbortController().signal })).ok).toBe(true);
+  expect(seen.splice(0)).toEqual(["new", "resumed", "resumed"].map((how) => `localhost http/1.1 ${how}`));
   client.close();
 });
 
