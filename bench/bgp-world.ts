@@ -5,7 +5,6 @@ import { repositoryRoot, until, type Kubernetes, type KubeObject, type Lab } fro
 
 const NAMESPACE = "metallb-system";
 const AT_A_TIME = 16;
-const LINES_AT_ONCE = 64;
 
 /** Every Service of a benchmark has the address of its index: 10.64.0.0 to 10.79.255.255. */
 export const addressOf = (index: number): string => `10.${64 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;
@@ -91,32 +90,32 @@ export async function serveCopies(lab: Lab, kubernetes: Kubernetes, count: numbe
   server.answer(({ method, path, query }) => {
     const sample = samples.get(path);
     if (method !== "GET" || sample === undefined || query.get("resourceVersion")) return undefined;
-    if (query.get("sendInitialEvents") !== "true") throw new Error(`unexpected: ${path} is listed in pages`);
-    return { stream: watchLines(sample, name, count, version) };
+    const from = Number(query.get("continue") ?? 0);
+    const to = Math.min(count, from + Number(query.get("limit") ?? count));
+    return { stream: [listPage(sample, name, { from, to, count, version })] };
   });
   return server;
 }
 
-/** The lines of a streaming list, several at a time. */
-function* watchLines(sample: KubeObject, name: string, count: number, version: string): Generator<string> {
+type Part = Readonly<{ from: number; to: number; count: number; version: string }>;
+
+/** A page of the list of all copies. */
+function listPage(sample: KubeObject, name: string, { from, to, count, version }: Part): string {
   const { apiVersion, kind, metadata } = sample;
   const uid = metadata.uid ?? "";
-  const pieces = JSON.stringify({ type: "ADDED", object: sample }).split(
+  const pieces = JSON.stringify(sample).split(
     new RegExp(`(${name}|${uid}|${addressOf(SPARE_INDEX).replaceAll(".", "\\.")})`),
   );
-  let lines = "";
-  for (let index = 0; index < count; index += 1) {
+  const items = Array.from({ length: to - from }, (_, offset) => {
+    const index = from + offset;
     const values = new Map([
       [name, `s${index}`],
       [uid, uid.slice(0, -6) + index.toString(16).padStart(6, "0")],
       [addressOf(SPARE_INDEX), addressOf(index)],
     ]);
-    lines += `${pieces.map((piece) => values.get(piece) ?? piece).join("")}\n`;
-    if (index % LINES_AT_ONCE !== 0) continue;
-    yield lines;
-    lines = "";
-  }
-  const annotations = { "k8s.io/initial-events-end": "true" };
-  const bookmark = { apiVersion, kind, metadata: { resourceVersion: version, annotations } };
-  yield `${lines}${JSON.stringify({ type: "BOOKMARK", object: bookmark })}\n`;
+    return pieces.map((piece) => values.get(piece) ?? piece).join("");
+  });
+  const position = { resourceVersion: version, ...(to < count ? { continue: String(to) } : {}) };
+  const list = { apiVersion, kind: `${kind}List`, metadata: position };
+  return `${JSON.stringify(list).slice(0, -1)},"items":[${items.join()}]}`;
 }
