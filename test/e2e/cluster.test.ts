@@ -66,7 +66,7 @@ async function createServices(prefix: string, count: number): Promise<void> {
   });
 }
 
-/** So often a host asks before it takes an address for unreachable, a second apart. */
+/** So often a host asks before it takes an address for unreachable. */
 const TIMES_ASKED = 3;
 
 /**
@@ -74,14 +74,13 @@ const TIMES_ASKED = 3;
  * answers nothing of it: the machines that answer it, one entry for each answer.
  */
 async function answeringMachines(addresses: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
-  const { client } = smelter.lab;
-  const machines = new Map(await client.whoHas(addresses, { quietMs: 300 }));
-  for (let asked = 1; asked < TIMES_ASKED; asked += 1) {
-    const unanswered = addresses.filter((address) => machines.get(address)?.length === 0);
-    if (unanswered.length === 0) break;
-    await delay(700);
-    for (const [address, answered] of await client.whoHas(unanswered, { quietMs: 300 }))
+  const machines = new Map<string, readonly string[]>();
+  let unanswered = addresses;
+  for (let asked = 0; asked < TIMES_ASKED && unanswered.length > 0; asked += 1) {
+    for (const [address, answered] of await smelter.lab.client.whoHas(unanswered, { quietMs: 300 })) {
       machines.set(address, answered);
+    }
+    unanswered = addresses.filter((address) => machines.get(address)?.length === 0);
   }
   return machines;
 }

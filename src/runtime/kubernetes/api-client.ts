@@ -16,7 +16,7 @@ import {
 } from "./api-failure.js";
 import type { ClusterAccess, Credentials } from "./cluster-access.js";
 import { findCredentialsFault, reasonOf } from "./credentials-check.js";
-import type { HttpAnswer } from "./http-answer.js";
+import type { ServerAnswer } from "./http-answer.js";
 import type { AnswerHandlers } from "./http-connections.js";
 import type { Clock, EdgeCounters } from "./ports.js";
 import { kept, openServerSockets, type ServerSockets } from "./server-sockets.js";
@@ -317,7 +317,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   };
 }
 
-type Answer = HttpAnswer | Readonly<{ failure: ApiFailure; stale: boolean }>;
+type Answer = ServerAnswer | Readonly<{ failure: ApiFailure; stale: boolean }>;
 
 /** For messages: without the query. */
 const nameOf = ({ method, path }: ApiCall): string => `${method} ${path.split("?", 1)[0]}`;

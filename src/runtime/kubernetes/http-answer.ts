@@ -1,5 +1,5 @@
 /** The answer to one request. Names of headers are in lower case; of one that comes twice the first counts. */
-export type HttpAnswer = Readonly<{
+export type ServerAnswer = Readonly<{
   status: number;
   headers: ReadonlyMap<string, string>;
   /** UTF-8. */
@@ -17,9 +17,9 @@ export type AnswerFault = string;
  */
 export type AnswerReader = Readonly<{
   /** @returns undefined: more is to come. After an answer or a fault the reader is of no use any more */
-  read(chunk: Buffer): HttpAnswer | AnswerFault | undefined;
+  read(chunk: Buffer): ServerAnswer | AnswerFault | undefined;
   /** The server has ended the connection. */
-  end(): HttpAnswer | AnswerFault;
+  end(): ServerAnswer | AnswerFault;
   /** Whether anything of the answer has come. */
   hasBegun(): boolean;
 }>;
@@ -45,7 +45,7 @@ export function createAnswerReader(maxBodyOctets: number): AnswerReader {
   let hasBegun = false;
   const parts: Buffer[] = []; // BOUNDED by maxBodyOctets
 
-  function finish(from: Head, rest: number): HttpAnswer | AnswerFault {
+  function finish(from: Head, rest: number): ServerAnswer | AnswerFault {
     if (rest > 0) return "is followed by octets that nothing asked for";
     const { status, minor, headers } = from;
     const [only = Buffer.alloc(0)] = parts;
@@ -92,7 +92,7 @@ export function createAnswerReader(maxBodyOctets: number): AnswerReader {
     return end < 0 ? undefined : buffer.toString("latin1", start, end);
   }
 
-  function read(chunk: Buffer): HttpAnswer | AnswerFault | undefined {
+  function read(chunk: Buffer): ServerAnswer | AnswerFault | undefined {
     if (chunk.length > 0) hasBegun = true;
     const buffer = pending === undefined ? chunk : Buffer.concat([pending, chunk]);
     pending = undefined;

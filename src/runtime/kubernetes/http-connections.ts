@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
-import { createAnswerReader, type AnswerReader, type HttpAnswer } from "./http-answer.js";
+import { createAnswerReader, type AnswerReader, type ServerAnswer } from "./http-answer.js";
 
 /** What becomes of a request; one of them is called, once, unless it was given up. */
 export type AnswerHandlers = Readonly<{
-  answered(answer: HttpAnswer): void;
+  answered(answer: ServerAnswer): void;
   /** `stale`: on a connection that was kept from before, and which the server had ended meanwhile: it did not read the request. */
   failed(error: Error, stale: boolean): void;
 }>;
@@ -69,7 +69,7 @@ export function createHttpConnections({ open, maxSockets, maxBodyOctets }: HttpC
     if (read !== undefined) finish(connection, read);
   }
 
-  function finish(connection: Connection, read: HttpAnswer | string): void {
+  function finish(connection: Connection, read: ServerAnswer | string): void {
     const { sending } = connection;
     if (typeof read === "string" || sending === undefined) {
       const isFault = typeof read === "string" && connection.reader.hasBegun();

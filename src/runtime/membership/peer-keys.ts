@@ -20,7 +20,10 @@ export function createPeerKeys(ring: KeyRing): PeerKeys {
   return { ring, heard: new Map(), speakers: new Map() };
 }
 
-/** Whether peers were heard that speak different keys, and so may not hear each other. */
+/**
+ * Whether peers were heard that speak different keys, and so may not hear each other. Also where one of them has left since: a few
+ * packets more where something changes are cheaper than to follow who is gone.
+ */
 export function keysDiffer({ speakers }: PeerKeys): boolean {
   return speakers.size > 1;
 }

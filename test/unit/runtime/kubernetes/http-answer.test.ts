@@ -1,12 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createAnswerReader, type HttpAnswer } from "../../../../src/runtime/kubernetes/http-answer.js";
+import { createAnswerReader, type ServerAnswer } from "../../../../src/runtime/kubernetes/http-answer.js";
 import { runs } from "../../runs.js";
 
 const MAX_BODY = 1000;
 
 /** What is read of octets that come in these pieces, and then the end of the connection. */
-function readIn(pieces: readonly Buffer[]): HttpAnswer | string {
+function readIn(pieces: readonly Buffer[]): ServerAnswer | string {
   const reader = createAnswerReader(MAX_BODY);
   for (const [index, piece] of pieces.entries()) {
     const read = reader.read(piece);
@@ -27,7 +27,7 @@ describe.each([
   { pieces: "at once", cut: one },
   { pieces: "octet by octet", cut: oneByOne },
 ])("answers that come $pieces", ({ cut }) => {
-  it.each<{ name: string; text: string; answer: Partial<HttpAnswer> }>([
+  it.each<{ name: string; text: string; answer: Partial<ServerAnswer> }>([
     { name: "a length", text: LENGTH, answer: { status: 200, body: '{"ü":1}', keepsOpen: true } },
     { name: "no body", text: "HTTP/1.1 204 No Content\n\n", answer: { status: 204, body: "", keepsOpen: true } },
     {
